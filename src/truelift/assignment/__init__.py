@@ -1,0 +1,3 @@
+"""Who gets which variant: hashing, conditions, layers."""
+
+from __future__ import annotations

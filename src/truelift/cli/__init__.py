@@ -1,0 +1,3 @@
+"""The truelift command."""
+
+from __future__ import annotations

@@ -1,0 +1,98 @@
+"""The command's entry: finds the sub-command, loads only its module, says errors in one line."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from truelift.errors import TrueliftError
+
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "init": ("truelift.cli.init", "Make a data directory; twice changes nothing."),
+    "serve": ("truelift.cli.serve", "Run everything on one port."),
+    "web": ("truelift.cli.web", "Run the web application alone."),
+    "collect": ("truelift.cli.collect", "Run the collector alone."),
+    "work": ("truelift.cli.work", "Run the loader and the jobs alone."),
+    "users": ("truelift.cli.users", "Add, invite and manage people."),
+    "sites": ("truelift.cli.sites", "Create sites and show their keys."),
+    "load": ("truelift.cli.load", "Import CSV, NDJSON or Parquet as events."),
+    "ask": ("truelift.cli.ask", "Answer a question from the lake."),
+    "analyse": ("truelift.cli.analyse", "Give the verdict on an experiment."),
+    "experiments": ("truelift.cli.experiments", "Create, move and show experiments."),
+    "stats": ("truelift.cli.stats", "The statistics: JSON in, JSON out."),
+    "worlds": ("truelift.cli.worlds", "Simulated companies whose truth is known."),
+    "doctor": ("truelift.cli.doctor", "Check that everything received is accounted for."),
+    "demo": ("truelift.cli.demo", "Build the demo company and say what the loop found."),
+}
+"""Every command, the module whose `app` runs it, and what it does."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code; only its own module is imported.
+
+    Exits 0 when it went well, 1 when it was refused or failed, 2 when the call
+    was wrong; an error is one line of JSON, the last on stderr.
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if not words or words[0] in {"--help", "-h", "help"}:
+        print(overview())
+        sys.exit(0 if words else 2)
+    if words[0] == "--version":
+        from truelift import __version__
+
+        print(__version__)
+        sys.exit(0)
+    if words[0] not in COMMANDS:
+        say("cli.usage", f"There is no command {words[0]!r}; `truelift --help` lists them.", {})
+        sys.exit(2)
+    sys.exit(run(words[0], words[1:]))
+
+
+def run(command: str, arguments: Sequence[str]) -> int:
+    """Run one command's Typer application and turn what happened into an exit code."""
+    import typer
+
+    # Typer carries its own click; the base of its one public usage error is click's.
+    usage: type[Exception] = typer.BadParameter.__mro__[1]
+    module = importlib.import_module(COMMANDS[command][0])
+    try:
+        code: Any = module.app(
+            list(arguments), prog_name=f"truelift {command}", standalone_mode=False
+        )
+    except TrueliftError as error:
+        say(error.code, str(error), error.facts)
+        return 1
+    except usage as error:
+        say("cli.usage", str(error) or f"See `truelift {command} --help`.", {})
+        return 2
+    except (typer.Abort, KeyboardInterrupt):
+        say("cli.aborted", "Stopped before it was done.", {})
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def overview() -> str:
+    """List every command with what it does."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {meaning}" for name, (_, meaning) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "truelift: the self-hosted operating system for conversion-rate optimisation",
+            "",
+            "usage: truelift COMMAND [OPTIONS]",
+            "",
+            *lines,
+            "",
+            "`truelift COMMAND --help` says more about one of them.",
+        ]
+    )
+
+
+def say(code: str, message: str, facts: Mapping[str, Any]) -> None:
+    """Put an error on stderr in the one form that scripts may hold on to."""
+    line = {"error": {"code": code, "message": message, "facts": dict(facts)}}
+    print(json.dumps(line, default=str, ensure_ascii=False), file=sys.stderr)

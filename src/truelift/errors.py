@@ -1,0 +1,35 @@
+"""The root of every error that a person or a program can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+Fact = str | int | float | bool | None | tuple[str, ...]
+
+
+class TrueliftError(Exception):
+    """Something that the person, or the operator, can put right.
+
+    One class per situation, defined beside the code that raises it. The message
+    says what happened and what to do; the facts are what the message is made of.
+
+    Attributes:
+        code: Stable and dotted, `room.what_happened`; scripts may hold on to it.
+        facts: What the message was built from, for programs that read the error.
+    """
+
+    code: ClassVar[str] = "truelift.error"
+
+    def __init__(self, message: str, **facts: Fact) -> None:
+        self.facts: Mapping[str, Fact] = facts
+        super().__init__(message)
+
+
+class Refusal(TrueliftError):
+    """The person who asked can put it right: shown to them, 4xx."""
+
+
+class Outage(TrueliftError):
+    """The operator can put it right: an engine, a disk or a network, 503."""

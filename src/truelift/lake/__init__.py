@@ -1,0 +1,3 @@
+"""The event store: journal, loader, tables, and questions asked of them."""
+
+from __future__ import annotations

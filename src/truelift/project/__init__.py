@@ -1,0 +1,3 @@
+"""Django settings, urls and base templates: the web application composed."""
+
+from __future__ import annotations

@@ -1,0 +1,62 @@
+"""What every question has: what it reads, its answer for one bucket, and a merge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import pyarrow as pa
+
+
+Partial = TypeVar("Partial")
+Answer = TypeVar("Answer", covariant=True)  # noqa: PLC0105 - one name for one thing
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a question reads from one bucket.
+
+    Attributes:
+        sql: A DuckDB statement over the relation `events`, one bucket's rows of
+            people (stored, not bots, not internal) with the columns of
+            `truelift.lake.schema.EVENTS`; placeholders only, ordered always.
+        parameters: Values of its `$name` placeholders.
+        since: No row before this instant is needed (for pruning files); or None.
+        until: No row at or after this instant is needed; or None.
+    """
+
+    sql: str
+    parameters: dict[str, object]
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class Question(Protocol[Partial, Answer]):
+    """A frozen value that the lake can answer, bucket by bucket.
+
+    A person lives in exactly one bucket, so answers of buckets merge into the
+    answer of the whole: `partial` over any partition of the persons, folded with
+    `merge`, gives the same as `partial` over all rows.
+    """
+
+    @property
+    def name(self) -> str:
+        """The word after `truelift ask`."""
+        ...
+
+    def scan(self) -> Scan:
+        """Say what to read from a bucket."""
+        ...
+
+    def partial(self, rows: pa.Table) -> Partial:
+        """Answer for one bucket, from the rows that the scan gave."""
+        ...
+
+    def merge(self, left: Partial, right: Partial) -> Partial:
+        """Put two buckets' answers together."""
+        ...
+
+    def answer(self, partial: Partial) -> Answer:
+        """Turn the merged answer into the one that is shown."""
+        ...

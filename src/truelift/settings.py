@@ -1,0 +1,124 @@
+"""Every setting of an installation, read once from its environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from truelift.errors import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the settings table; `docs/guide/settings.md` is made from it.
+
+    Attributes:
+        variable: The environment variable.
+        default: What holds when it is not set, as a person would write it.
+        meaning: One sentence.
+    """
+
+    variable: str
+    default: str
+    meaning: str
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("TRUELIFT_HOME", "./var", "The data directory: journal, lake, database, keys."),
+    Setting("TRUELIFT_LAKE", "$TRUELIFT_HOME/lake", "Where the Delta tables live."),
+    Setting(
+        "DATABASE_URL", "sqlite in the home", "Rows of the web application; SQLite or PostgreSQL."
+    ),
+    Setting("TRUELIFT_EXECUTOR", "threads", "What answers questions; `threads` for this machine."),
+    Setting("TRUELIFT_SECRET_KEY", "made by `init`", "Signs sessions and links; kept in the home."),
+    Setting("TRUELIFT_BIND", "127.0.0.1:8000", "Address and port of `truelift serve`."),
+    Setting(
+        "TRUELIFT_PUBLIC_URL", "http://$TRUELIFT_BIND", "How visitors and people reach this server."
+    ),
+    Setting(
+        "TRUELIFT_TRUSTED_PROXIES", "none", "Addresses whose X-Forwarded-* headers are believed."
+    ),
+    Setting(
+        "EMAIL_URL",
+        "none: links are shown to copy",
+        "`smtp://user:pw@host:port` or `file:///folder`.",
+    ),
+)
+"""The table: one row a setting, in the order of the guide."""
+
+
+class BadSetting(Refusal):
+    """A setting cannot be understood."""
+
+    code = "settings.bad_value"
+
+    def __init__(self, *, variable: str, value: str, wants: str) -> None:
+        super().__init__(
+            f"{variable} is {value!r}; it wants {wants}. Correct it and start again.",
+            variable=variable,
+            value=value,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an installation was told, in types.
+
+    Attributes:
+        home: The data directory.
+        lake: Folder of the Delta tables.
+        database_url: Empty for SQLite in the home, else a PostgreSQL address.
+        executor: `threads`.
+        bind: Host and port to listen on.
+        public_url: Without a trailing slash.
+        trusted_proxies: Addresses whose forwarding headers are believed.
+        email_url: Empty when mail is not set up.
+        secret_key: Empty when the home's own key file holds it.
+    """
+
+    home: Path
+    lake: Path
+    database_url: str
+    executor: str
+    bind: tuple[str, int]
+    public_url: str
+    trusted_proxies: tuple[str, ...]
+    email_url: str
+    secret_key: str
+
+
+def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from an environment, the process's own when none is given.
+
+    Raises:
+        BadSetting: A value has the wrong form; the message names the variable.
+    """
+    env = os.environ if environment is None else environment
+    home = Path(env.get("TRUELIFT_HOME") or "var").expanduser().absolute()
+    lake = env.get("TRUELIFT_LAKE") or str(home / "lake")
+    if "://" in lake:
+        raise BadSetting(variable="TRUELIFT_LAKE", value=lake, wants="a local folder")
+    executor = env.get("TRUELIFT_EXECUTOR") or "threads"
+    if executor != "threads":
+        raise BadSetting(variable="TRUELIFT_EXECUTOR", value=executor, wants="`threads`")
+    bind = env.get("TRUELIFT_BIND") or "127.0.0.1:8000"
+    host, _, port = bind.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise BadSetting(variable="TRUELIFT_BIND", value=bind, wants="HOST:PORT")
+    return Settings(
+        home=home,
+        lake=Path(lake).expanduser().absolute(),
+        database_url=env.get("DATABASE_URL", ""),
+        executor=executor,
+        bind=(host, int(port)),
+        public_url=(env.get("TRUELIFT_PUBLIC_URL") or f"http://{bind}").rstrip("/"),
+        trusted_proxies=tuple(
+            address.strip()
+            for address in env.get("TRUELIFT_TRUSTED_PROXIES", "").split(",")
+            if address.strip()
+        ),
+        email_url=env.get("EMAIL_URL", ""),
+        secret_key=env.get("TRUELIFT_SECRET_KEY", ""),
+    )

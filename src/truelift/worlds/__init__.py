@@ -1,0 +1,3 @@
+"""Simulated companies whose truth is known."""
+
+from __future__ import annotations
