@@ -1,0 +1,35 @@
+.DEFAULT_GOAL := check
+.PHONY: setup setup-test run test check format lint types contracts migrations front-end unit postgres browser fault-short fault worlds oracles simulate bench fix docs wheel
+bin := .venv/bin
+pytest := $(bin)/pytest -q -p no:cacheprovider
+export NUMBA_CACHE_DIR := $(CURDIR)/.setup/kernels
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+setup: ; @scripts/setup.sh run
+setup-test: ; @scripts/setup.sh test
+
+# The two commands of the README.
+run: setup ; @$(bin)/truelift demo --home var/demo --serve
+test: setup-test ; @$(MAKE) --no-print-directory check
+
+# Everything that must hold, in the order in which it fails fastest.
+check: format lint contracts migrations types front-end unit oracles postgres worlds fault-short browser wheel
+
+format: ; $(bin)/ruff format --check src tests bench scripts
+lint: ; $(bin)/ruff check src tests bench scripts
+contracts: ; $(bin)/lint-imports --no-cache
+migrations: ; TRUELIFT_HOME=/tmp/truelift-check $(bin)/python -m django makemigrations --check --dry-run --settings truelift.project.settings
+types: ; $(bin)/mypy && $(bin)/pyright --warnings
+front-end: ; npm run --silent types && npm run --silent build && npm run --silent test
+unit: ; $(pytest) -n 2 -m "not browser and not fault and not world and not simulation and not oracle"
+oracles: ; $(pytest) -n 2 -m oracle
+postgres: ; scripts/with-postgres.sh $(pytest) -n 2 -m "database and not browser"
+worlds: ; $(pytest) -n 2 --timeout 180 -m world
+fault-short: ; $(pytest) --timeout 180 -m fault
+fault: ; TRUELIFT_KILLS=20 $(pytest) --timeout 900 -m fault
+browser: ; $(pytest) --timeout 120 -m browser
+wheel: ; $(pytest) --timeout 300 tests/wheel
+
+simulate: ; $(pytest) --timeout 1800 -m simulation
+bench: ; @for b in bench/*.py; do echo "== $$b"; $(bin)/python $$b || exit 1; done
+fix: ; $(bin)/ruff check --fix src tests bench scripts; $(bin)/ruff format src tests bench scripts

