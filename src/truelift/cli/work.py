@@ -1,0 +1,65 @@
+"""`truelift work`: the loader and the jobs, without a port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from datetime import UTC, datetime
+
+import typer
+
+from truelift.lake.home import Home
+from truelift.lifeline import end_with_parent, say_ready
+from truelift.settings import settings_from
+
+
+app = typer.Typer(add_completion=False)
+
+JOBS_EVERY_S = 0.5
+
+
+@app.command()
+def work() -> None:
+    """Load what the collector received and do what people asked for, until stopped."""
+    end_with_parent()
+    settings = settings_from()
+    home = Home.of(settings)
+    home.make()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+
+    from truelift.lake.loader import Loader
+
+    loader = Loader(home, now=lambda: datetime.now(UTC))
+    loading = threading.Thread(target=run_or_end, args=(loader, stop), name="loader")
+    loading.start()
+    do_jobs(stop)
+    loading.join()
+
+
+def run_or_end(loader: object, stop: threading.Event) -> None:
+    """Run the loader; if it cannot go on, end the process so that it is started again."""
+    try:
+        loader.run(stop)  # type: ignore[attr-defined]
+    except BaseException:  # noqa: BLE001 - the outermost loop: say it, let the supervisor act
+        import traceback
+
+        traceback.print_exc()
+        os._exit(1)
+
+
+def do_jobs(stop: threading.Event) -> None:
+    """Claim and do jobs until told to stop."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "truelift.project.settings")
+    import django
+
+    django.setup()
+
+    from truelift.apps.experiments.jobs import run_due_jobs
+
+    say_ready()
+    while not stop.is_set():
+        run_due_jobs(datetime.now(UTC))
+        stop.wait(JOBS_EVERY_S)
