@@ -18,6 +18,7 @@ from truelift.lifecycle.experiment import (
     Experiment,
     Method,
     Origin,
+    Person,
     Stage,
     Variant,
     actions_from,
@@ -28,6 +29,10 @@ from truelift.lifecycle.experiment import (
 from truelift.lifecycle.obstacle import MoveRefused
 
 
+ADA = Person("1", "Ada")
+BEN = Person("2", "Ben")
+CLEO = Person("3", "Cleo")
+MALLORY = Person("4", "Mallory")
 STARTS = date(2026, 10, 26)
 ENDS = date(2026, 11, 16)
 ON_THE_FIRST_DAY = datetime(2026, 10, 26, 9, tzinfo=UTC)
@@ -40,8 +45,8 @@ def complete(stage: Stage = Stage.DRAFT) -> Experiment:
         stage=stage,
         hypothesis="H-1",
         hypothesis_accepted=True,
-        decision_owner="ada",
-        deputy="ben",
+        decision_owner=ADA,
+        deputy=BEN,
         variants=(Variant("late", control=True), Variant("early")),
         primary="order_rate@1",
         guardrails=("revenue@1",),
@@ -57,7 +62,7 @@ def complete(stage: Stage = Stage.DRAFT) -> Experiment:
 def asked(
     at: datetime = AFTER_THE_END,
     *,
-    by: str = "ada",
+    by: Person = ADA,
     choice: Choice | None = Choice.SHIP,
     reason: str | None = "The orders rose.",
 ) -> Asked:
@@ -91,7 +96,7 @@ def test_every_pair_of_stage_and_action_does_what_the_table_says(
 @pytest.mark.parametrize(("stage", "action"), list(product(Stage, Action)))
 def test_obstacles_are_said_exactly_when_the_move_is_refused(stage: Stage, action: Action) -> None:
     bare = Experiment(key="x", stage=stage)
-    ask = asked(moment_for(action), by="mallory", choice=None, reason="")
+    ask = asked(moment_for(action), by=MALLORY, choice=None, reason="")
 
     said = obstacles(bare, action, asked=ask)
 
@@ -205,7 +210,7 @@ def test_a_method_without_traffic_reaches_a_learning_without_traffic_fields(
         method=method,
         hypothesis="H-1",
         hypothesis_accepted=True,
-        decision_owner="ada",
+        decision_owner=ADA,
     )
 
     study = move(study, Action.SUBMIT, asked=asked()).after
@@ -253,19 +258,19 @@ def test_whatever_changes_in_the_plan_changes_its_digest(changed: Experiment) ->
 
 
 def test_a_new_decision_owner_changes_no_result_and_so_no_digest() -> None:
-    assert plan_digest(replace(complete(), decision_owner="cleo")) == plan_digest(complete())
+    assert plan_digest(replace(complete(), decision_owner=CLEO)) == plan_digest(complete())
 
 
 def test_at_its_planned_end_anybody_may_stop_it_and_before_only_the_owner_with_a_reason() -> None:
     running = complete(Stage.RUNNING)
     early = datetime(2026, 11, 2, tzinfo=UTC)
 
-    assert codes(running, Action.STOP, asked(by="cleo", reason="")) == []
-    assert codes(running, Action.STOP, asked(early, by="cleo", reason="")) == [
+    assert codes(running, Action.STOP, asked(by=CLEO, reason="")) == []
+    assert codes(running, Action.STOP, asked(early, by=CLEO, reason="")) == [
         "experiment.stop_early_not_owner",
         "experiment.stop_early_no_reason",
     ]
-    assert codes(running, Action.STOP, asked(early, by="ben", reason="Out of stock.")) == []
+    assert codes(running, Action.STOP, asked(early, by=BEN, reason="Out of stock.")) == []
 
 
 def test_an_analysis_from_before_the_stop_does_not_count() -> None:
@@ -279,13 +284,13 @@ def test_an_analysis_from_before_the_stop_does_not_count() -> None:
     assert codes(replace(stopped, evidence=None), Action.ANALYSE) == ["experiment.no_analysis"]
 
 
-@pytest.mark.parametrize("by", ["ada", "ben"])
-def test_the_decision_owner_and_the_deputy_decide(by: str) -> None:
+@pytest.mark.parametrize("by", [ADA, BEN])
+def test_the_decision_owner_and_the_deputy_decide(by: Person) -> None:
     assert codes(complete(Stage.ANALYSED), Action.DECIDE, asked(by=by)) == []
 
 
 def test_nobody_else_decides() -> None:
-    assert codes(complete(Stage.ANALYSED), Action.DECIDE, asked(by="cleo")) == [
+    assert codes(complete(Stage.ANALYSED), Action.DECIDE, asked(by=CLEO)) == [
         "experiment.not_decision_owner"
     ]
 
@@ -363,4 +368,4 @@ def test_nothing_is_learned_until_somebody_writes_it() -> None:
 def test_an_imported_experiment_meets_no_guard(stage: Stage, action: Action) -> None:
     imported = Experiment(key="x", origin=Origin.IMPORTED, stage=stage)
 
-    assert obstacles(imported, action, asked=asked(by="cleo", choice=None, reason="")) == ()
+    assert obstacles(imported, action, asked=asked(by=CLEO, choice=None, reason="")) == ()

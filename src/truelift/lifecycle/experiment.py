@@ -112,6 +112,19 @@ class Advice(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who acts or decides.
+
+    Attributes:
+        key: What tells them apart; never shown.
+        name: What they are called.
+    """
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     """One of the versions that units are split between.
 
@@ -154,8 +167,8 @@ class Experiment:
         inference: How the effect is estimated, chosen before launch: `fixed`.
         hypothesis: Key of the hypothesis; empty when none is linked.
         hypothesis_accepted: Whether that hypothesis was accepted.
-        decision_owner: Who decides; empty when nobody is named.
-        deputy: Who decides in their absence; may be empty.
+        decision_owner: Who decides; None when nobody is named.
+        deputy: Who decides in their absence; or None.
         variants: What units are split between.
         primary: The metric that decides, as `key@version`; empty when none.
         secondary: Metrics that explain, as `key@version`.
@@ -185,8 +198,8 @@ class Experiment:
     inference: str = "fixed"
     hypothesis: str = ""
     hypothesis_accepted: bool = False
-    decision_owner: str = ""
-    deputy: str = ""
+    decision_owner: Person | None = None
+    deputy: Person | None = None
     variants: tuple[Variant, ...] = ()
     primary: str = ""
     secondary: tuple[str, ...] = ()
@@ -207,6 +220,10 @@ class Experiment:
     evidence: Evidence | None = None
     has_learning: bool = False
 
+    def decided_by(self, person: Person) -> bool:
+        """Whether this is the decision-owner or the deputy."""
+        return person.key in {who.key for who in (self.decision_owner, self.deputy) if who}
+
     @property
     def randomised(self) -> bool:
         """Whether units are split at random, so that events can say what the change did."""
@@ -218,7 +235,7 @@ class Asked:
     """The circumstances of a move.
 
     Attributes:
-        by: User name of who asks for it.
+        by: Who asks for it.
         at: When.
         today: That instant's day in the site's time zone.
         choice: What is decided; for `decide` alone.
@@ -226,7 +243,7 @@ class Asked:
             so, to find out whether a button can work; a move itself never passes it.
     """
 
-    by: str
+    by: Person
     at: datetime
     today: date
     choice: Choice | None = None
@@ -352,7 +369,7 @@ def _has_hypothesis(experiment: Experiment, _: Asked) -> Iterable[Obstacle]:
 
 
 def _has_owner(experiment: Experiment, _: Asked) -> Iterable[Obstacle]:
-    if not experiment.decision_owner:
+    if experiment.decision_owner is None:
         yield Obstacle(
             "experiment.no_decision_owner",
             "Nobody is named who will decide.",
@@ -501,11 +518,11 @@ def _may_stop(experiment: Experiment, asked: Asked) -> Iterable[Obstacle]:
     early = experiment.ends_on is not None and asked.today < experiment.ends_on
     if not early:
         return
-    if asked.by not in {experiment.decision_owner, experiment.deputy}:
+    if not experiment.decided_by(asked.by):
         yield Obstacle(
             "experiment.stop_early_not_owner",
             "Before its planned end only the decision-owner or the deputy can stop it.",
-            f"Ask {experiment.decision_owner}, or wait until {experiment.ends_on:%-d %B %Y}.",
+            f"Ask {_owner(experiment)}, or wait until {experiment.ends_on:%-d %B %Y}.",
         )
     if asked.reason is not None and not asked.reason.strip():
         yield Obstacle(
@@ -533,11 +550,11 @@ def _has_snapshot(experiment: Experiment, _: Asked) -> Iterable[Obstacle]:
 
 
 def _decider(experiment: Experiment, asked: Asked) -> Iterable[Obstacle]:
-    if asked.by not in {experiment.decision_owner, experiment.deputy}:
-        or_deputy = f" or {experiment.deputy}, the deputy," if experiment.deputy else ""
+    if not experiment.decided_by(asked.by):
+        or_deputy = f", or {experiment.deputy.name}, the deputy," if experiment.deputy else ""
         yield Obstacle(
             "experiment.not_decision_owner",
-            f"Only {experiment.decision_owner or 'the decision-owner'}{or_deputy} can decide this.",
+            f"Only {_owner(experiment)}{or_deputy} can decide this.",
             "Ask them to decide.",
         )
 
@@ -651,6 +668,11 @@ def _wrong_stage(stage: Stage, action: Action) -> Obstacle:
         f"It is {stage}, from where there is no “{action}”.",
         _AFTER[stage],
     )
+
+
+def _owner(experiment: Experiment) -> str:
+    owner = experiment.decision_owner
+    return owner.name if owner else "the decision-owner"
 
 
 def _days(days: int) -> str:
