@@ -1,9 +1,10 @@
-"""What one variant's sample tells about one metric, in three numbers."""
+"""What one variant's sample tells about one metric, in the fewest numbers that add up."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from truelift.errors import Refusal
 
@@ -22,6 +23,51 @@ class TooFewUnits(Refusal):
         )
 
 
+class ImpossibleSummary(Refusal):
+    """No sample has these numbers: one contradicts another, or is not a number."""
+
+    code: ClassVar[str] = "stats.impossible_summary"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(f"No sample has this summary: {reason}.", reason=reason)
+
+
+class NoDenominator(Refusal):
+    """A ratio was asked of a sample whose denominator adds up to zero."""
+
+    code: ClassVar[str] = "stats.no_denominator"
+
+    def __init__(self, *, n: int) -> None:
+        super().__init__(
+            f"The denominator of the ratio is 0 over {n} units, so there is no ratio; "
+            "wait for the first event it counts.",
+            n=n,
+        )
+
+
+class Sample(Protocol):
+    """What a comparison needs of a variant's sample, whatever the metric is.
+
+    Every kind of metric is seen as an average of `n` independent terms, one per
+    unit: `value` is that average and `variance / n` the variance of `value`.
+    """
+
+    @property
+    def n(self) -> int:
+        """Units."""
+        ...
+
+    @property
+    def value(self) -> float:
+        """The metric: a mean, a share or a ratio of means."""
+        ...
+
+    @property
+    def variance(self) -> float:
+        """Variance of one unit's contribution, in the metric's unit squared."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """Sufficient statistics of one metric over the units of one variant.
@@ -35,6 +81,9 @@ class Summary:
         mean: Mean of the metric, in the metric's own unit.
         m2: Sum of squared deviations from the mean, in that unit squared.
 
+    Raises:
+        ImpossibleSummary: `n` or `m2` is negative, or a number is not finite.
+
     Source:
         Chan, Golub & LeVeque (1983), The American Statistician 37(3), 242-247.
     """
@@ -42,6 +91,25 @@ class Summary:
     n: int
     mean: float
     m2: float
+
+    def __post_init__(self) -> None:
+        if self.n < 0:
+            raise ImpossibleSummary(reason=f"it has {self.n} units")
+        if not (math.isfinite(self.mean) and math.isfinite(self.m2)):
+            raise ImpossibleSummary(reason="its mean or m2 is not a finite number")
+        if self.m2 < 0:
+            raise ImpossibleSummary(reason=f"its sum of squared deviations is {self.m2:g}")
+
+    @property
+    def value(self) -> float:
+        """The mean.
+
+        Raises:
+            TooFewUnits: Nobody is in the sample, so it has no mean.
+        """
+        if self.n < 1:
+            raise TooFewUnits(statistic="mean", n=self.n, needs=1)
+        return self.mean
 
     @property
     def variance(self) -> float:
@@ -65,4 +133,159 @@ class Summary:
             n=n,
             mean=self.mean + gap * other.n / n,
             m2=self.m2 + other.m2 + gap * gap * self.n * other.n / n,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProportionSummary:
+    """How many units of one variant did the thing.
+
+    Attributes:
+        n: Units, at least 0.
+        successes: Units that did it, 0 to `n`.
+
+    Raises:
+        ImpossibleSummary: More successes than units, or fewer than none.
+    """
+
+    n: int
+    successes: int
+
+    def __post_init__(self) -> None:
+        if self.n < 0:
+            raise ImpossibleSummary(reason=f"it has {self.n} units")
+        if not 0 <= self.successes <= self.n:
+            raise ImpossibleSummary(reason=f"{self.successes} of {self.n} units succeeded")
+
+    @property
+    def value(self) -> float:
+        """The share of units that did it.
+
+        Raises:
+            TooFewUnits: Nobody is in the sample, so it has no share.
+        """
+        if self.n < 1:
+            raise TooFewUnits(statistic="share", n=self.n, needs=1)
+        return self.successes / self.n
+
+    @property
+    def variance(self) -> float:
+        """p(1 − p), without Bessel's correction: a proportion fixes its own variance.
+
+        Raises:
+            TooFewUnits: Fewer than two units; one unit's share says nothing of spread.
+        """
+        if self.n < 2:
+            raise TooFewUnits(statistic="variance", n=self.n, needs=2)
+        return self.value * (1 - self.value)
+
+    @property
+    def m2(self) -> float:
+        """Sum of squared deviations from the share: n·p(1 − p)."""
+        return self.successes * (1 - self.successes / self.n) if self.n else 0.0
+
+    @property
+    def scarce(self) -> bool:
+        """Whether successes or failures are fewer than 5, too few for the normal shape."""
+        return min(self.successes, self.n - self.successes) < 5
+
+    def __add__(self, other: ProportionSummary) -> ProportionSummary:
+        """Summarise both samples as one, as if their units had been pooled."""
+        return ProportionSummary(
+            n=self.n + other.n,
+            successes=self.successes + other.successes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RatioSummary:
+    """Sufficient statistics of a ratio of two totals that both vary between units.
+
+    Revenue per session, where the visitor was randomised: sessions of one
+    visitor are not independent, visitors are. So moments are kept per unit,
+    and with them how numerator and denominator vary together.
+
+    Attributes:
+        n: Units, at least 0.
+        mean: Mean of the numerator per unit.
+        m2: Sum of squared deviations of the numerator.
+        den_mean: Mean of the denominator per unit.
+        den_m2: Sum of squared deviations of the denominator.
+        cross: Sum of products of both deviations.
+
+    Raises:
+        ImpossibleSummary: A sum of squares is negative, a number is not finite, or
+            `cross` is larger than the two spreads allow (Cauchy-Schwarz).
+
+    Source:
+        Deng, Knoblich & Lu (2018), KDD, 233-242; docs/methods/ratio-delta.md.
+    """
+
+    n: int
+    mean: float
+    m2: float
+    den_mean: float
+    den_m2: float
+    cross: float
+
+    def __post_init__(self) -> None:
+        if self.n < 0:
+            raise ImpossibleSummary(reason=f"it has {self.n} units")
+        numbers = (self.mean, self.m2, self.den_mean, self.den_m2, self.cross)
+        if not all(map(math.isfinite, numbers)):
+            raise ImpossibleSummary(reason="one of its moments is not a finite number")
+        if self.m2 < 0 or self.den_m2 < 0:
+            raise ImpossibleSummary(reason="a sum of squared deviations is negative")
+        # Room for the rounding of sums over millions of units.
+        if abs(self.cross) > math.sqrt(self.m2) * math.sqrt(self.den_m2) * (1 + 1e-6) + 1e-12:
+            raise ImpossibleSummary(reason="its cross product is larger than both spreads allow")
+
+    @property
+    def value(self) -> float:
+        """The ratio of the two totals.
+
+        Raises:
+            TooFewUnits: Nobody is in the sample.
+            NoDenominator: The denominator adds up to zero.
+        """
+        if self.n < 1:
+            raise TooFewUnits(statistic="ratio", n=self.n, needs=1)
+        if self.den_mean == 0:
+            raise NoDenominator(n=self.n)
+        return self.mean / self.den_mean
+
+    @property
+    def variance(self) -> float:
+        """Variance of the ratio times `n`, by the delta method.
+
+        Raises:
+            TooFewUnits: With fewer than two units there is no variance.
+            NoDenominator: The denominator adds up to zero.
+        """
+        if self.n < 2:
+            raise TooFewUnits(statistic="variance", n=self.n, needs=2)
+        ratio = self.value
+        spread = self.m2 + ratio * ratio * self.den_m2
+        m2 = spread - 2 * ratio * self.cross
+        # A numerator that is a fixed multiple of its denominator leaves only
+        # rounding behind, of either sign; that is no spread, not a small one.
+        if m2 <= 1e-12 * spread:
+            return 0.0
+        return m2 / (self.n - 1) / (self.den_mean * self.den_mean)
+
+    def __add__(self, other: RatioSummary) -> RatioSummary:
+        """Summarise both samples as one, as if their units had been pooled."""
+        if not self.n or not other.n:
+            return self if self.n else other
+        n = self.n + other.n
+        gap = other.mean - self.mean
+        den_gap = other.den_mean - self.den_mean
+        weight = self.n * other.n / n
+        return RatioSummary(
+            n=n,
+            mean=self.mean + gap * other.n / n,
+            m2=self.m2 + other.m2 + gap * gap * weight,
+            den_mean=self.den_mean + den_gap * other.n / n,
+            den_m2=self.den_m2 + other.den_m2 + den_gap * den_gap * weight,
+            cross=self.cross + other.cross + gap * den_gap * weight,
         )

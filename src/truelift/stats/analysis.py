@@ -1,0 +1,269 @@
+"""An experiment's analysis: every effect, what may be believed, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from truelift.stats.comparison import Absent, Comparison, Effect
+from truelift.stats.integrity import Check, integrity_of, worst
+from truelift.stats.plan import (
+    AnalysisData,
+    AnalysisPlan,
+    BadPlan,
+    MetricKind,
+    MetricRole,
+    PlannedMetric,
+    PlannedVariant,
+    VariantRole,
+    sample_of,
+)
+from truelift.stats.reading import MetricAnalysis, Reading, judge, reading_of
+from truelift.stats.recommendation import Action, Recommendation, recommend
+from truelift.stats.status import Status
+from truelift.stats.summary import ProportionSummary, RatioSummary, Sample, Summary
+from truelift.stats.wording import day
+
+
+__all__ = [
+    "Action",
+    "Analysis",
+    "AnalysisData",
+    "AnalysisPlan",
+    "BadPlan",
+    "Check",
+    "MetricAnalysis",
+    "MetricKind",
+    "MetricRole",
+    "PlannedMetric",
+    "PlannedVariant",
+    "Reading",
+    "Recommendation",
+    "VariantRole",
+    "analyse",
+    "sample_of",
+]
+
+
+METHOD: Final = "fixed"
+"""One look, at the planned end."""
+
+
+MULTIPLICITY: Final = "none"
+"""Each treatment meets the control at the full alpha; the reader is told so."""
+
+
+Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What an experiment showed at one moment; never changed afterwards."""
+
+    plan: AnalysisPlan
+    as_of: datetime
+    units: Mapping[str, int]
+    metrics: tuple[MetricAnalysis, ...]
+    integrity: tuple[Check, ...]
+    recommendation: Recommendation
+
+    @property
+    def primary(self) -> MetricAnalysis:
+        """The metric that decides."""
+        return next(m for m in self.metrics if m.metric.role is MetricRole.PRIMARY)
+
+    @property
+    def status(self) -> Status:
+        """The worst status of all integrity checks."""
+        return worst(check.status for check in self.integrity)
+
+    def document(self) -> dict[str, Json]:
+        """Give the document that `truelift analyse` prints; contracts.md has its shape."""
+        return {
+            "experiment": self.plan.experiment,
+            "phase": self.plan.phase,
+            "as_of": instant(self.as_of),
+            "planned_end": None
+            if self.plan.planned_end is None
+            else instant(self.plan.planned_end),
+            "method": METHOD,
+            "alpha": self.plan.alpha,
+            "multiplicity": MULTIPLICITY,
+            "variants": [
+                {"variant": v.key, "role": v.role.value, "units": self.units.get(v.key, 0)}
+                for v in self.plan.variants
+            ],
+            "metrics": [metric_document(metric) for metric in self.metrics],
+            "integrity": [
+                {
+                    "check": check.check,
+                    "status": check.status.value,
+                    "value": check.value,
+                    "detail": check.detail,
+                }
+                for check in self.integrity
+            ],
+            "recommendation": {
+                "action": self.recommendation.action.value,
+                "variant": self.recommendation.variant,
+                "because": list(self.recommendation.because),
+            },
+        }
+
+
+def analyse(plan: AnalysisPlan, data: AnalysisData, *, as_of: datetime) -> Analysis:
+    """Compare every treatment with the control on every metric and say what to do.
+
+    Integrity comes first: a failed check makes the result invalid and withholds
+    every outcome. Looked at before its planned end, a fixed-horizon test says
+    "keep running" and withholds them too.
+
+    Args:
+        plan: What was agreed beforehand.
+        data: What was seen until `as_of`.
+        as_of: The moment of the look, with a time zone.
+
+    Raises:
+        BadPlan: A variant of the data is not in the plan, or `as_of` has no zone.
+
+    Source:
+        docs/methods/recommendation-fixed.md, docs/methods/integrity-checks.md.
+    """
+    problems = [
+        f"units were counted for {name}, which is no variant of the plan"
+        for name in data.units
+        if name not in {variant.key for variant in plan.variants}
+    ]
+    if as_of.tzinfo is None:
+        problems.append("the moment of the look has no time zone")
+    if problems:
+        raise BadPlan(experiment=plan.experiment, reasons=tuple(problems))
+    early = plan.planned_end is not None and as_of < plan.planned_end
+    judged = [
+        (metric, [(t.key, judge(plan, metric, t.key, data)) for t in plan.treatments])
+        for metric in plan.metrics
+    ]
+    primary = next(rows for metric, rows in judged if metric.role is MetricRole.PRIMARY)
+    checks = integrity_of(plan, data, primary=primary, early=early, as_of=as_of)
+    failed = tuple(check for check in checks if check.status is Status.FAIL)
+    withheld = None
+    if failed:
+        withheld = "invalid: " + " ".join(check.detail for check in failed)
+    elif early and plan.planned_end is not None:
+        withheld = f"not before the planned end on {day(plan.planned_end)}"
+    metrics = tuple(
+        MetricAnalysis(
+            metric=metric,
+            samples=data.samples.get(metric.key, {}),
+            readings=tuple(
+                reading_of(plan, metric, key, comparison, data, withheld=withheld)
+                for key, comparison in rows
+            ),
+        )
+        for metric, rows in judged
+    )
+    return Analysis(
+        plan=plan,
+        as_of=as_of,
+        units=dict(data.units),
+        metrics=metrics,
+        integrity=checks,
+        recommendation=recommend(plan, metrics, failed=failed, early=early),
+    )
+
+
+def metric_document(analysis: MetricAnalysis) -> dict[str, Json]:
+    """Give one metric's part of the document."""
+    metric = analysis.metric
+    return {
+        "metric": metric.key,
+        "role": metric.role.value,
+        "kind": metric.kind.value,
+        "direction": metric.direction.value,
+        "summaries": [
+            summary_document(variant, sample) for variant, sample in analysis.samples.items()
+        ],
+        "effects": [effect_document(reading) for reading in analysis.readings],
+    }
+
+
+def summary_document(variant: str, sample: Sample) -> dict[str, Json]:
+    """Give one variant's numbers on one metric; a mean of nobody is null, not 0."""
+    document: dict[str, Json] = {"variant": variant, "n": sample.n}
+    match sample:
+        case ProportionSummary():
+            document["mean"] = sample.value if sample.n else None
+            document["m2"] = sample.m2
+            document["successes"] = sample.successes
+        case RatioSummary():
+            document |= {
+                "mean": sample.mean if sample.n else None,
+                "m2": sample.m2,
+                "den_mean": sample.den_mean,
+                "den_m2": sample.den_m2,
+                "cross": sample.cross,
+                "ratio": sample.value if sample.n and sample.den_mean else None,
+            }
+        case Summary():
+            document |= {"mean": sample.mean if sample.n else None, "m2": sample.m2}
+        case _:
+            document |= {"mean": sample.value, "m2": sample.variance * (sample.n - 1)}
+    return document
+
+
+def effect_document(reading: Reading) -> dict[str, Json]:
+    """Give one treatment's part of a metric's document."""
+    document: dict[str, Json] = {"variant": reading.variant}
+    if isinstance(reading.comparison, Absent):
+        document |= {"absolute": None, "relative": None, "p": None}
+        document["absent"] = reading.comparison.reason
+    else:
+        document |= comparison_document(reading.comparison)
+    document["outcome"] = reading.outcome.value
+    if reading.guard is not None:
+        document["guardrail"] = reading.guard.value
+    if reading.margin is not None:
+        document["margin"] = {
+            "relative": reading.margin.relative,
+            "absolute": reading.margin.absolute,
+            "from": "planned" if reading.margin.planned else "observed",
+        }
+    if reading.withheld is not None:
+        document["withheld"] = reading.withheld
+    if reading.note is not None:
+        document["note"] = reading.note
+    return document
+
+
+def comparison_document(comparison: Comparison) -> dict[str, Json]:
+    """Give the effects of one comparison as `truelift stats compare` prints them."""
+    document: dict[str, Json] = {"absolute": numbers_of(comparison.absolute)}
+    if isinstance(comparison.relative, Absent):
+        document["relative"] = None
+        document["relative_absent"] = comparison.relative.reason
+    else:
+        document["relative"] = numbers_of(comparison.relative)
+    document |= {
+        "p": comparison.absolute.p,
+        "df": comparison.df,
+        "procedure": comparison.procedure.value,
+    }
+    return document
+
+
+def numbers_of(effect: Effect) -> dict[str, Json]:
+    """Give an effect's five numbers."""
+    return {
+        "value": effect.value,
+        "se": effect.se,
+        "low": effect.low,
+        "high": effect.high,
+        "p": effect.p,
+    }
+
+
+def instant(at: datetime) -> str:
+    """Write a moment as ISO-8601 in UTC."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

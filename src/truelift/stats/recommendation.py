@@ -1,0 +1,136 @@
+"""What to do after a fixed-horizon test, with every reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from truelift.stats.comparison import Absent, Comparison
+from truelift.stats.integrity import Check
+from truelift.stats.outcome import Guard, Outcome
+from truelift.stats.plan import AnalysisPlan, MetricRole, PlannedMetric
+from truelift.stats.reading import MetricAnalysis, Reading
+from truelift.stats.wording import day, signed
+
+
+class Action(StrEnum):
+    """What the analysis recommends."""
+
+    SHIP = "ship"
+    ITERATE = "iterate"
+    STOP = "stop"
+    KEEP_RUNNING = "keep_running"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """What to do, and every reason for it as a full sentence.
+
+    Attributes:
+        action: What to do.
+        because: Why, the most important first.
+        variant: The treatment to ship; None for other actions.
+    """
+
+    action: Action
+    because: tuple[str, ...]
+    variant: str | None = None
+
+
+def recommend(
+    plan: AnalysisPlan,
+    metrics: tuple[MetricAnalysis, ...],
+    *,
+    failed: tuple[Check, ...],
+    early: bool,
+) -> Recommendation:
+    """Say what to do, with every reason.
+
+    Source:
+        docs/methods/recommendation-fixed.md.
+    """
+    if failed:
+        return Recommendation(Action.INVALID, tuple(check.detail for check in failed))
+    if early and plan.planned_end is not None:
+        return Recommendation(
+            Action.KEEP_RUNNING,
+            (
+                f"The planned end is {day(plan.planned_end)}, and a fixed test is read once.",
+                "Stopping at a good moment before it would find winners where there are none.",
+            ),
+        )
+    primary = next(m for m in metrics if m.metric.role is MetricRole.PRIMARY)
+    said = tuple(sentence_of(primary.metric, reading) for reading in primary.readings)
+    if len(plan.treatments) > 1:
+        uncorrected = (
+            f"{len(plan.treatments)} treatments were each compared at {plan.alpha:g} without "
+            "correction, so one false finding among them is likelier than that."
+        )
+        said += (uncorrected,)
+    broken = {
+        treatment.key: [
+            f"{metric.metric.key} got worse, and not by less than agreed."
+            for metric in metrics
+            for reading in metric.readings
+            if reading.variant == treatment.key and reading.guard is Guard.BROKEN
+        ]
+        for treatment in plan.treatments
+    }
+    undecided = {
+        treatment.key: [
+            f"For {metric.metric.key} the data cannot rule out harm beyond the agreed margin."
+            for metric in metrics
+            for reading in metric.readings
+            if reading.variant == treatment.key and reading.guard is Guard.UNDECIDED
+        ]
+        for treatment in plan.treatments
+    }
+    wins = [r for r in primary.readings if r.outcome is Outcome.WIN]
+    clean = [r for r in wins if not broken[r.variant]]
+    if clean:
+        best = max(clean, key=gain_of)
+        return Recommendation(Action.SHIP, (*said, *undecided[best.variant]), variant=best.variant)
+    if wins:
+        return Recommendation(
+            Action.ITERATE, (*said, *(reason for r in wins for reason in broken[r.variant]))
+        )
+    if any(reading.outcome is Outcome.INCONCLUSIVE for reading in primary.readings):
+        return Recommendation(Action.ITERATE, said)
+    return Recommendation(Action.STOP, said)
+
+
+def sentence_of(metric: PlannedMetric, reading: Reading) -> str:
+    """Say what one reading showed, in one sentence without jargon."""
+    if isinstance(reading.comparison, Absent):
+        return reading.comparison.reason
+    span = span_of(reading.comparison)
+    match reading.outcome:
+        case Outcome.WIN:
+            return f"{metric.key} got better with {reading.variant}: {span}."
+        case Outcome.LOSS:
+            return f"{metric.key} got worse with {reading.variant}: {span}."
+        case Outcome.NULL:
+            share = "" if reading.margin is None else f" of {reading.margin.relative:.1%}"
+            return (
+                f"{metric.key} shows no difference larger than the margin{share} "
+                f"with {reading.variant}."
+            )
+        case Outcome.INCONCLUSIVE:
+            return f"The data cannot tell whether {reading.variant} changes {metric.key}: {span}."
+
+
+def span_of(comparison: Comparison) -> str:
+    """Give an effect with its interval in words, relative where there is one."""
+    effect = comparison.relative
+    if isinstance(effect, Absent):
+        effect = comparison.absolute
+        words = [signed(f"{number:+.4g}") for number in (effect.value, effect.low, effect.high)]
+    else:
+        words = [signed(f"{number:+.1%}") for number in (effect.value, effect.low, effect.high)]
+    return f"{words[0]}, likely between {words[1]} and {words[2]}"
+
+
+def gain_of(reading: Reading) -> float:
+    """Give the size of a clear effect, whichever way is better."""
+    return 0.0 if isinstance(reading.comparison, Absent) else abs(reading.comparison.absolute.value)
