@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := check
-.PHONY: setup setup-test run test check format lint types contracts migrations front-end unit postgres browser fault-short fault worlds oracles simulate bench fix docs wheel
+.PHONY: setup setup-test run test check format lint types contracts migrations front-end unit postgres browser fault-short fault worlds oracles simulate bench fix docs
 bin := .venv/bin
 pytest := $(bin)/pytest -q -p no:cacheprovider
 export NUMBA_CACHE_DIR := $(CURDIR)/.setup/kernels
@@ -13,7 +13,7 @@ run: setup ; @$(bin)/truelift demo --home var/demo --serve
 test: setup-test ; @$(MAKE) --no-print-directory check
 
 # Everything that must hold, in the order in which it fails fastest.
-check: format lint contracts migrations types front-end unit oracles postgres worlds fault-short browser wheel
+check: format lint contracts migrations types front-end unit oracles postgres worlds fault-short browser
 
 format: ; $(bin)/ruff format --check src tests bench scripts
 lint: ; $(bin)/ruff check src tests bench scripts
@@ -28,7 +28,6 @@ worlds: ; $(pytest) -n 2 --timeout 180 -m world
 fault-short: ; $(pytest) --timeout 180 -m fault
 fault: ; TRUELIFT_KILLS=20 $(pytest) --timeout 900 -m fault
 browser: ; $(pytest) --timeout 120 -m browser
-wheel: ; $(pytest) --timeout 300 tests/wheel
 
 simulate: ; $(pytest) --timeout 1800 -m simulation
 bench: ; @for b in bench/*.py; do echo "== $$b"; $(bin)/python $$b || exit 1; done
