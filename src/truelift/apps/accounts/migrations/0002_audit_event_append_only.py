@@ -1,0 +1,23 @@
+"""Let the database itself refuse to change or delete what the audit says."""
+
+from __future__ import annotations
+
+from django.db import migrations
+
+from truelift.apps.accounts.append_only import PROTECT, RELEASE
+
+
+def protect(apps, schema_editor):
+    for statement in PROTECT[schema_editor.connection.vendor]:
+        schema_editor.execute(statement)
+
+
+def release(apps, schema_editor):
+    for statement in RELEASE[schema_editor.connection.vendor]:
+        schema_editor.execute(statement)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("accounts", "0001_initial")]
+
+    operations = [migrations.RunPython(protect, release)]

@@ -1,0 +1,3 @@
+"""Charts drawn on the server, as template tags."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Experiments, analyses, decisions, learnings."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Pages that answer questions of the lake."""
+
+from __future__ import annotations

@@ -1,0 +1,91 @@
+"""The public JSON API: each app's `api.router`, one way to sign in, one form of error."""
+
+from __future__ import annotations
+
+import importlib
+from http import HTTPStatus
+from importlib.util import find_spec
+from typing import Any, Final
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.security import SessionAuth
+
+from truelift.errors import TrueliftError
+from truelift.project.refusals import status_of
+
+
+APPS: Final = ("accounts", "sites", "measurement", "research", "experiments")
+
+api = NinjaAPI(
+    title="Truelift",
+    version="1",
+    urls_namespace="api",
+    openapi_url="/openapi.json",
+    docs_url=None,
+    auth=[SessionAuth()],
+)
+
+for _app in APPS:
+    if find_spec(f"truelift.apps.{_app}.api"):
+        api.add_router("", importlib.import_module(f"truelift.apps.{_app}.api").router)
+
+
+def problem(status: int, *, code: str, detail: str, **more: object) -> HttpResponse:
+    """Answer with an error as `application/problem+json` (RFC 9457) and a stable code."""
+    return JsonResponse(
+        {
+            "type": f"urn:truelift:{code}",
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "code": code,
+            "detail": detail,
+            **more,
+        },
+        status=status,
+        content_type="application/problem+json",
+    )
+
+
+@api.exception_handler(TrueliftError)
+def _refused(request: HttpRequest, error: TrueliftError) -> HttpResponse:
+    del request
+    return problem(status_of(error), code=error.code, detail=str(error), facts=dict(error.facts))
+
+
+@api.exception_handler(ValidationError)
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    del request
+    wrong: list[dict[str, Any]] = [
+        {"where": ".".join(map(str, each.get("loc", ()))), "what": str(each.get("msg", ""))}
+        for each in error.errors
+    ]
+    return problem(422, code="api.invalid", detail="Some fields are wrong.", errors=wrong)
+
+
+@api.exception_handler(AuthenticationError)
+def _stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    del request, error
+    return problem(401, code="api.sign_in", detail="Sign in, or send an access token.")
+
+
+@api.exception_handler(Http404)
+def _missing(request: HttpRequest, error: Http404) -> HttpResponse:
+    del request, error
+    return problem(
+        404, code="api.no_such_thing", detail="It does not exist, or you may not see it."
+    )
+
+
+@api.exception_handler(PermissionDenied)
+def _not_allowed(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
+    del request
+    return problem(403, code="api.not_allowed", detail=str(error) or "Your role does not allow it.")
+
+
+@api.exception_handler(HttpError)
+def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
+    del request
+    return problem(error.status_code, code="api.refused", detail=str(error))

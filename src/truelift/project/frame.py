@@ -1,0 +1,54 @@
+"""What every page shows around its content: site, rail, theme."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any, Final
+
+from django.http import HttpRequest
+
+from truelift.apps.sites.models import Site
+from truelift.apps.sites.reads import site_if_visible, sites_of
+from truelift.project.rail import rail
+
+
+THEMES: Final = ("system", "light", "dark")
+_WITH_WORK: Final = ("measurement", "research", "experiments")
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Give templates `site`, `groups` and `foot` of the rail, `theme` and the next theme."""
+    theme = request.COOKIES.get("theme", "system")
+    theme = theme if theme in THEMES else "system"
+    given: dict[str, Any] = {
+        "theme": theme,
+        "next_theme": THEMES[(THEMES.index(theme) + 1) % len(THEMES)],
+        "here": request.get_full_path(),
+    }
+    user = getattr(request, "user", None)
+    match = request.resolver_match
+    name = match.kwargs.get("site") if match else None
+    if user is None or not user.is_authenticated:
+        return given
+    site = site_if_visible(user, name) if isinstance(name, str) else None
+    if site is None:
+        return {**given, "my_sites": sites_of(user)}
+    *groups, foot = rail(site.name, path=request.path, waiting=dict(_waiting(site)))
+    return {**given, "site": site, "groups": groups, "foot": foot}
+
+
+def _waiting(site: Site) -> Iterator[tuple[str, int]]:
+    """Collect what waits for a person from every app that says so.
+
+    An app takes part by giving its `reads` a function `waiting(site) -> Mapping[str, int]`
+    from folder (`experiments`, `decisions`) to count.
+    """
+    for app in _WITH_WORK:
+        module = f"truelift.apps.{app}.reads"
+        if find_spec(module) is None:
+            continue
+        waiting = getattr(importlib.import_module(module), "waiting", None)
+        if waiting is not None:
+            yield from waiting(site).items()

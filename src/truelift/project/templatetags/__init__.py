@@ -1,0 +1,3 @@
+"""Template tags of the frame."""
+
+from __future__ import annotations

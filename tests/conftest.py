@@ -1,0 +1,130 @@
+"""The cast, a site, a home of one's own, and the shared data."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+
+# Before anything reads the settings: no test may find the developer's own home.
+os.environ["TRUELIFT_HOME"] = tempfile.mkdtemp(prefix="truelift-tests-")
+
+import pytest
+
+from truelift.lake.home import Home
+from truelift.settings import settings_from
+
+
+if TYPE_CHECKING:
+    from django.test import Client
+    from pytest_django.fixtures import SettingsWrapper
+
+    from truelift.apps.accounts.models import User
+    from truelift.apps.sites.models import Site
+
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+"""The moment at which tests happen, a Monday."""
+
+
+@pytest.fixture
+def home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: SettingsWrapper
+) -> Iterator[Home]:
+    """An empty data directory that environment and Django both point to."""
+    monkeypatch.setenv("TRUELIFT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("TRUELIFT_LAKE", raising=False)
+    settings.TRUELIFT = dataclasses.replace(settings_from(), public_url="http://testserver")
+    made = Home.of(settings.TRUELIFT)
+    made.make()
+    return made
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data beside the repository; skips where it is not laid out."""
+    found = Path(__file__).parents[1].parent / "shared"
+    if not (found / "data").is_dir():
+        pytest.skip("no ../shared/data beside the repository")
+    return found
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The moment at which the test happens."""
+    return NOON
+
+
+@pytest.fixture
+def site(db: None, home: Home, now: datetime) -> Site:
+    """The site `shop`, of which ada is owner, ben editor and cleo viewer."""
+    del db, home
+    from truelift.apps.sites.services import create_site
+
+    return create_site(
+        "shop",
+        title="Shop",
+        time_zone="Europe/Berlin",
+        write_key="pk_shop_public",
+        by="tests",
+        now=now,
+    ).site
+
+
+@pytest.fixture
+def ada(site: Site, now: datetime) -> User:
+    """Owns the site."""
+    return _person("ada", role="owner", site=site, now=now)
+
+
+@pytest.fixture
+def ben(site: Site, now: datetime) -> User:
+    """May edit on the site."""
+    return _person("ben", role="editor", site=site, now=now)
+
+
+@pytest.fixture
+def cleo(site: Site, now: datetime) -> User:
+    """May look at the site."""
+    return _person("cleo", role="viewer", site=site, now=now)
+
+
+@pytest.fixture
+def mallory(db: None, home: Home, now: datetime) -> User:
+    """Owns another site and is a stranger to this one."""
+    del db, home
+    from truelift.apps.sites.services import create_site
+
+    other = create_site("elsewhere", title="Elsewhere", by="tests", now=now).site
+    return _person("mallory", role="owner", site=other, now=now)
+
+
+@pytest.fixture
+def client_of() -> Callable[[User], Client]:
+    """Give a browser in which a person has signed in."""
+    from django.test import Client
+
+    def signed_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return signed_in
+
+
+def _person(name: str, *, role: str, site: Site, now: datetime) -> User:
+    from truelift.apps.accounts.models import User
+    from truelift.apps.accounts.roles import Role
+    from truelift.apps.accounts.services import give_role
+
+    user = User.objects.create_user(f"{name}@example.com", PASSWORD, name=name.capitalize())
+    give_role(site, user, Role(role), by="tests", now=now)
+    return user
+
+
+PASSWORD = "a long enough pass phrase"
+"""Everyone's password in tests."""
