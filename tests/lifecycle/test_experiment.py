@@ -249,7 +249,7 @@ def test_launch_starts_the_clock_and_freezes_the_plan() -> None:
         replace(complete(), guardrails=("revenue@1", "errors@1")),
         replace(complete(), ends_on=date(2026, 11, 23)),
         replace(complete(), alpha=0.1),
-        replace(complete(), margin=0.02),
+        replace(complete(), margins=(("order_rate@1", 0.02),)),
         replace(complete(), variants=(Variant("late", control=True), Variant("early", weight=2))),
     ],
 )

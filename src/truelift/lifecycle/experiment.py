@@ -176,7 +176,7 @@ class Experiment:
         starts_on: First day, in the site's time zone.
         ends_on: The first day that no longer counts, in the site's time zone.
         alpha: Two-sided error probability.
-        margin: Largest relative lift that would make no difference; or None.
+        margins: Metric and the largest relative difference in it that would not matter.
         baseline: Expected level of the primary metric; or None.
         minimum_effect: Relative lift that the plan can detect; or None.
         power: Chance to detect it.
@@ -207,7 +207,7 @@ class Experiment:
     starts_on: date | None = None
     ends_on: date | None = None
     alpha: float = 0.05
-    margin: float | None = None
+    margins: tuple[tuple[str, float], ...] = ()
     baseline: float | None = None
     minimum_effect: float | None = None
     power: float = 0.8
@@ -339,7 +339,7 @@ def plan_digest(experiment: Experiment) -> str:
         "starts_on": experiment.starts_on.isoformat() if experiment.starts_on else None,
         "ends_on": experiment.ends_on.isoformat() if experiment.ends_on else None,
         "alpha": experiment.alpha,
-        "margin": experiment.margin,
+        "margins": [list(pair) for pair in experiment.margins],
         "baseline": experiment.baseline,
         "minimum_effect": experiment.minimum_effect,
         "power": experiment.power,

@@ -1,0 +1,120 @@
+"""Turns rows into the value that the rules judge; the one place where the two meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from truelift.apps.accounts.models import User
+from truelift.apps.experiments.models import (
+    AnalysisRecord,
+    ExperimentRecord,
+    MetricRole,
+)
+from truelift.apps.research.actor import Actor
+from truelift.apps.sites.models import Site
+from truelift.lifecycle.experiment import (
+    Advice,
+    Asked,
+    Choice,
+    Evidence,
+    Experiment,
+    Method,
+    Origin,
+    Person,
+    Stage,
+    Variant,
+)
+
+
+def as_domain(record: ExperimentRecord) -> Experiment:
+    """Give the experiment as the rules see it, its latest snapshot and learning included."""
+    planned = list(record.metrics.select_related("metric"))
+    by_role = {
+        role: tuple(str(each.metric) for each in planned if each.role == role)
+        for role in MetricRole.values
+    }
+    latest = record.analyses.order_by("-number").first()
+    return Experiment(
+        key=record.key,
+        name=record.name,
+        stage=Stage(record.stage),
+        method=Method(record.method),
+        origin=Origin(record.origin),
+        inference=record.inference,
+        hypothesis=record.hypothesis.key if record.hypothesis else "",
+        hypothesis_accepted=bool(record.hypothesis and record.hypothesis.stage != "draft"),
+        decision_owner=person_of(record.decision_owner),
+        deputy=person_of(record.deputy),
+        variants=tuple(
+            Variant(key=each.key, weight=each.weight, control=each.is_control)
+            for each in record.variants.all()
+        ),
+        primary="".join(by_role[MetricRole.PRIMARY]),
+        secondary=by_role[MetricRole.SECONDARY],
+        guardrails=by_role[MetricRole.GUARDRAIL],
+        starts_on=record.starts_on,
+        ends_on=record.ends_on,
+        alpha=record.alpha,
+        margins=tuple(
+            (str(each.metric), each.margin) for each in planned if each.margin is not None
+        ),
+        baseline=record.baseline,
+        minimum_effect=record.minimum_effect,
+        power=record.power,
+        n_per_variant=record.n_per_variant,
+        weeks_needed=record.weeks_needed,
+        waiver=record.waiver,
+        plan_hash=record.plan_hash,
+        started_at=record.started_at,
+        stopped_at=record.stopped_at,
+        evidence=evidence_of(latest),
+        has_learning=record.learnings.exists(),
+    )
+
+
+def evidence_of(analysis: AnalysisRecord | None) -> Evidence | None:
+    """Give what a snapshot means for the next move; nothing without one."""
+    if analysis is None:
+        return None
+    return Evidence(
+        as_of=analysis.as_of,
+        advice=Advice(analysis.advice) if analysis.advice else None,
+        broken=broken_checks(analysis.document),
+    )
+
+
+def broken_checks(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the sentences of the integrity checks that failed in a snapshot."""
+    return tuple(
+        str(check["detail"]) for check in document.get("integrity", []) if check["status"] == "fail"
+    )
+
+
+def person_of(user: User | None) -> Person | None:
+    """Give a user as the rules know people."""
+    return Person(key=str(user.pk), name=str(user)) if user else None
+
+
+def asked_by(
+    actor: Actor,
+    *,
+    site: Site,
+    now: datetime,
+    choice: Choice | None = None,
+    reason: str | None = None,
+) -> Asked:
+    """Give the circumstances of a move, with the day as it is at the site."""
+    return Asked(by=actor.person, at=now, today=day_at(site, now), choice=choice, reason=reason)
+
+
+def day_at(site: Site, now: datetime) -> date:
+    """Give the day that it is at the site."""
+    return now.astimezone(ZoneInfo(site.time_zone)).date()
+
+
+def midnight_at(site: Site, day: date) -> datetime:
+    """Give the instant at which a day begins at the site."""
+    return datetime.combine(day, time(), tzinfo=ZoneInfo(site.time_zone))

@@ -1,0 +1,120 @@
+"""The registry of metrics: definitions are written once, a change is the next version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from django.db import models, transaction
+
+from truelift.apps.accounts.audit import record as audit
+from truelift.apps.experiments.models import MetricRecord
+from truelift.apps.experiments.spec import BadSpec, MetricSpec
+from truelift.apps.research.actor import Actor
+from truelift.apps.sites.models import Site
+
+
+LIBRARY: Final[Mapping[str, tuple[MetricSpec, ...]]] = MappingProxyType(
+    {
+        "shop": (
+            MetricSpec("order_rate", "proportion", "purchase", "Order rate"),
+            MetricSpec(
+                "revenue_per_visitor", "sum", "purchase", "Revenue per visitor", property="value"
+            ),
+            MetricSpec("order_value", "mean", "purchase", "Order value", property="value"),
+            MetricSpec("cart_rate", "proportion", "add_to_cart", "Add-to-cart rate"),
+            MetricSpec("checkout_rate", "proportion", "begin_checkout", "Checkout rate"),
+            MetricSpec("page_views", "count", "page_view", "Pages per visitor"),
+        ),
+        "leads": (
+            MetricSpec("lead_rate", "proportion", "generate_lead", "Lead rate", window_days=30),
+            MetricSpec("demo_rate", "proportion", "demo_requested", "Demo rate", window_days=30),
+            MetricSpec("page_views", "count", "page_view", "Pages per visitor"),
+        ),
+        "saas": (
+            MetricSpec("sign_up_rate", "proportion", "sign_up", "Sign-up rate"),
+            MetricSpec("activation_rate", "proportion", "activated", "Activation rate"),
+            MetricSpec(
+                "subscription_rate", "proportion", "subscribe", "Subscription rate", window_days=30
+            ),
+        ),
+    }
+)
+"""Definitions to start from, per kind of business; event names as GA4 and Segment use them."""
+
+_FIELDS: Final = (
+    "name",
+    "kind",
+    "event",
+    "property",
+    "denominator_event",
+    "denominator_property",
+    "window_days",
+    "better",
+    "unit_label",
+)
+
+
+@transaction.atomic
+def define_metric(site: Site, spec: MetricSpec, *, by: Actor, now: datetime) -> MetricRecord:
+    """Give the version of a metric that this definition is, and store it when it is new.
+
+    The same definition twice is one version; experiments stay on the version they
+    were planned with.
+    """
+    Site.objects.select_for_update().get(pk=site.pk)
+    latest = MetricRecord.objects.filter(site=site, key=spec.key).order_by("-version").first()
+    wanted = {name: getattr(spec, name) for name in _FIELDS}
+    wanted["name"] = spec.name or (
+        latest.name if latest else spec.key.replace("_", " ").capitalize()
+    )
+    if spec.kind in {"sum", "mean"} and not spec.property:
+        wanted["property"] = "value"
+    before = {name: getattr(latest, name) for name in _FIELDS} if latest else None
+    if latest is not None and before == wanted:
+        return latest
+    metric = MetricRecord.objects.create(
+        site=site,
+        key=spec.key,
+        version=latest.version + 1 if latest else 1,
+        made_by=by.user,
+        made_at=now,
+        **wanted,
+    )
+    audit(
+        action="metric.defined",
+        target=f"metric:{metric}",
+        before=before,
+        after=wanted,
+        now=now,
+        site=site.name,
+        **by.audited,
+    )
+    return metric
+
+
+@transaction.atomic
+def take_library(site: Site, name: str, *, by: Actor, now: datetime) -> tuple[MetricRecord, ...]:
+    """Define the metrics of a kind of business that the site does not have yet.
+
+    Raises:
+        BadSpec: There is no such library.
+    """
+    if name not in LIBRARY:
+        raise BadSpec({"library": f"It is one of {', '.join(LIBRARY)}."})
+    had = set(MetricRecord.objects.filter(site=site).values_list("key", flat=True))
+    return tuple(
+        define_metric(site, spec, by=by, now=now) for spec in LIBRARY[name] if spec.key not in had
+    )
+
+
+def current_metrics(site: Site) -> tuple[MetricRecord, ...]:
+    """List the newest version of every metric of the site, by key."""
+    newest = (
+        MetricRecord.objects.filter(site=site, key=models.OuterRef("key"))
+        .order_by("-version")
+        .values("pk")[:1]
+    )
+    return tuple(MetricRecord.objects.filter(site=site, pk=models.Subquery(newest)).order_by("key"))

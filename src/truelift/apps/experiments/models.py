@@ -1,0 +1,411 @@
+"""Rows of what was tried: metrics, experiments, snapshots, decisions, learnings, jobs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from typing_extensions import override
+
+from truelift.lifecycle.experiment import Action, Advice, Choice, Method, Origin, Stage
+
+
+class MetricKind(models.TextChoices):
+    """How a unit's events become one number."""
+
+    PROPORTION = "proportion", "Share of visitors who do it"
+    COUNT = "count", "Times per visitor"
+    SUM = "sum", "Total per visitor"
+    MEAN = "mean", "Mean per event"
+    RATIO = "ratio", "Ratio of two totals"
+
+
+class Better(models.TextChoices):
+    """Which way a metric gets better."""
+
+    INCREASE = "increase", "Higher is better"
+    DECREASE = "decrease", "Lower is better"
+
+
+class MetricRecord(models.Model):
+    """One version of a metric's definition; written once, a change is the next version.
+
+    Attributes:
+        property: The number to add up or average; `value` is the event's money.
+        window_days: From first exposure, its end included.
+    """
+
+    site = models.ForeignKey("sites.Site", on_delete=models.PROTECT, related_name="metrics")
+    key = models.CharField(max_length=80)
+    version = models.PositiveIntegerField(default=1)
+    name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=10, choices=MetricKind.choices)
+    event = models.CharField(max_length=200)
+    property = models.CharField(max_length=120, blank=True)
+    denominator_event = models.CharField(max_length=200, blank=True)
+    denominator_property = models.CharField(max_length=120, blank=True)
+    window_days = models.FloatField(default=14)
+    better = models.CharField(max_length=8, choices=Better.choices, default=Better.INCREASE.value)
+    unit_label = models.CharField(max_length=40, blank=True)
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    made_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "metric"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["site", "key", "version"], name="metric_version_once_per_site"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=MetricKind.values), name="metric_kind_is_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(better__in=Better.values), name="metric_better_is_known"
+            ),
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.key}@{self.version}"
+
+
+class ExperimentRecord(models.Model):
+    """An experiment: its plan, and where it stands.
+
+    Attributes:
+        key: As the exposure events carry it; unique within the site.
+        ends_on: The first day that no longer counts.
+        n_given: Whether somebody gave the number per variant, so that it is not computed.
+        plan_hash: Frozen at launch.
+    """
+
+    site = models.ForeignKey("sites.Site", on_delete=models.PROTECT, related_name="experiments")
+    key = models.CharField(max_length=80)
+    name = models.CharField(max_length=200)
+    surface = models.CharField(max_length=120, blank=True)
+    method = models.CharField(max_length=14, default=Method.AB.value)
+    inference = models.CharField(max_length=12, default="fixed")
+    unit = models.CharField(max_length=10, default="visitor")
+    origin = models.CharField(max_length=10, default=Origin.TRUELIFT.value)
+    stage = models.CharField(max_length=10, default=Stage.DRAFT.value)
+    hypothesis = models.ForeignKey(
+        "research.HypothesisRecord",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="experiments",
+    )
+    decision_owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    deputy = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    starts_on = models.DateField(null=True, blank=True)
+    ends_on = models.DateField(null=True, blank=True)
+    alpha = models.FloatField(default=0.05)
+    baseline = models.FloatField(null=True, blank=True)
+    cv = models.FloatField(null=True, blank=True)
+    minimum_effect = models.FloatField(null=True, blank=True)
+    power = models.FloatField(default=0.8)
+    visitors_per_week = models.FloatField(null=True, blank=True)
+    allocation = models.FloatField(default=1.0)
+    n_per_variant = models.PositiveBigIntegerField(null=True, blank=True)
+    n_given = models.BooleanField(default=False)
+    weeks_needed = models.PositiveIntegerField(null=True, blank=True)
+    waiver = models.CharField(max_length=300, blank=True)
+    plan_hash = models.CharField(max_length=64, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    made_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "experiment"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "key"], name="experiment_key_once_per_site"),
+            models.CheckConstraint(
+                condition=models.Q(stage__in=[each.value for each in Stage]),
+                name="experiment_stage_is_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(method__in=[each.value for each in Method]),
+                name="experiment_method_is_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(origin__in=[each.value for each in Origin]),
+                name="experiment_origin_is_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(unit__in=["visitor"]), name="experiment_unit_is_known"
+            ),
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.key} {self.name}"
+
+
+class VariantRecord(models.Model):
+    """One of the versions that units are split between."""
+
+    experiment = models.ForeignKey(
+        ExperimentRecord, on_delete=models.CASCADE, related_name="variants"
+    )
+    key = models.CharField(max_length=80)
+    name = models.CharField(max_length=120, blank=True)
+    weight = models.FloatField(default=1.0)
+    is_control = models.BooleanField(default=False)
+
+    class Meta:
+        db_table = "experiment_variant"
+        ordering: ClassVar = ["pk"]
+
+    @override
+    def __str__(self) -> str:
+        return self.key
+
+
+class MetricRole(models.TextChoices):
+    """What a metric does in the decision."""
+
+    PRIMARY = "primary", "Decides"
+    GUARDRAIL = "guardrail", "May veto"
+    SECONDARY = "secondary", "Explains"
+
+
+class PlannedMetricRecord(models.Model):
+    """A metric's part in an experiment, on the version that was planned."""
+
+    experiment = models.ForeignKey(
+        ExperimentRecord, on_delete=models.CASCADE, related_name="metrics"
+    )
+    metric = models.ForeignKey(MetricRecord, on_delete=models.PROTECT, related_name="+")
+    role = models.CharField(max_length=10, choices=MetricRole.choices)
+    margin = models.FloatField(null=True, blank=True)
+
+    class Meta:
+        db_table = "experiment_metric"
+        ordering: ClassVar = ["pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["experiment"],
+                condition=models.Q(role="primary"),
+                name="experiment_has_one_primary_metric",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(role__in=MetricRole.values),
+                name="experiment_metric_role_is_known",
+            ),
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.metric} {self.role}"
+
+
+class AnalysisRecord(models.Model):
+    """What an analysis said, exactly as it was said; never changed afterwards.
+
+    Attributes:
+        number: Counted per experiment, from 1.
+        text: The document as JSON text: kept as text, because a database that parses
+            JSON writes numbers back in its own way and the digest would not hold.
+        digest: SHA-256 of the text.
+        plan_hash: The plan that it followed.
+    """
+
+    experiment = models.ForeignKey(
+        ExperimentRecord, on_delete=models.PROTECT, related_name="analyses"
+    )
+    number = models.PositiveIntegerField()
+    as_of = models.DateTimeField()
+    advice = models.CharField(max_length=12, blank=True)
+    text = models.TextField()
+    digest = models.CharField(max_length=64)
+    plan_hash = models.CharField(max_length=64, blank=True)
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    made_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "analysis"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["experiment", "number"], name="analysis_number_once_per_experiment"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(advice__in=["", *(each.value for each in Advice)]),
+                name="analysis_advice_is_known",
+            ),
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.experiment_id} analysis {self.number}"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The document, read from its text."""
+        parsed: dict[str, Any] = json.loads(self.text)
+        return parsed
+
+
+class DecisionRecord(models.Model):
+    """Who decided what, on which snapshot, and why.
+
+    Attributes:
+        advice: What the snapshot recommended, kept beside the choice.
+        operator: Whether the operator decided on behalf of `by`.
+    """
+
+    experiment = models.OneToOneField(
+        ExperimentRecord, on_delete=models.PROTECT, related_name="decision"
+    )
+    analysis = models.ForeignKey(
+        AnalysisRecord, on_delete=models.PROTECT, null=True, related_name="decisions"
+    )
+    choice = models.CharField(max_length=8)
+    advice = models.CharField(max_length=12, blank=True)
+    against_advice = models.BooleanField(default=False)
+    reason = models.CharField(max_length=1000, blank=True)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    operator = models.BooleanField(default=False)
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "decision"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(choice__in=[each.value for each in Choice]),
+                name="decision_choice_is_known",
+            )
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.choice} {self.experiment_id}"
+
+
+class LearningRecord(models.Model):
+    """What an experiment taught, where it holds, and what follows.
+
+    Attributes:
+        number: Counted per site; shown as `L-4`.
+        follow_up: What is done next; or why nothing is.
+    """
+
+    site = models.ForeignKey("sites.Site", on_delete=models.PROTECT, related_name="learnings")
+    number = models.PositiveIntegerField()
+    experiment = models.ForeignKey(
+        ExperimentRecord, on_delete=models.PROTECT, related_name="learnings"
+    )
+    text = models.CharField(max_length=1000)
+    scope = models.CharField(max_length=300)
+    follow_up = models.CharField(max_length=500)
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    made_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "learning"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "number"], name="learning_number_once_per_site")
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.key} {self.text}"
+
+    @property
+    def key(self) -> str:
+        """How people and links call it."""
+        return f"L-{self.number}"
+
+
+class MoveRecord(models.Model):
+    """One step that an experiment took."""
+
+    experiment = models.ForeignKey(ExperimentRecord, on_delete=models.PROTECT, related_name="moves")
+    action = models.CharField(max_length=10)
+    before = models.CharField(max_length=10)
+    after = models.CharField(max_length=10)
+    reason = models.CharField(max_length=1000, blank=True)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    operator = models.BooleanField(default=False)
+    moved_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "experiment_move"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(action__in=[each.value for each in Action]),
+                name="experiment_move_action_is_known",
+            )
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.experiment_id} {self.action}"
+
+
+class JobKind(models.TextChoices):
+    """What can be done outside of a web request."""
+
+    ANALYSE = "analyse", "Analyse an experiment"
+
+
+class Job(models.Model):
+    """Work that waits for the worker, or was done by it.
+
+    Attributes:
+        run_after: Not before this instant; moved on after a failure.
+        claimed_at: When a worker took it; a claim that is too old is taken again.
+        finished_at: When it was done or given up.
+        error: What went wrong the last time, for the person who waits.
+    """
+
+    kind = models.CharField(max_length=20, choices=JobKind.choices)
+    experiment = models.ForeignKey(ExperimentRecord, on_delete=models.CASCADE, related_name="jobs")
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    asked_at = models.DateTimeField()
+    run_after = models.DateTimeField()
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+    error_code = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        db_table = "job"
+        indexes: ClassVar = [
+            models.Index(fields=["finished_at", "run_after"], name="job_that_is_due")
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(kind__in=JobKind.values), name="job_kind_is_known"
+            ),
+            models.UniqueConstraint(
+                fields=["experiment", "kind"],
+                condition=models.Q(finished_at__isnull=True),
+                name="one_open_job_of_a_kind_per_experiment",
+            ),
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.kind} {self.experiment_id}"

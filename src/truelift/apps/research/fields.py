@@ -1,0 +1,99 @@
+"""What a person may write about an insight and a hypothesis, checked in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from truelift.errors import Refusal
+
+
+class BadFields(Refusal):
+    """What was written does not fit; every field is named at once.
+
+    Attributes:
+        wrong: Field and what is wrong with it.
+    """
+
+    code = "research.bad_fields"
+
+    def __init__(self, wrong: Mapping[str, str]) -> None:
+        self.wrong = dict(wrong)
+        said = " ".join(f"{field}: {what}" for field, what in wrong.items())
+        super().__init__(f"Some fields do not fit. {said}", fields=tuple(wrong))
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One piece of evidence.
+
+    Attributes:
+        kind: One of `models.EvidenceKind`.
+        text: What it shows.
+        url: Where to look, empty for nowhere; http(s) or a path of this server.
+    """
+
+    kind: str
+    text: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InsightFields:
+    """What a person writes about an insight."""
+
+    problem: str = ""
+    surface: str = ""
+    segment: str = ""
+    size: str = ""
+    weekly_value_minor: int | None = None
+    evidence: tuple[Piece, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HypothesisFields:
+    """What a person writes about a hypothesis.
+
+    Attributes:
+        insights: Keys of the insights that it rests on, `I-4`.
+    """
+
+    change: str = ""
+    audience: str = ""
+    outcome: str = ""
+    reason: str = ""
+    metric: str = ""
+    direction: str = ""
+    expected_lift: float | None = None
+    insights: tuple[str, ...] = ()
+
+
+def checked(record: models.Model, *, skip: tuple[str, ...] = ()) -> None:
+    """Let a record's own field rules judge it before it is stored.
+
+    Raises:
+        BadFields: At least one field does not fit.
+    """
+    try:
+        record.clean_fields(exclude=set(skip))
+    except ValidationError as error:
+        raise BadFields(
+            {field: " ".join(messages) for field, messages in error.message_dict.items()}
+        ) from error
+
+
+def checked_url(url: str) -> str:
+    """Give a link back when it can only lead somewhere, and not run anything.
+
+    Raises:
+        BadFields: It is neither http(s) nor a path of this server.
+    """
+    trimmed = url.strip()
+    if trimmed and not trimmed.startswith(("https://", "http://", "/")):
+        raise BadFields({"url": "A link begins with https://, http:// or /."})
+    if trimmed.startswith("//"):
+        raise BadFields({"url": "A link begins with https://, http:// or /."})
+    return trimmed
