@@ -25,7 +25,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -202,9 +202,11 @@ class _Entry:
     done: asyncio.Future[int] | Future[int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """A frame's header, and where in the buffer it and its payload stand."""
+class _Frame(NamedTuple):
+    """A frame's header, and where in the buffer it and its payload stand.
+
+    A tuple: a frozen dataclass took half of the time of reading single-event frames.
+    """
 
     start: int
     payload_start: int
@@ -674,16 +676,16 @@ def _frame_at(data: bytes, view: memoryview, at: int) -> _Frame | None:
     if end > len(data) or zlib.crc32(view[at + _COVERED : end]) != crc:
         return None
     return _Frame(
-        start=at,
-        payload_start=payload_start,
-        end=end,
-        number=number,
-        received_at=received_at,
-        position=position,
-        items=items,
-        trusted=bool(flags & _TRUSTED),
-        site=data[site_start:key_start],
-        key_id=data[key_start:payload_start],
+        at,
+        payload_start,
+        end,
+        number,
+        received_at,
+        position,
+        items,
+        bool(flags & _TRUSTED),
+        data[site_start:key_start],
+        data[key_start:payload_start],
     )
 
 
