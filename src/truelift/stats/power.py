@@ -21,8 +21,9 @@ class BadDesign(Refusal):
 
     code: ClassVar[str] = "stats.bad_design"
 
-    def __init__(self, *, reason: str) -> None:
-        super().__init__(f"This test cannot be planned: {reason}.", reason=reason)
+    def __init__(self, *reasons: str) -> None:
+        self.reasons = reasons
+        super().__init__(f"This test cannot be planned: {'; '.join(reasons)}.", reasons=reasons)
 
 
 class NothingDetectable(Refusal):
@@ -78,15 +79,15 @@ class Design:
         if (self.baseline is None) is (self.cv is None):
             reasons.append("a proportion needs its baseline, a mean its cv, and no test both")
         if self.baseline is not None and not 0 < self.baseline < 1:
-            reasons.append(f"the baseline must lie between 0 and 1; it is {self.baseline:g}")
+            reasons.append(f"the baseline is {self.baseline:g}, not between 0 and 1")
         if self.cv is not None and not 0 < self.cv < math.inf:
-            reasons.append(f"the cv must be above 0; it is {self.cv:g}")
+            reasons.append(f"the cv is {self.cv:g}, not above 0")
         if not 0 < self.alpha < 1:
-            reasons.append(f"alpha must lie between 0 and 1; it is {self.alpha:g}")
+            reasons.append(f"alpha is {self.alpha:g}, not between 0 and 1")
         if self.arms < 2:
-            reasons.append(f"it takes two variants; {self.arms} are given")
+            reasons.append(f"{self.arms} variants are given, and it takes two")
         if reasons:
-            raise BadDesign(reason="; ".join(reasons))
+            raise BadDesign(*reasons)
 
     @property
     def alpha_per_comparison(self) -> float:
@@ -189,15 +190,15 @@ def duration_of(
     """
     reasons = []
     if not 0 < units_per_week < math.inf:
-        reasons.append(f"units per week must be above 0; they are {units_per_week:g}")
+        reasons.append(f"units per week are {units_per_week:g}, not above 0")
     if not 0 < allocation <= 1:
-        reasons.append(f"the allocation must be above 0 and at most 1; it is {allocation:g}")
+        reasons.append(f"the allocation is {allocation:g}, not a share above 0")
     if arms < 2:
-        reasons.append(f"it takes two variants; {arms} are given")
+        reasons.append(f"{arms} variants are given, and it takes two")
     if n_per_arm < 1:
-        reasons.append(f"it takes a unit per variant; {n_per_arm} are given")
+        reasons.append(f"{n_per_arm} units per variant are given, and it takes one")
     if reasons:
-        raise BadDesign(reason="; ".join(reasons))
+        raise BadDesign(*reasons)
     units = n_per_arm * arms
     # Rounding noise must not add a week: 6.000000000000001 weeks are six.
     weeks = math.ceil(round(units / (units_per_week * allocation), 9))
@@ -229,29 +230,25 @@ def first_true(condition: Callable[[float], bool], *, low: float, high: float) -
 def cv_of(design: Design) -> float:
     """Give the cv of a design for a mean, which has one."""
     if design.cv is None:
-        raise BadDesign(reason="a mean needs its cv")
+        raise BadDesign("a mean needs its cv")
     return design.cv
 
 
 def check_lift(design: Design, lift: float) -> None:
     """Refuse a lift that cannot be or cannot be looked for."""
     if lift == 0 or not math.isfinite(lift):
-        raise BadDesign(reason=f"the lift must be a number other than 0; it is {lift:g}")
+        raise BadDesign(f"the lift is {lift:g}, not a number other than 0")
     if design.baseline is not None and not 0 < design.baseline * (1 + lift) < 1:
-        raise BadDesign(
-            reason=f"a lift of {lift:g} takes the share {design.baseline:g} out of 0 to 1"
-        )
+        raise BadDesign(f"a lift of {lift:g} takes the share {design.baseline:g} out of 0 to 1")
 
 
 def check_power(design: Design, power: float) -> None:
     """Refuse a power that no test has or that none is needed for."""
     if not design.alpha < power < 1:
-        raise BadDesign(
-            reason=f"the power must lie between alpha ({design.alpha:g}) and 1; it is {power:g}"
-        )
+        raise BadDesign(f"the power is {power:g}, not between alpha ({design.alpha:g}) and 1")
 
 
 def check_units(n_per_arm: int) -> None:
     """Refuse a number of units that has no spread."""
     if n_per_arm < 2:
-        raise BadDesign(reason=f"it takes two units per variant; {n_per_arm} are given")
+        raise BadDesign(f"{n_per_arm} units per variant are given, and it takes two")
