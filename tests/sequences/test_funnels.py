@@ -88,6 +88,12 @@ def test_since_and_until_bound_the_first_step_alone() -> None:
     assert one((8, "a"), (9, "b"), rules=rules) == [0, 0, 0]
 
 
+def test_an_event_out_of_range_for_step_one_still_serves_the_steps_after_it() -> None:
+    rules = replace(TEN, until_ms=5)
+
+    assert one((4, "a"), (5, "b"), (5, "ac"), rules=rules) == [1, 1, 1]
+
+
 def test_strict_forbids_an_instant_between_two_steps() -> None:
     strict = replace(TEN, order=Order.STRICT)
 

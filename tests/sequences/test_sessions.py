@@ -15,7 +15,8 @@ HOUR = 60 * MINUTE
 
 def starts(*rows: tuple[int, int], rules: SessionRules | None = None) -> list[int]:
     table = np.array(sorted(rows), dtype=np.int64).reshape(-1, 2)
-    return session_starts(unit=table[:, 0], at_ms=table[:, 1], rules=rules).tolist()
+    found = session_starts(unit=table[:, 0], at_ms=table[:, 1], rules=rules)
+    return [int(row) for row in found]
 
 
 def test_thirty_minutes_without_an_event_do_not_end_a_session_and_a_millisecond_more_does() -> None:

@@ -108,7 +108,7 @@ def funnel(
             best = _strict(events, rules)
         case Order.ANY:
             best = _any_order(events, rules)
-    best = _with_ambiguous_ties(best, events, rules)
+    best = _with_ambiguous_ties(best, events, mask, rules)
     code = group[best.start]
     required = [step for step in range(steps) if step not in rules.optional]
     units, immature = empty, empty.copy()
@@ -333,14 +333,16 @@ def _instants(events: _Events) -> tuple[Rows, Rows]:
     return np.flatnonzero(new), np.cumsum(new) - 1
 
 
-def _with_ambiguous_ties(best: _Best, events: _Events, rules: Rules) -> _Best:
+def _with_ambiguous_ties(best: _Best, events: _Events, given: Masks, rules: Rules) -> _Best:
     """Look again, one by one, at units whose simultaneous events could be dealt in several ways.
 
     When events of one instant may serve overlapping sets of steps, who serves what is
     a matching; the vectorised orders settle it only for single steps, for equal masks
     and, in the ordered rule, for two steps. Such units are rare.
     """
-    steps = events.mask & _all(rules.steps)
+    # The masks as given: an event that is too early or too late for step 1 stands among
+    # its instant as if it were not, so its order there says nothing about the rest.
+    steps = given & _all(rules.steps)
     ambiguous = (steps & (steps - 1)) != 0
     if (
         rules.order is Order.ANY

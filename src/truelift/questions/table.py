@@ -1,0 +1,39 @@
+"""Columns of an Arrow table as arrays that kernels can read."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+
+def integers(rows: pa.Table, name: str) -> NDArray[np.int64]:
+    """Give a column of whole numbers; it has no nulls."""
+    column: NDArray[np.int64] = rows[name].combine_chunks().cast(pa.int64()).to_numpy()
+    return column
+
+
+def numbers(rows: pa.Table, name: str) -> NDArray[np.float64]:
+    """Give a column of numbers; NaN where it is null."""
+    column = rows[name].combine_chunks().cast(pa.float64())
+    found: NDArray[np.float64] = column.to_numpy(zero_copy_only=False)
+    return found
+
+
+def flags(rows: pa.Table, name: str) -> NDArray[np.bool_]:
+    """Give a column of yes and no; it has no nulls."""
+    found: NDArray[np.bool_] = rows[name].combine_chunks().to_numpy(zero_copy_only=False)
+    return found.astype(bool)
+
+
+def codes(rows: pa.Table, name: str) -> tuple[NDArray[np.int64], list[str | None]]:
+    """Give a column of text as codes from 0, and the texts that they stand for.
+
+    A null has a code of its own, the last one.
+    """
+    encoded = rows[name].combine_chunks().dictionary_encode()
+    titles: list[str | None] = [*encoded.dictionary.to_pylist(), None]
+    found: NDArray[np.int64] = (
+        encoded.indices.cast(pa.int64()).fill_null(len(titles) - 1).to_numpy(zero_copy_only=False)
+    )
+    return found, titles
