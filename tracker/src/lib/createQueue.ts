@@ -30,9 +30,16 @@ export const createQueue = (
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
   let opened = false;
+  let saving = false;
 
+  /** Once per task, since a page may track a hundred things in one loop. */
   const save = () => {
-    if (opened) outbox.save(unsent);
+    if (saving) return;
+    saving = true;
+    queueMicrotask(() => {
+      saving = false;
+      if (opened) outbox.save(unsent);
+    });
   };
 
   const plan = (ms: number) => {
@@ -84,10 +91,10 @@ export const createQueue = (
       plan(0);
     },
     close() {
-      outbox.adopt();
-      unsent.clear();
-      save();
       opened = false;
+      unsent.clear();
+      outbox.adopt();
+      outbox.save(unsent);
     },
   };
 };

@@ -17,14 +17,16 @@ export const post = async (
 ): Promise<number> => {
   try {
     if (leaving && !('keepalive' in Request.prototype) && navigator.sendBeacon(url, body)) return 0;
-    const {status, headers} = await fetch(url, {
+    const answer = await fetch(url, {
       method: 'POST',
       body,
       credentials: 'omit',
       keepalive: new Blob([body]).size < KEEPALIVE_BYTES,
       signal: AbortSignal.timeout?.(PATIENCE_MS) ?? null,
     });
-    return status === 429 || status >= 500 ? wait(headers.get('Retry-After')) : 0;
+    // Until its answer is read, a request holds its part of the 64 KiB that keepalive may carry.
+    await answer.text();
+    return answer.status === 429 || answer.status >= 500 ? wait(answer.headers.get('Retry-After')) : 0;
   } catch {
     return wait();
   }
