@@ -1,0 +1,120 @@
+"""What is measured of a unit: which events, what they carry, for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from truelift.questions.dimensions import Placeholders, measured, number_of
+from truelift.questions.matching import Events, is_text
+from truelift.stats.plan import MetricKind
+
+
+__all__ = ["Amount", "AmountKind", "Counted", "Metric", "MetricKind"]
+
+
+class AmountKind(StrEnum):
+    """Where an event's number stands.
+
+    `MONEY`: minor units of one currency; `NUMBER`: the number as it was sent;
+    `PROPERTY`: a property.
+    """
+
+    MONEY = "money"
+    NUMBER = "number"
+    PROPERTY = "property"
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """The number of an event that is added up.
+
+    Attributes:
+        kind: Where it stands.
+        name: The property's name, for `PROPERTY`.
+        currency: The one that counts, for `MONEY`; amounts in others are left out.
+        trusted: Only events that a secret key sent count.
+    """
+
+    kind: AmountKind = AmountKind.NUMBER
+    name: str = ""
+    currency: str = ""
+    trusted: bool = False
+
+    def obstacles(self) -> tuple[str, ...]:
+        """Say what is wrong with it."""
+        if self.kind is AmountKind.PROPERTY and not (self.name and is_text(self.name)):
+            return ("the property to add up has no name",)
+        if self.kind is AmountKind.MONEY and not self.currency:
+            return ("money has no currency",)
+        return ()
+
+    def sql(self, values: Placeholders) -> str:
+        """Give it as SQL, null where the event has none."""
+        number = "value"
+        if self.kind is AmountKind.MONEY:
+            number = f"CASE WHEN currency = {values.add(self.currency)} THEN value_minor END"
+        elif self.kind is AmountKind.PROPERTY:
+            number = number_of(f"properties.{self.name}", values)
+        if self.trusted:
+            number = f"CASE WHEN trusted THEN {number} END"
+        return measured(f"({number})::DOUBLE")
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Events, and the number of each that is added up.
+
+    Attributes:
+        events: Which.
+        amount: None counts the events themselves.
+    """
+
+    events: Events
+    amount: Amount | None = None
+
+    def obstacles(self) -> tuple[str, ...]:
+        """Say what is wrong with it."""
+        found = self.events.obstacles()
+        if not self.events.names and not self.events.where:
+            found = (*found, "it names no event")
+        return (*found, *(self.amount.obstacles() if self.amount else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """How a unit's events after its exposure become one number, or two for a ratio.
+
+    A unit without the event counts as zero, whatever the kind.
+
+    Attributes:
+        key: Its name.
+        kind: `PROPORTION`: 1 with at least one event. `COUNT`: how many. `SUM`: of the
+            amounts. `MEAN`: of the unit's own amounts. `RATIO`: over all units, the
+            numerator's total by the denominator's.
+        counted: The events, and for a ratio the numerator.
+        denominator: For a ratio.
+        window_s: Events count up to this long after the unit's first exposure, the
+            end included; None: for ever.
+    """
+
+    key: str
+    kind: MetricKind
+    counted: Counted
+    denominator: Counted | None = None
+    window_s: int | None = None
+
+    def obstacles(self) -> tuple[str, ...]:
+        """Say what is wrong with it."""
+        found = list(self.counted.obstacles())
+        if self.kind is MetricKind.RATIO and self.denominator is None:
+            found.append("a ratio needs a denominator")
+        if self.kind is not MetricKind.RATIO and self.denominator is not None:
+            found.append(f"a {self.kind.value} has no denominator")
+        if self.denominator is not None:
+            found += self.denominator.obstacles()
+        if self.kind in {MetricKind.SUM, MetricKind.MEAN} and self.counted.amount is None:
+            found.append(f"a {self.kind.value} needs an amount")
+        if self.window_s is not None and self.window_s < 0:
+            found.append("its window is negative")
+        return tuple(f"metric {self.key}: {reason}" for reason in found)
