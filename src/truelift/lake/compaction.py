@@ -1,0 +1,239 @@
+"""Few large sorted files instead of many small ones, and buckets that stay of a size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from truelift.lake.durable import sync_file, sync_folder
+from truelift.lake.home import Home
+from truelift.lake.schema import EVENTS
+from truelift.lake.snapshot import SiteReader
+from truelift.lake.tables import LakeFile, LakeState
+from truelift.lake.tail import Tail
+
+
+FILES_PER_BUCKET: Final = 32
+TARGET_BYTES: Final = 128 << 20
+ROWS_PER_BUCKET: Final = 20_000_000
+MOVES_TO_SETTLE: Final = 5_000
+"""So many moved persons make every question read a list that is worth getting rid of."""
+
+_COLUMNS: Final = ", ".join(f'"{name}"' for name in EVENTS.names if name != "bucket")
+
+
+@dataclass(frozen=True, slots=True)
+class _Rewrite:
+    """Some files of one bucket that become one file per bucket that their persons belong to."""
+
+    files: tuple[LakeFile, ...]
+    buckets: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Compaction:
+    """Rewrites files of one site at a time; questions go on reading the old ones."""
+
+    home: Home
+    reached: Callable[[str], None]
+    files_per_bucket: int = FILES_PER_BUCKET
+    target_bytes: int = TARGET_BYTES
+    rows_per_bucket: int = ROWS_PER_BUCKET
+    moves_to_settle: int = MOVES_TO_SETTLE
+    _engine: duckdb.DuckDBPyConnection | None = field(default=None, repr=False)
+
+    def needed(self, reader: SiteReader, tail: Tail) -> bool:
+        """Say whether files are too many, a bucket is too large, or too many persons moved."""
+        state = reader.table.current()
+        if state is None:
+            return False
+        return (
+            self._too_large(state)
+            or any(len(files) > 1 for files in self._crowded(state))
+            or self._many_moves(reader, tail)
+        )
+
+    def run(self, reader: SiteReader, moves: pa.Table, *, now: datetime) -> list[int]:
+        """Compact a site.
+
+        Returns:
+            The persons who moved and whose rows are all rewritten now.
+        """
+        state = reader.table.current()
+        if state is None:
+            return []
+        engine = self._opened()
+        engine.register("moves", moves)
+        try:
+            buckets = state.buckets * 2 if self._too_large(state) else state.buckets
+            plan = list(self._plan(engine, reader, state, moves, buckets))
+            removed = [file for rewrite in plan for file in rewrite.files]
+            added: list[LakeFile] = []
+            for rewrite in plan:
+                added += self._rewrite(engine, reader, state, rewrite, buckets, len(added))
+        finally:
+            engine.unregister("moves")
+        self.reached("compaction.written")
+        if removed:
+            reader.table.rewrite(state, removed=removed, added=added, buckets=buckets, now=now)
+            self.reached("compaction.committed")
+        newest = reader.table.current()
+        if newest is not None:
+            reader.table.checkpoint(newest)
+            for path in reader.table.unused(newest):
+                path.unlink(missing_ok=True)
+        moved: list[int] = moves["person"].to_pylist()
+        return moved
+
+    def close(self) -> None:
+        """Let go of the engine's memory."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def _too_large(self, state: LakeState) -> bool:
+        rows: dict[int, int] = {}
+        for file in state.files:
+            rows[file.bucket] = rows.get(file.bucket, 0) + file.rows
+        return max(rows.values(), default=0) > self.rows_per_bucket
+
+    def _many_moves(self, reader: SiteReader, tail: Tail) -> bool:
+        return (
+            tail.moves is not None
+            and reader.tail.table(tail.moves).num_rows >= self.moves_to_settle
+        )
+
+    def _crowded(self, state: LakeState) -> Iterator[list[LakeFile]]:
+        """Give the files of each crowded bucket that are worth putting together."""
+        for bucket in range(state.buckets):
+            files = [file for file in state.files if file.bucket == bucket]
+            if len(files) > self.files_per_bucket:
+                yield [file for file in files if file.size_bytes < self.target_bytes // 2]
+
+    def _plan(
+        self,
+        engine: duckdb.DuckDBPyConnection,
+        reader: SiteReader,
+        state: LakeState,
+        moves: pa.Table,
+        buckets: int,
+    ) -> Iterator[_Rewrite]:
+        if buckets > state.buckets:
+            for file in state.files:
+                yield _Rewrite((file,), tuple(range(buckets)))
+            return
+        stale = self._with_moved(engine, reader, state) if moves.num_rows else set()
+        put_together: set[str] = set()
+        for files in self._crowded(state):
+            for group in _groups(files, self.target_bytes):
+                put_together.update(file.path for file in group)
+                touched = any(file.path in stale for file in group)
+                yield _Rewrite(
+                    tuple(group), tuple(range(buckets)) if touched else (group[0].bucket,)
+                )
+        for file in state.files:
+            if file.path in stale and file.path not in put_together:
+                yield _Rewrite((file,), tuple(range(buckets)))
+
+    def _with_moved(
+        self, engine: duckdb.DuckDBPyConnection, reader: SiteReader, state: LakeState
+    ) -> set[str]:
+        if not state.files:
+            return set()
+        paths = [str(reader.table.path / file.path) for file in state.files]
+        found = engine.sql(
+            "SELECT DISTINCT filename FROM read_parquet($paths, filename = true,"
+            " hive_partitioning = false) SEMI JOIN moves USING (person)",
+            params={"paths": paths},
+        ).fetchall()
+        names = {name for (name,) in found}
+        return {file.path for file in state.files if str(reader.table.path / file.path) in names}
+
+    def _rewrite(
+        self,
+        engine: duckdb.DuckDBPyConnection,
+        reader: SiteReader,
+        state: LakeState,
+        rewrite: _Rewrite,
+        buckets: int,
+        number: int,
+    ) -> list[LakeFile]:
+        sources = ", ".join(_text(str(reader.table.path / file.path)) for file in rewrite.files)
+        added: list[LakeFile] = []
+        for bucket in rewrite.buckets:
+            relative = f"bucket={bucket}/compact-{state.version:012d}-{number + len(added)}.parquet"
+            path = reader.table.path / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            engine.execute(
+                f"""COPY (
+                SELECT {_COLUMNS} FROM (
+                    SELECT events.* REPLACE (coalesce(moves.target, events.person) AS person)
+                    FROM read_parquet([{sources}], hive_partitioning = false) AS events
+                    LEFT JOIN moves ON moves.person = events.person)
+                WHERE (person & {buckets - 1}) = {bucket}
+                ORDER BY person, occurred_at, position
+                ) TO {_text(str(path))}
+                (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 131072)"""
+            )
+            found = engine.execute(
+                f"SELECT count(*), min(occurred_at), max(occurred_at) FROM read_parquet("
+                f"[{_text(str(path))}], hive_partitioning = false)"
+            ).fetchone()
+            if found is None or not found[0]:
+                path.unlink()
+                continue
+            sync_file(path)
+            sync_folder(path.parent)
+            self.reached("compaction.file.written")
+            added.append(
+                LakeFile(
+                    path=relative,
+                    bucket=bucket,
+                    rows=found[0],
+                    size_bytes=path.stat().st_size,
+                    since=found[1],
+                    until=found[2],
+                )
+            )
+        return added
+
+    def _opened(self) -> duckdb.DuckDBPyConnection:
+        if self._engine is None:
+            scratch = self.home.loader / "scratch"
+            scratch.mkdir(parents=True, exist_ok=True)
+            self._engine = duckdb.connect(
+                ":memory:",
+                config={
+                    "memory_limit": "500MB",
+                    "temp_directory": str(scratch),
+                    "autoinstall_known_extensions": False,
+                    "autoload_known_extensions": False,
+                    "preserve_insertion_order": True,
+                },
+            )
+            self._engine.execute("SET TimeZone = 'UTC'")
+        return self._engine
+
+
+def _groups(files: Iterable[LakeFile], target_bytes: int) -> Iterator[Sequence[LakeFile]]:
+    """Put files together until a group has the size of one good file; leave a lone one alone."""
+    group: list[LakeFile] = []
+    size = 0
+    for file in sorted(files, key=lambda file: file.path):
+        if group and size + file.size_bytes > target_bytes:
+            if len(group) > 1:
+                yield group
+            group, size = [], 0
+        group.append(file)
+        size += file.size_bytes
+    if len(group) > 1:
+        yield group
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,459 @@
+"""Whose an event is: visitors, users and the persons behind them, per site."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from truelift.events.identity import identifies
+
+
+Persons = np.ndarray[Any, np.dtype[np.int64]]
+Sizes = Callable[[Sequence[int]], Mapping[int, int]]
+"""How many rows each of some persons has in the lake and its tail."""
+
+MANY_VISITORS: Final = 50
+"""A user on more visitors than this is probably a shared login or a broken integration."""
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS visitor (visitor INTEGER PRIMARY KEY, user INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS link (
+    user INTEGER NOT NULL, visitor INTEGER NOT NULL, PRIMARY KEY (user, visitor)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS user (user INTEGER PRIMARY KEY, person INTEGER NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS user_person ON user (person);
+CREATE TABLE IF NOT EXISTS move (
+    person INTEGER PRIMARY KEY, target INTEGER NOT NULL, settled INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX IF NOT EXISTS move_target ON move (target);
+CREATE TABLE IF NOT EXISTS warning (user INTEGER PRIMARY KEY, visitors INTEGER NOT NULL) STRICT;
+"""
+
+
+def person_of_visitor(site: str, visitor_id: str) -> int:
+    """Give the person that a visitor is until it is known to be somebody's."""
+    return _digest(site, "visitor", visitor_id)
+
+
+def person_of_user(site: str, user_id: str) -> int:
+    """Give the person that a user is who was never seen on a visitor."""
+    return _digest(site, "user", user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was learned about who is who; doing it twice changes nothing.
+
+    Attributes:
+        kind: `visitor` (a is on user b now), `user` (a is person b), `move` (person a is b),
+            `rename` (the same of a person that has no rows yet).
+        a: What the step is about.
+        b: What became of it.
+    """
+
+    kind: str
+    a: int
+    b: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Whose each row is.
+
+    Attributes:
+        persons: One per row.
+        steps: What was learned on the way, in order.
+    """
+
+    persons: Persons
+    steps: tuple[Step, ...]
+
+    @property
+    def changes_moves(self) -> bool:
+        """Whether rows of the lake changed hands."""
+        return any(step.kind in {"move", "rename"} for step in self.steps)
+
+
+@dataclass(slots=True)
+class Identities:
+    """What is known of one site's visitors and users, as digests, in a file of its own.
+
+    The file follows the fresh tail: a batch's steps travel with its tail file and
+    are kept here once that is published, so a crash in between is made good by
+    doing the last file's steps again. It can be made from the lake's rows at any time.
+    """
+
+    path: Path
+    site: str
+    _rows: sqlite3.Connection = field(init=False, repr=False)
+    _linked: Persons = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._rows = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        self._rows.execute("PRAGMA journal_mode = WAL")
+        self._rows.execute("PRAGMA synchronous = NORMAL")
+        self._rows.executescript(_TABLES)
+        known = self._rows.execute("SELECT visitor FROM visitor ORDER BY visitor").fetchall()
+        self._linked = np.array([row[0] for row in known], dtype=np.int64)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._rows.close()
+
+    def resolve(
+        self, rows: pa.Table, *, previous_ids: pa.ChunkedArray, unnamed: Persons, sizes: Sizes
+    ) -> Resolution:
+        """Say whose each row is, and what was learned from these rows.
+
+        Args:
+            rows: Columns `visitor_id`, `user_id`, `type`, `trusted`, `state`, by arrival.
+            previous_ids: What an alias names as the former id.
+            unnamed: The person of a row that names nobody, one per row.
+            sizes: Asked once, for the persons that may have to move.
+        """
+        visitors = _Names.of(self.site, rows["visitor_id"], person_of_visitor)
+        users = _Names.of(self.site, rows["user_id"], person_of_user)
+        batch = _Batch(self._known(visitors, users), visitors, users)
+        good = pc.equal(rows["state"], "stored").to_numpy(zero_copy_only=False)
+        aliases = good & pc.equal(rows["type"], "alias").fill_null(fill_value=False).to_numpy(
+            zero_copy_only=False
+        )
+        named = good & (users.codes >= 0)
+        if named.any():
+            trusted = rows["trusted"].to_numpy(zero_copy_only=False)
+            telling = self._telling(batch, named, aliases)
+            if len(telling):
+                batch.sizes = dict(sizes(batch.may_move(telling)))
+                former = previous_ids.take(pa.array(telling)).to_pylist()
+                for row, previous in zip(telling.tolist(), former, strict=True):
+                    batch.learn(
+                        row,
+                        trusted=bool(trusted[row]),
+                        previous=previous if aliases[row] else None,
+                        site=self.site,
+                    )
+        return Resolution(persons=batch.persons(unnamed), steps=tuple(batch.steps))
+
+    def keep(self, steps: Iterable[Step]) -> None:
+        """Write down what was learned; steps that are known already change nothing."""
+        steps = list(steps)
+        if not steps:
+            return
+        self._rows.execute("BEGIN IMMEDIATE")
+        for step in steps:
+            match step.kind:
+                case "visitor":
+                    self._rows.execute(
+                        "INSERT OR REPLACE INTO visitor VALUES (?, ?)", (step.a, step.b)
+                    )
+                    self._rows.execute(
+                        "INSERT OR IGNORE INTO link (user, visitor) VALUES (?, ?)", (step.b, step.a)
+                    )
+                case "user":
+                    self._rows.execute("INSERT OR IGNORE INTO user VALUES (?, ?)", (step.a, step.b))
+                case "move" | "rename":
+                    self._move(step.a, step.b, rows=step.kind == "move")
+                case _:
+                    raise AssertionError(step.kind)
+        touched = sorted({step.b for step in steps if step.kind == "visitor"})
+        self._rows.execute(
+            "INSERT OR REPLACE INTO warning"
+            " SELECT user, count(*) FROM link WHERE user IN (SELECT value FROM json_each(?))"
+            " GROUP BY user HAVING count(*) > ?",
+            (json.dumps(touched), MANY_VISITORS),
+        )
+        self._rows.execute("COMMIT")
+        new = np.array(sorted({s.a for s in steps if s.kind == "visitor"}), dtype=np.int64)
+        self._linked = np.union1d(self._linked, new)
+
+    def moves(self, steps: Iterable[Step] = ()) -> pa.Table:
+        """List the persons whose rows in the lake are not rewritten yet, and who they are now.
+
+        Args:
+            steps: What was learned and is not kept yet.
+        """
+        moves = dict(self._rows.execute("SELECT person, target FROM move WHERE NOT settled"))
+        for step in steps:
+            if step.kind in {"move", "rename"}:
+                for person, target in moves.items():
+                    if target == step.a:
+                        moves[person] = step.b
+                moves.pop(step.b, None)
+                if step.kind == "move":
+                    moves[step.a] = step.b
+        ordered = sorted(moves.items())
+        return pa.table(
+            {
+                "person": pa.array([person for person, _ in ordered], pa.int64()),
+                "target": pa.array([target for _, target in ordered], pa.int64()),
+            }
+        )
+
+    def settle(self, moved: Iterable[int]) -> None:
+        """Remember that these persons' rows were rewritten."""
+        self._rows.execute("BEGIN IMMEDIATE")
+        self._rows.executemany(
+            "UPDATE move SET settled = 1 WHERE person = ?", [(person,) for person in moved]
+        )
+        self._rows.execute("COMMIT")
+
+    def sync(self) -> None:
+        """Return when what is kept would survive a power cut."""
+        self._rows.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def crowded(self) -> int:
+        """Count the users that were seen on more visitors than one person has."""
+        return int(self._rows.execute("SELECT count(*) FROM warning").fetchone()[0])
+
+    def _move(self, person: int, target: int, *, rows: bool) -> None:
+        execute = self._rows.execute
+        execute("UPDATE user SET person = ? WHERE person = ?", (target, person))
+        execute("UPDATE move SET target = ?, settled = 0 WHERE target = ?", (target, person))
+        execute("DELETE FROM move WHERE person = ?", (target,))
+        if rows:
+            execute("INSERT OR REPLACE INTO move VALUES (?, ?, 0)", (person, target))
+
+    def _known(self, visitors: _Names, users: _Names) -> _Known:
+        linked = visitors.persons[np.isin(visitors.persons, self._linked)].tolist()
+        current = dict(
+            self._rows.execute(
+                "SELECT visitor, user FROM visitor"
+                " WHERE visitor IN (SELECT value FROM json_each(?))",
+                (json.dumps(linked),),
+            )
+        )
+        asked = sorted({*users.persons.tolist(), *current.values()})
+        found = json.dumps(asked)
+        known = dict(
+            self._rows.execute(
+                "SELECT user, person FROM user WHERE user IN (SELECT value FROM json_each(?))",
+                (found,),
+            )
+        )
+        links: dict[int, set[int]] = {}
+        if len(users.persons):
+            for user, visitor in self._rows.execute(
+                "SELECT user, visitor FROM link WHERE user IN (SELECT value FROM json_each(?))",
+                (json.dumps(users.persons.tolist()),),
+            ):
+                links.setdefault(user, set()).add(visitor)
+        return _Known(current=current, person=known, links=links, ask=self._person_of)
+
+    def _person_of(self, user: int) -> int | None:
+        row = self._rows.execute("SELECT person FROM user WHERE user = ?", (user,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def _telling(
+        self,
+        batch: _Batch,
+        named: np.ndarray[Any, np.dtype[np.bool_]],
+        aliases: np.ndarray[Any, np.dtype[np.bool_]],
+    ) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Find the few rows that say something new about who is who.
+
+        Of a pair of visitor and user only the first row can, unless the visitor has
+        several users in these rows: then each of its named rows may be a change of hands.
+        """
+        rows = np.flatnonzero(named)
+        visitor, user = batch.visitors.codes[rows], batch.users.codes[rows]
+        pairs, first = np.unique(
+            (visitor + 1).astype(np.int64) * (len(batch.users.persons) + 1) + user,
+            return_index=True,
+        )
+        of_pair = pairs // (len(batch.users.persons) + 1) - 1
+        held, count = np.unique(of_pair[of_pair >= 0], return_counts=True)
+        batch.changing = set(held[count > 1].tolist())
+        firsts = rows[first]
+        current = batch.known.current
+        fresh = [row for row in firsts.tolist() if batch.is_news(row, current)]
+        changing = rows[np.isin(visitor, np.array(sorted(batch.changing), dtype=np.int64))]
+        return np.unique(
+            np.concatenate([np.array(fresh, np.int64), changing, np.flatnonzero(aliases & named)])
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """A column of ids as codes into its distinct legal values; -1 names nobody."""
+
+    codes: np.ndarray[Any, np.dtype[np.int64]]
+    persons: Persons
+
+    @classmethod
+    def of(cls, site: str, column: pa.ChunkedArray, person: Callable[[str, str], int]) -> _Names:
+        encoded = column.combine_chunks().dictionary_encode()
+        if isinstance(encoded, pa.ChunkedArray):
+            encoded = encoded.combine_chunks()
+        names = encoded.dictionary.to_pylist()
+        legal = [name is not None and identifies(name) for name in names]
+        place = np.cumsum(legal, dtype=np.int64) - 1
+        remap = np.where(np.array(legal, dtype=bool), place, -1)
+        codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        if len(remap):
+            codes = np.where(codes >= 0, remap[codes], -1)
+        persons = [person(site, name) for name, ok in zip(names, legal, strict=True) if ok]
+        return cls(codes, np.array(persons, dtype=np.int64))
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the file knows of the visitors and users of a batch.
+
+    Attributes:
+        current: Visitor → the user it is on now.
+        person: User → person.
+        links: User → every visitor it was ever seen on.
+        ask: Looks up a user that is not among them.
+    """
+
+    current: dict[int, int]
+    person: dict[int, int]
+    links: dict[int, set[int]]
+    ask: Callable[[int], int | None]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Learns from the telling rows of one batch, in the order of arrival."""
+
+    known: _Known
+    visitors: _Names
+    users: _Names
+    changing: set[int] = field(default_factory=set)
+    sizes: dict[int, int] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    _before: dict[int, list[tuple[int, int | None]]] = field(default_factory=dict)
+
+    def is_news(self, row: int, current: Mapping[int, int]) -> bool:
+        user = int(self.users.persons[self.users.codes[row]])
+        code = self.visitors.codes[row]
+        if code < 0:
+            return user not in self.known.person
+        return current.get(int(self.visitors.persons[code])) != user
+
+    def may_move(self, telling: np.ndarray[Any, np.dtype[np.int64]]) -> list[int]:
+        """List the persons whose sizes a merge would compare."""
+        found: set[int] = set()
+        for row in telling.tolist():
+            user = int(self.users.persons[self.users.codes[row]])
+            found.add(self.known.person.get(user, user))
+            code = self.visitors.codes[row]
+            if code >= 0:
+                found.add(int(self.visitors.persons[code]))
+        return sorted(found)
+
+    def learn(self, row: int, *, trusted: bool, previous: str | None, site: str) -> None:
+        """Take in what one row says."""
+        user = int(self.users.persons[self.users.codes[row]])
+        code = int(self.visitors.codes[row])
+        if previous is not None:
+            self._alias(previous, user, trusted=trusted, site=site)
+        if code < 0:
+            self._user(user, user)
+            return
+        self._identify(row, code, user, trusted=trusted)
+
+    def persons(self, unnamed: Persons) -> Persons:
+        """Lay out whose each row is."""
+        own = np.array(
+            [self._of_visitor(visitor) for visitor in self.visitors.persons.tolist()],
+            dtype=np.int64,
+        )
+        known = np.array(
+            [self._of_user(user) for user in self.users.persons.tolist()], dtype=np.int64
+        )
+        result = unnamed.copy()
+        by_user = (self.visitors.codes < 0) & (self.users.codes >= 0)
+        result[by_user] = known[self.users.codes[by_user]]
+        by_visitor = self.visitors.codes >= 0
+        result[by_visitor] = own[self.visitors.codes[by_visitor]]
+        for code, changes in self._before.items():
+            rows = np.flatnonzero(self.visitors.codes == code)
+            for upto, user in reversed(changes):
+                person = int(self.visitors.persons[code]) if user is None else self._of_user(user)
+                result[rows[rows < upto]] = person
+        return result
+
+    def _identify(self, row: int, code: int, user: int, *, trusted: bool) -> None:
+        visitor = int(self.visitors.persons[code])
+        current = self.known.current.get(visitor)
+        if current == user:
+            return
+        others = self.known.links.get(user, set()) - {visitor}
+        attached = visitor in self.known.links.get(user, set())
+        # Anybody can read a public key from the page: it may not claim a user that
+        # is somebody already.
+        if others and not trusted and not attached:
+            return
+        if current is not None:
+            # A shared device: what was before stays with the former user, nobody merges.
+            self._before.setdefault(code, []).append((row, current))
+            self._user(user, user)
+        elif user not in self.known.person:
+            self._user(user, visitor)
+        else:
+            self._merge(self._of_user(user), visitor)
+        self.known.current[visitor] = user
+        self.known.links.setdefault(user, set()).add(visitor)
+        self.steps.append(Step("visitor", visitor, user))
+
+    def _alias(self, previous: str, user: int, *, trusted: bool, site: str) -> None:
+        if not trusted or not identifies(previous):
+            return
+        former = person_of_user(site, previous)
+        person = self.known.person.get(former) or self.known.ask(former)
+        self._user(user, user)
+        if person is not None:
+            self.known.person.setdefault(former, person)
+            self._merge(self._of_user(user), self._of_user(former))
+            return
+        visitor = person_of_visitor(site, previous)
+        if self.known.current.get(visitor) is None:
+            self._merge(self._of_user(user), visitor)
+            self.known.current[visitor] = user
+            self.known.links.setdefault(user, set()).add(visitor)
+            self.steps.append(Step("visitor", visitor, user))
+
+    def _user(self, user: int, person: int) -> None:
+        if user not in self.known.person:
+            self.known.person[user] = person
+            self.steps.append(Step("user", user, person))
+
+    def _merge(self, left: int, right: int) -> None:
+        if left == right:
+            return
+        # The smaller moves; of two equally small ones the second, so that a replay agrees.
+        if self.sizes.get(right, 0) > self.sizes.get(left, 0):
+            left, right = right, left
+        for user, person in self.known.person.items():
+            if person == right:
+                self.known.person[user] = left
+        moving = self.sizes.pop(right, 0)
+        self.sizes[left] = self.sizes.get(left, 0) + moving
+        self.steps.append(Step("move" if moving else "rename", right, left))
+
+    def _of_visitor(self, visitor: int) -> int:
+        user = self.known.current.get(visitor)
+        return visitor if user is None else self._of_user(user)
+
+    def _of_user(self, user: int) -> int:
+        person = self.known.person.get(user)
+        if person is None:
+            person = self.known.ask(user)
+            self.known.person[user] = user if person is None else person
+        return self.known.person[user]
+
+
+def _digest(site: str, kind: str, name: str) -> int:
+    text = f"{site}\x00{kind}\x00{name}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "little", signed=True)

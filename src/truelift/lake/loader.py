@@ -1,0 +1,701 @@
+"""From the journal to the lake: takes what arrived, keeps a fresh tail, commits it exactly once."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import IO, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from truelift.errors import Outage
+from truelift.events.reasons import Reason
+from truelift.lake.bulk import IMPORT_PREFIX, bulk_pieces
+from truelift.lake.compaction import Compaction
+from truelift.lake.home import SITE_NAME, Home
+from truelift.lake.identity import Identities, Resolution, Step
+from truelift.lake.journal import Segment, lines_of, remove_segment, segments
+from truelift.lake.ledger import Counts
+from truelift.lake.manifest import Manifest, pending
+from truelift.lake.normalise import Normalised, Normaliser
+from truelift.lake.schema import EVENTS
+from truelift.lake.seen import WINDOW_S, Seen
+from truelift.lake.sites import PublishedSites, SiteSettings
+from truelift.lake.snapshot import Engine, SiteReader
+from truelift.lake.tables import CommitLost, LakeFile, LakeState, write_file
+from truelift.lake.tail import SMALL_BYTES, Tail, TailFile, TailGone
+from truelift.lake.waiting import keep_cursors, segment_key
+
+
+COMMIT_BYTES: Final = 64 << 20
+COMMIT_AGE: Final = timedelta(minutes=15)
+PIECE_BYTES: Final = 16 << 20
+"""How much of a segment is taken at once; bounds memory whatever the backlog."""
+
+_IDLE_S: Final = 0.25
+_TINY_BYTES: Final = 64 << 10
+
+log: Final = logging.getLogger(__name__)
+
+
+class LoaderRunning(Outage):
+    """Another process loads this home already."""
+
+    code = "lake.loader_running"
+
+    def __init__(self, *, lock: Path) -> None:
+        super().__init__(
+            f"Another loader holds {lock}. It takes the journal within seconds; wait for it"
+            " instead of starting another.",
+            lock=str(lock),
+        )
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far one segment was read.
+
+    Attributes:
+        offset: Where to read on.
+        finished: Nothing more will come.
+        last: Site → the last position in what was read.
+    """
+
+    offset: int = 0
+    finished: bool = False
+    last: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Site:
+    """What the loader keeps of one site between two steps."""
+
+    reader: SiteReader
+    identities: Identities
+    tail: Tail
+    recent: Seen | None = None
+    ever: Seen | None = None
+    retired: list[str] = field(default_factory=list)
+
+    @property
+    def lake(self) -> LakeState | None:
+        return self.reader.table.current()
+
+    def reached(self, writer: str) -> int:
+        lake = self.lake
+        committed = lake.reached(writer) if lake is not None else 0
+        return max(committed, self.tail.reached(writer))
+
+
+class Loader:
+    """The one loader of a home.
+
+    A step takes some journal into the fresh tail, where questions see it, and
+    commits tails that are large or old enough. Everything that it knows besides the
+    journal, the tables and the tail can be lost: a new loader finds out again.
+
+    Args:
+        home: The installation.
+        now: The clock.
+        reached: Called with the name of every point between two writes; the fault
+            tests end the process there.
+        commit_bytes: A tail of this size is committed.
+        commit_age: So is one whose first row waits this long.
+        piece_bytes: How much of a segment is taken at once.
+
+    Raises:
+        LoaderRunning: Another process holds the home's loader lock.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        *,
+        now: Callable[[], datetime],
+        reached: Callable[[str], None] = lambda point: None,  # noqa: ARG005
+        commit_bytes: int = COMMIT_BYTES,
+        commit_age: timedelta = COMMIT_AGE,
+        piece_bytes: int = PIECE_BYTES,
+    ) -> None:
+        self.home = home
+        self._now = now
+        self._at = reached
+        self._commit_bytes = commit_bytes
+        self._commit_age = commit_age
+        self._piece_bytes = piece_bytes
+        self._lock = _take_lock(home)
+        self._gate = threading.RLock()
+        self._settings = PublishedSites(home)
+        self._normaliser = Normaliser(home.loader / "scratch")
+        self._engine = Engine(home)
+        self._sites: dict[str, _Site] = {}
+        self._segments: dict[str, _Progress] = {}
+        self._compaction = Compaction(home=home, reached=reached)
+        self._recover()
+
+    def close(self) -> None:
+        """Let go of the lock and of everything held open; what was taken is on disk."""
+        with self._gate:
+            for site in self._sites.values():
+                site.identities.close()
+            self._sites.clear()
+            self._normaliser.close()
+            self._compaction.close()
+            self._lock.close()
+
+    def __enter__(self) -> Loader:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def step(self) -> bool:
+        """Do the next piece of work; say whether there was any."""
+        with self._gate:
+            took = self._take()
+            committed = self._commit_due()
+            self._forget_segments()
+            tidied = False if took else self._tidy()
+            return took or committed or tidied
+
+    def flush(self, site: str | None = None) -> None:
+        """Take everything that is in the journal and commit it, of one site or of all."""
+        with self._gate:
+            while self._take():
+                self._commit_due()
+            for name in sorted(self._sites) if site is None else [site]:
+                if name in self._sites and self._sites[name].tail.files:
+                    self._commit(name)
+            self._forget_segments()
+            self._drop_memories()
+            self._tidy()
+
+    def run(self, stop: threading.Event) -> None:
+        """Take steps until told to stop; rest a moment when there is nothing to do."""
+        while not stop.is_set():
+            try:
+                busy = self.step()
+            except (Outage, OSError):
+                log.exception("the loader rests after a failure")
+                stop.wait(5)
+                continue
+            if not busy:
+                stop.wait(_IDLE_S)
+
+    # Taking
+
+    def _take(self) -> bool:
+        took = False
+        for segment in self._readable():
+            took |= self._take_segment(segment)
+        for piece in bulk_pieces(self.home):
+            site = self._site(piece.site)
+            if site.reached(piece.writer) < piece.last:
+                rows = piece.rows()
+                self._take_arrived(piece.writer, {piece.site: rows})
+                took = True
+                break
+        if took:
+            keep_cursors(
+                self.home, {key: progress.offset for key, progress in self._segments.items()}
+            )
+        return took
+
+    def _readable(self) -> Iterator[Segment]:
+        """Give the oldest unfinished segment of every writer."""
+        seen: set[str] = set()
+        for segment in segments(self.home.journal):
+            progress = self._segments.get(segment_key(segment.path))
+            if segment.writer not in seen and (progress is None or not progress.finished):
+                seen.add(segment.writer)
+                yield segment
+
+    def _take_segment(self, segment: Segment) -> bool:
+        progress = self._segments.setdefault(segment_key(segment.path), _Progress())
+        if not segment.sealed and segment.path.stat().st_size <= progress.offset:
+            return False
+        piece = lines_of(segment.path, offset=progress.offset, limit_bytes=self._piece_bytes)
+        if piece.damaged_bytes:
+            log.error("%s is damaged: %d bytes hold no item", segment.path, piece.damaged_bytes)
+        fresh: dict[str, pa.Table] = {}
+        for name, lines in piece.tables.items():
+            positions = lines["position"]
+            progress.last[name] = max(progress.last.get(name, 0), pc.max(positions).as_py())
+            reached = self._site(name).reached(segment.writer)
+            if pc.min(positions).as_py() <= reached:
+                lines = lines.filter(pc.greater(positions, reached))  # noqa: PLW2901
+            if lines.num_rows:
+                fresh[name] = lines
+        if fresh:
+            arrived = self._normaliser.from_lines(pa.concat_tables(fresh.values()))
+            starts = np.cumsum([0, *(table.num_rows for table in fresh.values())])
+            self._take_arrived(
+                segment.writer,
+                {
+                    name: arrived.slice(start, table.num_rows)
+                    for start, (name, table) in zip(starts, fresh.items(), strict=False)
+                },
+            )
+        moved = piece.next_offset > progress.offset
+        progress.offset = piece.next_offset
+        progress.finished = piece.finished
+        return moved
+
+    def _take_arrived(self, writer: str, arrived: Mapping[str, pa.Table]) -> None:
+        """Make rows of what arrived for some sites and put them in the sites' tails."""
+        groups: dict[SiteSettings, list[str]] = {}
+        for name in arrived:
+            groups.setdefault(self._settings.of(name), []).append(name)
+        for settings, names in groups.items():
+            made = self._normaliser.rows(
+                settings, writer, pa.concat_tables([arrived[name] for name in names])
+            )
+            start = 0
+            for name in names:
+                length = arrived[name].num_rows
+                self._put(name, writer, made.slice(start, length))
+                start += length
+
+    def _put(self, name: str, writer: str, made: Normalised) -> None:
+        """Add one site's rows to its tail: without duplicates, with the persons they are of."""
+        site = self._site(name)
+        rows = made.rows
+        first, last = site.reached(writer) + 1, pc.max(rows["position"]).as_py()
+        kept, remember = self._first_times(site, writer, made)
+        came = rows.num_rows
+        last_received_at = pc.max(rows["received_at"]).cast(pa.int64()).as_py() // 1000
+        if not kept.all():
+            made = made.filter(kept)
+            rows = made.rows
+        resolution = site.identities.resolve(
+            rows,
+            previous_ids=made.previous_ids,
+            unnamed=made.hashes.to_numpy().view(np.int64),
+            sizes=lambda persons: self._sizes(site, persons),
+        )
+        lake = site.lake
+        mask = (lake.buckets if lake is not None else 1) - 1
+        persons = resolution.persons
+        whole = _columns(rows, persons=persons, buckets=(persons & mask).astype(np.int32))
+        missing = (last - first + 1) - came
+        counts = _counts(rows, received=last - first + 1, missing=missing)
+        counts = replace(
+            counts,
+            duplicates=came - rows.num_rows,
+            last_received_at=last_received_at,
+        )
+        self._publish(site, writer, (first, last), whole, counts, resolution)
+        remember()
+
+    def _publish(
+        self,
+        site: _Site,
+        writer: str,
+        span: tuple[int, int],
+        rows: pa.Table,
+        counts: Counts,
+        resolution: Resolution,
+    ) -> None:
+        folder = site.reader.tail
+        merged, left = _to_merge(site.tail, rows.nbytes)
+        spans: dict[str, tuple[int, int]] = {}
+        for file in merged:
+            for other, (low, high) in file.spans.items():
+                spans[other] = (min(low, spans.get(other, (low, high))[0]), high)
+        spans[writer] = (spans.get(writer, span)[0], span[1])
+        tables = [*(folder.rows(file) for file in merged), rows]
+        written = folder.write(
+            tables,
+            name=f"{site.tail.serial + 1:012d}.arrow",
+            spans=spans,
+            counts=sum((file.counts for file in merged), Counts()) + counts,
+            oldest_ms=min(
+                [*(file.oldest_ms for file in merged), int(self._now().timestamp() * 1000)]
+            ),
+            steps=[(step.kind, step.a, step.b) for step in resolution.steps],
+        )
+        self._at("tail.written")
+        moves = site.tail.moves
+        if resolution.changes_moves:
+            moves = self._write_moves(site, resolution.steps)
+            self._at("moves.written")
+        self._retire(site, [file.name for file in merged])
+        if moves != site.tail.moves and site.tail.moves is not None:
+            site.retired.append(site.tail.moves)
+        site.tail = folder.publish(replace(site.tail, files=(*left, written), moves=moves))
+        self._at("tail.published")
+        site.identities.keep(resolution.steps)
+        self._at("identities.kept")
+
+    def _write_moves(self, site: _Site, steps: Iterable[Step]) -> str | None:
+        table = site.identities.moves(steps)
+        if not table.num_rows:
+            return None
+        name = f"moves-{site.tail.serial + 1:012d}.arrow"
+        site.reader.tail.write_table(table, name=name)
+        return name
+
+    def _first_times(
+        self, site: _Site, writer: str, made: Normalised
+    ) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], Callable[[], None]]:
+        """Say which rows are not duplicates, and how to remember them once they are published."""
+        rows = made.rows
+        looked_at = pc.and_(
+            pc.equal(rows["state"], "stored"), pc.is_valid(rows["message_id"])
+        ).to_numpy()
+        arrived_us = rows["received_at"].cast(pa.int64()).to_numpy()
+        arrived_s = (arrived_us // 1_000_000).astype(np.uint32)[looked_at]
+        wanted = made.hashes.to_numpy()[looked_at]
+        kept = np.ones(rows.num_rows, dtype=bool)
+        if not len(wanted):
+            return kept, lambda: None
+        if writer.startswith(IMPORT_PREFIX):
+            if site.ever is None:
+                site.ever = Seen(window_s=None)
+                self._recall(site, site.ever, since_s=None)
+            seen = site.ever
+        else:
+            if site.recent is None:
+                site.recent = Seen(window_s=WINDOW_S)
+                oldest = min(int(arrived_s.min()), int(self._now().timestamp()))
+                self._recall(site, site.recent, since_s=oldest - WINDOW_S)
+            seen = site.recent
+        first = seen.first_times(wanted, arrived_s)
+        kept[looked_at] = first
+        return kept, lambda: seen.remember(wanted[first], arrived_s[first])
+
+    def _recall(self, site: _Site, seen: Seen, *, since_s: int | None) -> None:
+        """Fill a memory of ids with what is stored already."""
+        snapshot = site.reader.snapshot()
+        for part in snapshot.slices:
+            with self._engine.relations(snapshot, part) as cursor:
+                statement = (
+                    "SELECT hash(message_id) AS hash,"
+                    " (epoch_ms(received_at) // 1000)::UINTEGER AS arrived"
+                    " FROM all_events WHERE state = 'stored' AND message_id IS NOT NULL"
+                )
+                if since_s is not None:
+                    statement += (
+                        f" AND received_at >= to_timestamp({since_s})"
+                        f" AND NOT starts_with(writer, '{IMPORT_PREFIX}')"
+                    )
+                found = cursor.sql(statement).to_arrow_reader(1_000_000)
+                for batch in found:
+                    seen.remember(batch["hash"].to_numpy(), batch["arrived"].to_numpy())
+
+    def _sizes(self, site: _Site, persons: Iterable[int]) -> dict[int, int]:
+        """Count the rows that some persons have."""
+        sizes: dict[int, int] = {}
+        snapshot = site.reader.snapshot()
+        asked = list(persons)
+        for part in snapshot.slices:
+            with self._engine.relations(snapshot, part) as cursor:
+                found = cursor.sql(
+                    "SELECT person, count(*) FROM all_events"
+                    " WHERE list_contains($persons::BIGINT[], person) GROUP BY person",
+                    params={"persons": asked},
+                )
+                for person, count in found.fetchall():
+                    sizes[person] = sizes.get(person, 0) + count
+        return sizes
+
+    # Committing
+
+    def _commit_due(self) -> bool:
+        now_ms = int(self._now().timestamp() * 1000)
+        age_ms = int(self._commit_age.total_seconds() * 1000)
+        due = [
+            name
+            for name, site in self._sites.items()
+            if site.tail.files
+            and (
+                site.tail.size_bytes >= self._commit_bytes
+                or now_ms - (site.tail.oldest_ms or now_ms) >= age_ms
+            )
+        ]
+        for name in due:
+            self._commit(name)
+        return bool(due)
+
+    def _commit(self, name: str) -> None:
+        """Move a site's whole tail into its table: manifest, files, commit, tail, in that order."""
+        site = self._sites[name]
+        state = site.reader.table.create()
+        spans: dict[str, tuple[int, int]] = {}
+        for file in site.tail.files:
+            for writer, (low, high) in file.spans.items():
+                spans[writer] = (spans.get(writer, (low, high))[0], high)
+        manifest = Manifest(
+            site=name,
+            spans=spans,
+            tail_files=tuple(file.name for file in site.tail.files),
+            lake_files=tuple(
+                f"bucket={bucket}/{site.tail.serial:012d}-{state.version + 1}.parquet"
+                for bucket in range(state.buckets)
+            ),
+        )
+        manifest.write(self.home)
+        self._at("manifest.written")
+        site.identities.sync()
+        self._finish(name, site, manifest)
+
+    def _finish(self, name: str, site: _Site, manifest: Manifest) -> None:
+        """Do what a manifest says, from the start or from wherever a crash left it."""
+        table = site.reader.table
+        state = table.create()
+        files = [file for file in site.tail.files if file.name in manifest.tail_files]
+        reached = {writer: last for writer, (_, last) in manifest.spans.items()}
+        if any(state.reached(writer) < last for writer, last in reached.items()):
+            added = self._write_lake_files(site, state, files, manifest)
+            self._at("files.written")
+            try:
+                table.append(
+                    state,
+                    added,
+                    reached=reached,
+                    counts=sum((file.counts for file in files), Counts()),
+                )
+            except CommitLost:
+                # Nothing of it is in the table: the next step plans the commit anew.
+                for path in manifest.lake_files:
+                    (table.path / path).unlink(missing_ok=True)
+                manifest.forget(self.home)
+                raise
+            self._at("committed")
+        self._retire(site, manifest.tail_files)
+        left = tuple(file for file in site.tail.files if file.name not in manifest.tail_files)
+        site.tail = site.reader.tail.publish(replace(site.tail, files=left))
+        self._at("tail.emptied")
+        manifest.forget(self.home)
+        self._at("manifest.forgotten")
+        log.info("committed %d rows of %s", sum(file.rows for file in files), name)
+
+    def _write_lake_files(
+        self, site: _Site, state: LakeState, files: Iterable[TailFile], manifest: Manifest
+    ) -> list[LakeFile]:
+        tables = [site.reader.tail.rows(file) for file in files if file.rows]
+        if not tables:
+            return []
+        rows = pa.concat_tables(tables)
+        persons = _settled(rows["person"], site.identities.moves())
+        buckets = persons & (state.buckets - 1)
+        rows = _columns(rows, persons=persons, buckets=buckets.astype(np.int32))
+        added = []
+        for bucket, path in enumerate(manifest.lake_files):
+            part = rows if state.buckets == 1 else rows.filter(pa.array(buckets == bucket))
+            if part.num_rows:
+                added.append(
+                    write_file(
+                        site.reader.table.path, part, bucket=bucket, name=path.partition("/")[2]
+                    )
+                )
+                self._at("file.written")
+        return added
+
+    def _forget_segments(self) -> None:
+        """Remove segments and bulk pieces whose every item is in the lake."""
+        for segment in segments(self.home.journal):
+            key = segment_key(segment.path)
+            progress = self._segments.get(key)
+            if progress is None or not progress.finished:
+                continue
+            if all(
+                self._committed(name, segment.writer) >= last
+                for name, last in progress.last.items()
+            ):
+                self._at("segment.settled")
+                if remove_segment(segment):
+                    self._segments.pop(key, None)
+        for piece in bulk_pieces(self.home):
+            if self._committed(piece.site, piece.writer) >= piece.last:
+                self._at("piece.settled")
+                piece.drop()
+
+    def _committed(self, name: str, writer: str) -> int:
+        lake = self._site(name).lake
+        return lake.reached(writer) if lake is not None else 0
+
+    def _drop_memories(self) -> None:
+        """Forget what only imports need, once no import waits."""
+        importing = {piece.site for piece in bulk_pieces(self.home)}
+        for name, site in self._sites.items():
+            if name not in importing:
+                site.ever = None
+
+    def _tidy(self) -> bool:
+        """Compact one site that needs it; remove what nobody reads any more."""
+        for site in self._sites.values():
+            self._remove_retired(site)
+        for name, site in self._sites.items():
+            if self._compaction.needed(site.reader, site.tail):
+                self._compact(name, site)
+                return True
+        return False
+
+    def _compact(self, name: str, site: _Site) -> None:
+        if site.tail.files and site.tail.moves is not None:
+            # Rows of the tail may be of persons who moved since; committing gives them their name.
+            self._commit(name)
+        settled = self._compaction.run(site.reader, site.identities.moves(), now=self._now())
+        if settled and not site.tail.files:
+            site.identities.settle(settled)
+            moves = self._write_moves(site, ())
+            if site.tail.moves is not None:
+                site.retired.append(site.tail.moves)
+            site.tail = site.reader.tail.publish(replace(site.tail, moves=moves))
+        log.info("compacted %s", name)
+
+    def _retire(self, site: _Site, names: Iterable[str]) -> None:
+        """Remove files one step later, so that a reader that listed them still finds them."""
+        self._remove_retired(site)
+        site.retired = list(names)
+
+    def _remove_retired(self, site: _Site) -> None:
+        for name in site.retired:
+            (site.reader.tail.folder / name).unlink(missing_ok=True)
+        site.retired = []
+
+    # Recovering
+
+    def _site(self, name: str) -> _Site:
+        site = self._sites.get(name)
+        if site is None:
+            reader = SiteReader(self.home, name)
+            site = _Site(
+                reader=reader,
+                identities=Identities(self.home.loader / "identities" / f"{name}.sqlite3", name),
+                tail=reader.tail.current(),
+            )
+            self._sites[name] = site
+        return site
+
+    def _recover(self) -> None:
+        """Finish or undo what a crash interrupted."""
+        for folder in sorted(self.home.tail.iterdir()):
+            if folder.is_dir() and SITE_NAME.match(folder.name):
+                self._recover_tail(self._site(folder.name))
+        for manifest in pending(self.home):
+            site = self._site(manifest.site)
+            have = {file.name for file in site.tail.files}
+            lake = site.lake
+            done = lake is not None and all(
+                lake.reached(writer) >= last for writer, (_, last) in manifest.spans.items()
+            )
+            if done or have.issuperset(manifest.tail_files):
+                self._finish(manifest.site, site, manifest)
+            else:
+                # A power cut took the tail; the journal still has its rows.
+                for path in manifest.lake_files:
+                    (site.reader.table.path / path).unlink(missing_ok=True)
+                manifest.forget(self.home)
+
+    def _recover_tail(self, site: _Site) -> None:
+        folder = site.reader.tail
+        whole: list[TailFile] = []
+        steps: list[Step] = []
+        for file in site.tail.files:
+            try:
+                table = folder.rows(file)
+                if table.num_rows != file.rows:
+                    break
+            except (TailGone, pa.ArrowInvalid, OSError):
+                break
+            whole.append(file)
+            about = json.loads((table.schema.metadata or {}).get(b"truelift", b"{}"))
+            steps = [Step(kind, a, b) for kind, a, b in about.get("steps", [])]
+        if len(whole) < len(site.tail.files):
+            # What follows a broken file goes too: positions must have no holes.
+            site.tail = folder.publish(replace(site.tail, files=tuple(whole)))
+        site.identities.keep(steps)
+        for path in folder.strays():
+            path.unlink(missing_ok=True)
+
+
+def _take_lock(home: Home) -> IO[bytes]:
+    home.loader.mkdir(parents=True, exist_ok=True)
+    path = home.loader / "lock"
+    lock = path.open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise LoaderRunning(lock=path) from error
+    lock.truncate(0)
+    lock.write(f"{os.getpid()}\n".encode())
+    lock.flush()
+    return lock
+
+
+def _to_merge(tail: Tail, new_bytes: int) -> tuple[list[TailFile], tuple[TailFile, ...]]:
+    """Choose the last tail files that are written again together with new rows.
+
+    Files at least halve in size along the tail, so there are few and each row is
+    written again a few times only.
+    """
+    files = list(tail.files)
+    size = new_bytes
+    merged: list[TailFile] = []
+    while (
+        files
+        and files[-1].size_bytes < max(2 * size, _TINY_BYTES)
+        and files[-1].size_bytes + size < SMALL_BYTES
+    ):
+        merged.insert(0, files.pop())
+        size += merged[0].size_bytes
+    return merged, tuple(files)
+
+
+def _columns(
+    rows: pa.Table,
+    *,
+    persons: np.ndarray[tuple[int], np.dtype[np.int64]],
+    buckets: np.ndarray[tuple[int], np.dtype[np.int32]],
+) -> pa.Table:
+    made = {"bucket": pa.array(buckets), "person": pa.array(persons)}
+    return pa.table(
+        [made[name] if name in made else rows[name] for name in EVENTS.names], schema=EVENTS
+    )
+
+
+def _settled(
+    persons: pa.ChunkedArray, moves: pa.Table
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Give every person the name that it has now."""
+    found: np.ndarray[tuple[int], np.dtype[np.int64]] = persons.to_numpy()
+    if not moves.num_rows:
+        return found
+    former, target = moves["person"].to_numpy(), moves["target"].to_numpy()
+    place = np.minimum(np.searchsorted(former, found), len(former) - 1)
+    return np.where(former[place] == found, target[place], found)
+
+
+def _counts(rows: pa.Table, *, received: int, missing: int) -> Counts:
+    stored = pc.equal(rows["state"], "stored")
+    reasons = {
+        entry["values"]: entry["counts"]
+        for entry in pc.value_counts(rows["reason"].filter(pc.invert(stored))).to_pylist()
+    }
+    if missing:
+        # Positions without an item: the journal was damaged there, and says so.
+        lost = Reason.UNREADABLE.value
+        reasons[lost] = reasons.get(lost, 0) + missing
+
+    def those(column: str) -> int:
+        return pc.sum(pc.and_(stored, rows[column])).as_py() or 0
+
+    return Counts(
+        received=received,
+        stored=pc.sum(stored).as_py() or 0,
+        reasons=dict(sorted(reasons.items())),
+        bots=those("is_bot"),
+        internal=those("is_internal"),
+    )

@@ -1,0 +1,239 @@
+"""One site's events at one moment: lake files, fresh tail and moved persons, as SQL relations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from truelift.lake.home import Home, checked_site
+from truelift.lake.schema import EVENTS
+from truelift.lake.tables import LakeFile, LakeState, SiteTable
+from truelift.lake.tail import Tail, TailFolder
+
+
+_COLUMNS: Final = ", ".join(f'"{name}"' for name in EVENTS.names)
+_IN_FILES: Final = ", ".join(f'"{name}"' for name in EVENTS.names if name != "bucket")
+_NOTHING: Final = EVENTS.empty_table()
+_ANSWERABLE: Final = "state = 'stored' AND NOT is_bot AND NOT is_internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a question sees, whatever is written meanwhile.
+
+    Attributes:
+        site: The site.
+        table: Folder of its Delta table.
+        lake: The table's state, or None while nothing was committed.
+        tail: The fresh tail beyond that state.
+        rows: The tail's rows.
+        moves: Columns `person` and `target`: whose rows count as somebody else's.
+    """
+
+    site: str
+    table: Path
+    lake: LakeState | None
+    tail: Tail
+    rows: pa.Table
+    moves: pa.Table
+
+    @property
+    def lake_version(self) -> int:
+        """Version of the Delta table; 0 while there is none."""
+        return self.lake.version if self.lake else 0
+
+    @property
+    def journal_position(self) -> int:
+        """Items of all writers' journals that this snapshot settles."""
+        committed = self.lake.counts.received if self.lake else 0
+        return committed + self.tail.counts.received
+
+    @property
+    def slices(self) -> tuple[Slice, ...]:
+        """The parts that together hold every person once."""
+        buckets = self.lake.buckets if self.lake else 1
+        plain = tuple(Slice(bucket=bucket, buckets=buckets) for bucket in range(buckets))
+        if buckets > 1 and self.moves.num_rows:
+            return (*plain, Slice(bucket=None, buckets=buckets))
+        return plain
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The persons of one bucket, or those who moved from one bucket to another.
+
+    Attributes:
+        bucket: Its number, or None for the moved.
+        buckets: How many buckets there are.
+    """
+
+    bucket: int | None
+    buckets: int
+
+
+@dataclass(slots=True)
+class SiteReader:
+    """Takes snapshots of one site; keeps what does not change between two of them."""
+
+    home: Home
+    site: str
+    table: SiteTable = field(init=False)
+    tail: TailFolder = field(init=False)
+    _lock: Lock = field(default_factory=Lock)
+    _serial: int = -1
+    _mapped: dict[str, pa.Table] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.table = SiteTable(self.home.events_table(checked_site(self.site)))
+        self.tail = TailFolder(self.home, self.site)
+
+    def snapshot(self) -> Snapshot:
+        """Take a snapshot.
+
+        The tail is listed before the lake is looked at: what is committed in between
+        is in both and left out of the tail, while the other order could miss it.
+
+        Raises:
+            TailGone: A tail file was removed between listing and mapping; take another.
+        """
+        with self._lock:
+            listed = self.tail.current()
+            lake = self.table.current()
+            tail = listed
+            if lake is not None and listed.files:
+                writers = {writer for file in listed.files for writer in file.spans}
+                tail = listed.beyond({writer: lake.reached(writer) for writer in writers})
+            names = [file.name for file in tail.files]
+            if listed.moves is not None:
+                names.append(listed.moves)
+            kept = {name: self._mapped.get(name) for name in names}
+            self._mapped = {
+                name: self.tail.table(name) if table is None else table
+                for name, table in kept.items()
+            }
+            rows = [self._mapped[file.name] for file in tail.files if file.rows]
+            return Snapshot(
+                site=self.site,
+                table=self.table.path,
+                lake=lake,
+                tail=tail,
+                rows=pa.concat_tables(rows) if rows else _NOTHING,
+                moves=_NO_MOVES if listed.moves is None else self._mapped[listed.moves],
+            )
+
+
+_NO_MOVES: Final = pa.table(
+    {"person": pa.array([], pa.int64()), "target": pa.array([], pa.int64())}
+)
+
+
+@dataclass(slots=True)
+class Engine:
+    """DuckDB, shut in: it may read the lake and the tail and change none of its settings."""
+
+    home: Home
+    _root: duckdb.DuckDBPyConnection = field(init=False, repr=False)
+    _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self._root = duckdb.connect(
+            ":memory:",
+            config={
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            },
+        )
+        allowed = ", ".join(_text(f"{folder}/") for folder in (self.home.lake, self.home.tail))
+        for statement in (
+            "SET TimeZone = 'UTC'",
+            "SET parquet_metadata_cache = true",
+            "SET python_enable_replacements = false",
+            f"SET allowed_directories = [{allowed}]",
+            "SET enable_external_access = false",
+            "SET lock_configuration = true",
+        ):
+            self._root.execute(statement)
+
+    @contextmanager
+    def relations(
+        self,
+        snapshot: Snapshot,
+        part: Slice,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a cursor that sees one slice as `events` and, with all rows, as `all_events`."""
+        files = pruned(snapshot, part, since=since, until=until)
+        with self._lock:
+            cursor = self._root.cursor()
+        try:
+            cursor.register("tail_rows", snapshot.rows)
+            cursor.register("moves", snapshot.moves)
+            cursor.execute(_all_events(snapshot, part, files))
+            cursor.execute(
+                "CREATE OR REPLACE TEMP VIEW events AS"
+                f" SELECT * FROM all_events WHERE {_ANSWERABLE}"
+            )
+            yield cursor
+        finally:
+            cursor.close()
+
+
+def pruned(
+    snapshot: Snapshot, part: Slice, *, since: datetime | None, until: datetime | None
+) -> list[LakeFile]:
+    """List the files that may hold rows of a slice in a span of time."""
+    if snapshot.lake is None:
+        return []
+    return [
+        file
+        for file in snapshot.lake.files
+        if (part.bucket is None or file.bucket == part.bucket)
+        and (since is None or file.until >= since)
+        and (until is None or file.since < until)
+    ]
+
+
+def _all_events(snapshot: Snapshot, part: Slice, files: Sequence[LakeFile]) -> str:
+    sources = []
+    if files:
+        paths = ", ".join(_text(str(snapshot.table / file.path)) for file in files)
+        sources.append(
+            f"SELECT {_IN_FILES} FROM read_parquet([{paths}], hive_partitioning = false)"
+        )
+    if snapshot.rows.num_rows or not sources:
+        sources.append(f"SELECT {_IN_FILES} FROM tail_rows")
+    both = " UNION ALL ".join(sources)
+    bucket = -1 if part.bucket is None else part.bucket
+    mask = part.buckets - 1
+    involved = "(SELECT person FROM moves UNION SELECT target FROM moves)"
+    mapped = (
+        f"SELECT {bucket}::INTEGER AS bucket, * REPLACE (coalesce(target, person) AS person)"
+        f" EXCLUDE (target) FROM ({both}) AS rows"
+        " LEFT JOIN (SELECT person AS former, target FROM moves) ON person = former"
+    )
+    moved = snapshot.moves.num_rows > 0
+    if part.bucket is None:
+        body = f"SELECT {_COLUMNS} FROM ({mapped}) WHERE person IN {involved}"
+    elif part.buckets == 1 and moved:
+        body = f"SELECT {_COLUMNS} FROM ({mapped})"
+    else:
+        tests = [f"(person & {mask}) = {bucket}"] if part.buckets > 1 else []
+        if moved:
+            tests.append(f"person NOT IN {involved}")
+        where = f" WHERE {' AND '.join(tests)}" if tests else ""
+        body = f"SELECT {bucket}::INTEGER AS bucket, {_IN_FILES} FROM ({both}){where}"
+    return f"CREATE OR REPLACE TEMP VIEW all_events AS {body}"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,360 @@
+"""A site's events as a Delta table: what is in it at one version, and how rows get in."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+
+from truelift.errors import Outage
+from truelift.lake.durable import sync_file, sync_folder
+from truelift.lake.ledger import Counts
+from truelift.lake.schema import EVENTS
+
+
+COMMITS_PER_CHECKPOINT: Final = 20
+"""A reader that opens a table parses at most this many commits after a checkpoint."""
+
+_CONFIGURATION: Final = {
+    "delta.logRetentionDuration": "interval 1 days",
+    "delta.deletedFileRetentionDuration": "interval 1 hours",
+    "delta.dataSkippingStatsColumns": "occurred_at,received_at",
+}
+_ABOUT: Final = "truelift"
+_NO_HOOKS: Final = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+_FILE_SCHEMA: Final = pa.schema([column for column in EVENTS if column.name != "bucket"])
+
+
+class CommitLost(Outage):
+    """Somebody else committed to a site's table at the same moment."""
+
+    code = "lake.commit_lost"
+
+    def __init__(self, *, site_table: Path) -> None:
+        super().__init__(
+            f"Another program wrote to {site_table} while the loader did; the loader tries again."
+            " Only one loader may run per home.",
+            table=str(site_table),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LakeFile:
+    """One immutable Parquet file of a table.
+
+    Attributes:
+        path: Relative to the table.
+        bucket: Whose persons it holds.
+        rows: How many.
+        size_bytes: How large.
+        since: The first `occurred_at` in it.
+        until: The last, included.
+    """
+
+    path: str
+    bucket: int
+    rows: int
+    size_bytes: int
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LakeState:
+    """A table at one version.
+
+    Attributes:
+        version: Of the Delta table.
+        files: All of its files, by path.
+        counts: What became of everything ever taken into it.
+        buckets: How many buckets persons are spread over; a power of two.
+        delta: The snapshot object; commits are made from it and from nothing newer.
+    """
+
+    version: int
+    files: tuple[LakeFile, ...]
+    counts: Counts
+    buckets: int
+    delta: DeltaTable = field(repr=False)
+
+    def reached(self, writer: str) -> int:
+        """The last journal position of a writer that is in the table; 0 for none."""
+        return self.delta.transaction_version(writer) or 0
+
+
+@dataclass(slots=True)
+class SiteTable:
+    """The Delta table of one site's events.
+
+    One thread at a time looks; a state that was given out stays as it is.
+    """
+
+    path: Path
+    _state: LakeState | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def current(self) -> LakeState | None:
+        """Give the newest version, or None while nothing was ever committed."""
+        with self._lock:
+            state = self._state
+            # Versions have no gaps, so one look tells whether there is a newer one.
+            if state is not None and not _log(self.path, state.version + 1).exists():
+                return state
+            if state is None and not (self.path / "_delta_log").is_dir():
+                return None
+            self._state = _state_of(self.path, previous=state)
+            return self._state
+
+    def create(self) -> LakeState:
+        """Make the empty table when it is not there."""
+        found = self.current()
+        if found is not None:
+            return found
+        self.path.mkdir(parents=True, exist_ok=True)
+        DeltaTable.create(
+            str(self.path),
+            schema=EVENTS,
+            mode="ignore",
+            partition_by=["bucket"],
+            configuration=_CONFIGURATION,
+            commit_properties=CommitProperties(
+                custom_metadata={_ABOUT: _about(Counts(), buckets=1)}
+            ),
+        )
+        _sync_log(self.path, 0)
+        created = self.current()
+        if created is None:
+            raise CommitLost(site_table=self.path)
+        return created
+
+    def append(
+        self,
+        state: LakeState,
+        files: Sequence[LakeFile],
+        *,
+        reached: Mapping[str, int],
+        counts: Counts,
+    ) -> int:
+        """Commit new files and the journal positions that they settle, as one.
+
+        delta-rs records an application transaction but does not refuse a repeat. So
+        the caller compares `state.reached` with what it is about to commit, and the
+        commit is made from that same snapshot: when another one got in between, this
+        one is refused.
+
+        Returns:
+            The new version.
+
+        Raises:
+            CommitLost: Another commit settled positions of the same writers.
+        """
+        return self._commit(
+            state,
+            [_add(self.path, file, data_change=True) for file in files],
+            counts=state.counts + counts,
+            buckets=state.buckets,
+            transactions=[Transaction(writer, last) for writer, last in sorted(reached.items())],
+        )
+
+    def rewrite(
+        self,
+        state: LakeState,
+        *,
+        removed: Sequence[LakeFile],
+        added: Sequence[LakeFile],
+        buckets: int,
+        now: datetime,
+    ) -> int:
+        """Replace files by others with the same rows, as one commit.
+
+        Returns:
+            The new version.
+
+        Raises:
+            CommitLost: Another commit got in between.
+        """
+        deleted_at = int(now.timestamp() * 1000)
+        actions: list[AddAction | RemoveAction] = [
+            RemoveAction(
+                file.path,
+                False,  # noqa: FBT003 - the foreign signature is positional
+                deleted_at,
+                file.size_bytes,
+                {"bucket": str(file.bucket)},
+            )
+            for file in removed
+        ]
+        actions += [_add(self.path, file, data_change=False) for file in added]
+        return self._commit(state, actions, counts=state.counts, buckets=buckets, transactions=[])
+
+    def checkpoint(self, state: LakeState) -> None:
+        """Fold the log into one file and forget log entries past their day."""
+        state.delta.create_checkpoint()
+        state.delta.cleanup_metadata()
+
+    def unused(self, state: LakeState) -> list[Path]:
+        """Files that no version of the last hour refers to."""
+        names: list[str] = state.delta.vacuum(dry_run=True, full=True)
+        return [self.path / name for name in names]
+
+    def _commit(
+        self,
+        state: LakeState,
+        actions: Sequence[AddAction | RemoveAction],
+        *,
+        counts: Counts,
+        buckets: int,
+        transactions: list[Transaction],
+    ) -> int:
+        try:
+            state.delta.create_write_transaction(
+                list(actions),
+                "append",
+                EVENTS,
+                ["bucket"],
+                commit_properties=CommitProperties(
+                    custom_metadata={_ABOUT: _about(counts, buckets=buckets)},
+                    max_commit_retries=0,
+                    app_transactions=transactions,
+                ),
+                post_commithook_properties=_NO_HOOKS,
+            )
+        except CommitFailedError as error:
+            raise CommitLost(site_table=self.path) from error
+        # Without retries the commit is the very next version, or it was refused.
+        version = state.version + 1
+        _sync_log(self.path, version)
+        if version % COMMITS_PER_CHECKPOINT == 0:
+            DeltaTable(str(self.path), version=version).create_checkpoint()
+        return version
+
+
+def write_file(table_path: Path, rows: pa.Table, *, bucket: int, name: str) -> LakeFile:
+    """Write rows of one bucket, sorted by person and time, durably; nobody knows of it yet."""
+    ordered = rows.drop_columns(["bucket"]).sort_by(
+        [("person", "ascending"), ("occurred_at", "ascending"), ("position", "ascending")]
+    )
+    relative = f"bucket={bucket}/{name}"
+    path = table_path / relative
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(
+        ordered.cast(_FILE_SCHEMA).replace_schema_metadata(None),
+        path,
+        compression="zstd",
+        compression_level=1,
+        row_group_size=128 << 10,
+    )
+    sync_file(path)
+    sync_folder(path.parent)
+    bounds = pc.min_max(rows["occurred_at"]).as_py()
+    return LakeFile(
+        path=relative,
+        bucket=bucket,
+        rows=rows.num_rows,
+        size_bytes=path.stat().st_size,
+        since=bounds["min"],
+        until=bounds["max"],
+    )
+
+
+def _state_of(path: Path, *, previous: LakeState | None) -> LakeState | None:
+    try:
+        delta = DeltaTable(str(path))
+    except TableNotFoundError:
+        return None
+    actions = pa.table(delta.get_add_actions(flatten=True))
+    files = tuple(
+        sorted(
+            (
+                LakeFile(
+                    path=entry["path"],
+                    bucket=int(entry["partition.bucket"]),
+                    rows=entry["num_records"],
+                    size_bytes=entry["size_bytes"],
+                    since=entry["min.occurred_at"],
+                    until=entry["max.occurred_at"],
+                )
+                for entry in actions.to_pylist()
+            ),
+            key=lambda file: file.path,
+        )
+    )
+    about = _about_of(delta, path)
+    if about is None and previous is not None:
+        about = _about(previous.counts, buckets=previous.buckets)
+    about = about or {}
+    buckets = about.get("buckets", 1)
+    counts = about.get("counts", {})
+    return LakeState(
+        version=int(delta.version()),
+        files=files,
+        counts=Counts.parse(counts if isinstance(counts, dict) else {}),
+        buckets=buckets if isinstance(buckets, int) else 1,
+        delta=delta,
+    )
+
+
+def _about(counts: Counts, *, buckets: int) -> dict[str, object]:
+    return {"counts": counts.document(), "buckets": buckets}
+
+
+def _about_of(delta: DeltaTable, path: Path) -> dict[str, object] | None:
+    try:
+        with _log(path, int(delta.version())).open(encoding="utf-8") as log:
+            for line in log:
+                action = json.loads(line)
+                if "commitInfo" in action and _ABOUT in action["commitInfo"]:
+                    return dict(action["commitInfo"][_ABOUT])
+    except (OSError, ValueError):
+        pass
+    # Another tool committed last (an OPTIMIZE, say): the last word of ours holds.
+    history: list[dict[str, Any]] = delta.history()
+    for commit in history:
+        if _ABOUT in commit:
+            return dict(commit[_ABOUT])
+    return None
+
+
+def _add(table_path: Path, file: LakeFile, *, data_change: bool) -> AddAction:
+    # No statistics on columns that hold ids: the log would keep them after an erasure.
+    stats = {
+        "numRecords": file.rows,
+        "minValues": {"occurred_at": _instant(file.since)},
+        "maxValues": {"occurred_at": _instant(file.until)},
+        "nullCount": {"occurred_at": 0},
+    }
+    modified = int((table_path / file.path).stat().st_mtime * 1000)
+    return AddAction(
+        path=file.path,
+        size=file.size_bytes,
+        partition_values={"bucket": str(file.bucket)},
+        modification_time=modified,
+        data_change=data_change,
+        stats=json.dumps(stats),
+    )
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z"
+
+
+def _log(path: Path, version: int) -> Path:
+    return path / "_delta_log" / f"{version:020}.json"
+
+
+def _sync_log(path: Path, version: int) -> None:
+    # delta-rs renames the entry into place without a sync; the journal may only be
+    # forgotten once the entry would survive a power cut.
+    sync_file(_log(path, version))
+    sync_folder(path / "_delta_log")
