@@ -72,6 +72,8 @@ def number(value: object) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, (int, float)):
+        if not abs(value) <= _LARGEST:
+            return None
         amount = float(value)
     elif isinstance(value, str) and 0 < len(value) <= 32:
         try:
