@@ -1,5 +1,5 @@
 import type {Line} from '../types.js';
-import type {Outbox} from './createOutbox.js';
+import {SETTLED_MS, type Outbox} from './createOutbox.js';
 import {onHidden} from './onHidden.js';
 import {post} from './post.js';
 import {takeBatch} from './takeBatch.js';
@@ -38,7 +38,7 @@ export const createQueue = (
     saving = true;
     queueMicrotask(() => {
       saving = false;
-      if (opened) outbox.save(unsent);
+      if (opened) outbox.save(unsent, flying.size > 0);
     });
   };
 
@@ -56,6 +56,7 @@ export const createQueue = (
     const batch = takeBatch([...unsent].filter((line) => !flying.has(line)));
     if (batch.length === 0) return;
     for (const line of batch) flying.add(line);
+    save();
     const waitMs = await post(
       endpoint,
       `{"batch":[${batch.join()}],"sentAt":"${new Date().toISOString()}","writeKey":${JSON.stringify(key)}}`,
@@ -70,31 +71,36 @@ export const createQueue = (
     if (unsent.size > 0) plan(waitMs);
   };
 
+  const take = (lines: readonly Line[], ms: number) => {
+    for (const line of lines) unsent.add(line);
+    for (const oldest of unsent) {
+      if (unsent.size <= MAX_WAITING) break;
+      unsent.delete(oldest);
+    }
+    save();
+    // After a failure the next attempt is planned already, and not to be brought forward.
+    if (failures === 0 && (ms === 0 || timer === undefined)) plan(ms);
+  };
+
+  const adopt = () => {
+    if (opened) take(outbox.adopt(), 0);
+  };
+
   onHidden(() => flush(true));
   addEventListener('online', () => flush());
 
   return {
-    add(line, now) {
-      for (const oldest of unsent) {
-        if (unsent.size < MAX_WAITING) break;
-        unsent.delete(oldest);
-      }
-      unsent.add(line);
-      save();
-      // After a failure the next attempt is planned already, and not to be brought forward.
-      if (failures === 0 && (now || timer === undefined)) plan(now ? 0 : COLLECT_MS);
-    },
+    add: (line, now) => take([line], now ? 0 : COLLECT_MS),
     open() {
       opened = true;
-      for (const line of outbox.adopt()) unsent.add(line);
-      save();
-      plan(0);
+      adopt();
+      setTimeout(adopt, SETTLED_MS + COLLECT_MS);
     },
     close() {
       opened = false;
       unsent.clear();
       outbox.adopt();
-      outbox.save(unsent);
+      outbox.save(unsent, false);
     },
   };
 };
