@@ -32,6 +32,7 @@ class RejectReason(StrEnum):
     BAD_CURRENCY = "bad_currency"
     HALF_EXPOSURE = "half_exposure"
     TOO_LARGE = "too_large"
+    UNREADABLE = "unreadable"
 
 
 MEANINGS: Final[Mapping[RejectReason, str]] = MappingProxyType(
@@ -49,6 +50,7 @@ MEANINGS: Final[Mapping[RejectReason, str]] = MappingProxyType(
         RejectReason.BAD_CURRENCY: "the currency is not a three-letter code",
         RejectReason.HALF_EXPOSURE: "an experiment without a variant, or a variant without one",
         RejectReason.TOO_LARGE: "the row is larger than 32 KB",
+        RejectReason.UNREADABLE: "the engine refused the row; it is in quarantine",
     }
 )
 """What each reason says to a person; the reject file carries the same words."""
