@@ -23,7 +23,14 @@ LIBRARY: Final[Mapping[str, tuple[MetricSpec, ...]]] = MappingProxyType(
             MetricSpec(
                 "revenue_per_visitor", "sum", "purchase", "Revenue per visitor", property="value"
             ),
-            MetricSpec("order_value", "mean", "purchase", "Order value", property="value"),
+            MetricSpec(
+                "order_value",
+                "ratio",
+                "purchase",
+                "Order value",
+                property="value",
+                denominator_event="purchase",
+            ),
             MetricSpec("cart_rate", "proportion", "add_to_cart", "Add-to-cart rate"),
             MetricSpec("checkout_rate", "proportion", "begin_checkout", "Checkout rate"),
             MetricSpec("page_views", "count", "page_view", "Pages per visitor"),

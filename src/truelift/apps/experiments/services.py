@@ -29,8 +29,8 @@ from truelift.apps.experiments.models import (
 )
 from truelift.apps.experiments.spec import BadSpec, ExperimentSpec, PlanSpec
 from truelift.apps.research.actor import Actor
-from truelift.apps.research.models import HypothesisRecord
-from truelift.apps.research.services import number_in, record_finding
+from truelift.apps.research.reads import hypothesis_of
+from truelift.apps.research.services import record_finding
 from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
 from truelift.lifecycle.experiment import (
@@ -507,7 +507,9 @@ def _fill(record: ExperimentRecord, spec: ExperimentSpec, *, by: Actor, now: dat
     record.inference = spec.inference
     record.unit = spec.unit
     record.origin = spec.origin.value
-    record.hypothesis = _hypothesis(site, spec.hypothesis, wrong)
+    record.hypothesis = hypothesis_of(site, spec.hypothesis) if spec.hypothesis else None
+    if spec.hypothesis and record.hypothesis is None:
+        wrong["hypothesis"] = f"There is no hypothesis {spec.hypothesis}."
     record.decision_owner = _member(site, spec.decision_owner, "decision_owner", wrong)
     record.deputy = _member(site, spec.deputy, "deputy", wrong)
     record.starts_on = spec.start
@@ -584,15 +586,6 @@ def _fill_plan(record: ExperimentRecord, plan: PlanSpec, *, proportion: bool, ar
             units_per_week=plan.visitors_per_week,
             allocation=plan.allocation,
         ).weeks
-
-
-def _hypothesis(site: Site, key: str, wrong: dict[str, str]) -> HypothesisRecord | None:
-    if not key:
-        return None
-    found = HypothesisRecord.objects.filter(site=site, number=number_in(key, letter="H")).first()
-    if found is None:
-        wrong["hypothesis"] = f"There is no hypothesis {key}."
-    return found
 
 
 def _member(site: Site, email: str, field: str, wrong: dict[str, str]) -> User | None:

@@ -1,0 +1,266 @@
+"""Asks the lake what an experiment's visitors did, lets the statistics judge, keeps the answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import transaction
+
+from truelift.apps.experiments.domain import as_domain, day_at, midnight_at
+from truelift.apps.experiments.models import (
+    AnalysisRecord,
+    ExperimentRecord,
+    MetricRecord,
+    PlannedMetricRecord,
+)
+from truelift.apps.experiments.services import (
+    NoSuchExperiment,
+    check_analysable,
+    experiment_for_update,
+    move_experiment,
+    store_snapshot,
+)
+from truelift.apps.experiments.wording import is_money
+from truelift.apps.measurement.reads import lake
+from truelift.apps.research.actor import Actor
+from truelift.apps.sites.models import Site
+from truelift.errors import Refusal
+from truelift.events.money import exponent_of
+from truelift.lake.lake import Asked
+from truelift.lifecycle.experiment import Action, Origin, Stage, plan_digest
+from truelift.questions.matching import Events
+from truelift.questions.metric import Amount, AmountKind, Counted, Metric
+from truelift.questions.variant_summaries import VariantSummaries, VariantSummariesAnswer
+from truelift.stats.analysis import (
+    AnalysisData,
+    AnalysisPlan,
+    MetricKind,
+    MetricRole,
+    PlannedMetric,
+    PlannedVariant,
+    VariantRole,
+    analyse,
+)
+from truelift.stats.outcome import Direction
+
+
+DAY_S: Final = 86_400
+
+
+class PlanChanged(Refusal):
+    """The plan is not the one that was frozen at launch, so no analysis can claim to follow it."""
+
+    code = "experiment.plan_changed"
+
+    def __init__(self, *, key: str, frozen: str, now: str) -> None:
+        super().__init__(
+            f"The plan of {key} is not the one that was frozen at launch. Nothing in Truelift"
+            " changes it: restore the database, or mark the experiment invalid.",
+            key=key,
+            frozen=frozen,
+            now=now,
+        )
+
+
+class NothingDecides(Refusal):
+    """An experiment without a primary metric or a control has no verdict."""
+
+    code = "experiment.nothing_decides"
+
+    def __init__(self, *, key: str) -> None:
+        super().__init__(
+            f"{key} names no primary metric, or no control and treatment. Add them to its plan.",
+            key=key,
+        )
+
+
+def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> AnalysisRecord:
+    """Compute an experiment's analysis, keep it as a snapshot, and move it on when it waited.
+
+    Call it from a job or the command line, never in a web request: it reads the
+    events of every visitor.
+
+    Raises:
+        NoSuchExperiment: The site has none with this key.
+        NotStarted: It was not launched.
+        WrongWayToAnalyse: It splits no visitors.
+        PlanChanged: Its rows are not what was frozen at launch.
+        NothingDecides: It has no primary metric or nothing to compare.
+    """
+    record = ExperimentRecord.objects.filter(site=site, key=key[:80]).select_related("site").first()
+    if record is None:
+        raise NoSuchExperiment(key=key[:80], site=site.name)
+    check_analysable(record)
+    plan, question = plan_and_question(record, now=now)
+    asked = lake().ask(site.name, question)
+    ledger = lake().ledger(site.name)
+    analysis = analyse(
+        plan,
+        AnalysisData(
+            units={each.key: asked.answer.units.get(each.key, 0) for each in plan.variants},
+            samples=asked.answer.samples,
+            crossovers=asked.answer.crossovers,
+            quarantined_share=_share(ledger.quarantined, ledger.received),
+            bots_share=_share(ledger.bots, ledger.received),
+        ),
+        as_of=question.as_of,
+    )
+    document: dict[str, Any] = {**analysis.document(), **_facts(record, asked)}
+    _add_unplanned(document, asked.answer)
+    with transaction.atomic():
+        held = experiment_for_update(site, record.key)
+        snapshot = store_snapshot(held, document, as_of=question.as_of, by=by, now=now)
+        if held.stage == Stage.STOPPED:
+            move_experiment(site, held.key, Action.ANALYSE, by=by, now=now)
+    return snapshot
+
+
+def plan_and_question(
+    record: ExperimentRecord, *, now: datetime
+) -> tuple[AnalysisPlan, VariantSummaries]:
+    """Give what was agreed about an experiment, and what the lake is asked for it.
+
+    Raises:
+        PlanChanged: Its rows are not what was frozen at launch.
+        NothingDecides: It has no primary metric or nothing to compare.
+    """
+    domain = as_domain(record)
+    if record.plan_hash and plan_digest(domain) != record.plan_hash:
+        raise PlanChanged(key=record.key, frozen=record.plan_hash, now=plan_digest(domain))
+    planned = list(record.metrics.select_related("metric"))
+    variants = list(record.variants.all())
+    controls = sum(each.is_control for each in variants)
+    if controls != 1 or len(variants) < 2 or not domain.primary:
+        raise NothingDecides(key=record.key)
+    site = record.site
+    ends_at = midnight_at(site, record.ends_on) if record.ends_on else None
+    as_of, until = now, ends_at
+    if record.stopped_at is not None and ends_at is not None and record.stopped_at < ends_at:
+        # Stopped early: what came later belongs to nobody, and the look stays an early one
+        # however long one waits with it.
+        as_of = until = record.stopped_at
+    plan = AnalysisPlan(
+        experiment=record.key,
+        variants=tuple(
+            PlannedVariant(
+                key=each.key,
+                role=VariantRole.CONTROL if each.is_control else VariantRole.TREATMENT,
+                weight=each.weight,
+            )
+            for each in variants
+        ),
+        metrics=tuple(_planned_metric(record, each) for each in planned),
+        alpha=record.alpha,
+        planned_end=ends_at,
+        units_needed=record.n_per_variant * len(variants) if record.n_per_variant else None,
+    )
+    question = VariantSummaries(
+        experiment=record.key,
+        variants=tuple(each.key for each in variants),
+        metrics=tuple(metric_question(each.metric, site) for each in planned),
+        as_of=as_of,
+        since=_since(record),
+        until=until,
+        time_zone=site.time_zone,
+    )
+    return plan, question
+
+
+def metric_question(metric: MetricRecord, site: Site) -> Metric:
+    """Give a metric as the lake is asked for it; money counts in the site's currency alone."""
+    kind = MetricKind(metric.kind)
+    return Metric(
+        key=metric.key,
+        kind=kind,
+        counted=Counted(
+            events=Events(names=(metric.event,)), amount=_amount(metric.property, site)
+        ),
+        denominator=Counted(
+            events=Events(names=(metric.denominator_event,)),
+            amount=_amount(metric.denominator_property, site),
+        )
+        if kind is MetricKind.RATIO
+        else None,
+        window_s=round(metric.window_days * DAY_S),
+    )
+
+
+def _amount(name: str, site: Site) -> Amount | None:
+    if not name:
+        return None
+    if name == "value":
+        return Amount(
+            kind=AmountKind.MONEY, currency=site.currency, trusted=site.server_orders_only
+        )
+    return Amount(kind=AmountKind.PROPERTY, name=name)
+
+
+def _planned_metric(record: ExperimentRecord, planned: PlannedMetricRecord) -> PlannedMetric:
+    metric = planned.metric
+    value = record.baseline if planned.role == MetricRole.PRIMARY else None
+    if value is not None and is_money(metric) and metric.denominator_property != "value":
+        value *= 10 ** exponent_of(record.site.currency)
+    return PlannedMetric(
+        key=metric.key,
+        role=MetricRole(planned.role),
+        kind=MetricKind(metric.kind),
+        direction=Direction(metric.better),
+        margin=planned.margin,
+        planned_value=value,
+    )
+
+
+def _since(record: ExperimentRecord) -> datetime | None:
+    """Whole days of the site count, from the first planned one or that of the launch."""
+    days = [record.starts_on] if record.starts_on else []
+    if record.origin == Origin.TRUELIFT and record.started_at is not None:
+        days.append(day_at(record.site, record.started_at))
+    return midnight_at(record.site, max(days)) if days else None
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _facts(record: ExperimentRecord, asked: Asked[VariantSummariesAnswer]) -> dict[str, Any]:
+    """Give what the page and a later reader need besides the verdict."""
+    seen = asked.answer.seen
+    return {
+        "site": record.site.name,
+        "name": record.name,
+        "origin": record.origin,
+        "currency": record.site.currency,
+        "plan_hash": record.plan_hash or None,
+        "metric_versions": {
+            each.metric.key: each.metric.version for each in record.metrics.select_related("metric")
+        },
+        "crossovers": seen.crossovers,
+        "immature": dict(seen.immature),
+        "unplanned": dict(seen.unplanned),
+        "daily": [
+            {"day": day.isoformat(), "variant": variant, "units": units}
+            for (day, variant), units in seen.daily.items()
+        ],
+        "lake_version": asked.lake_version,
+        "journal_position": asked.journal_position,
+        "took_ms": round(asked.took_ms),
+    }
+
+
+def _add_unplanned(document: dict[str, Any], answer: VariantSummariesAnswer) -> None:
+    """Put visitors of variants that nobody planned on the integrity card."""
+    strangers = answer.seen.unplanned
+    if not strangers:
+        return
+    units = sum(strangers.values())
+    names = ", ".join(sorted(strangers)[:5])
+    document["integrity"].append(
+        {
+            "check": "unplanned_variants",
+            "status": "warn",
+            "value": float(units),
+            "detail": f"{units:,} visitors saw variants that the plan does not name ({names});"
+            " they are left out.",
+        }
+    )

@@ -1,0 +1,298 @@
+"""What may be asked about experiments, snapshots, decisions and learnings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypedDict
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+
+from truelift.apps.experiments.domain import as_domain, asked_by
+from truelift.apps.experiments.models import (
+    AnalysisRecord,
+    DecisionRecord,
+    ExperimentRecord,
+    LearningRecord,
+    MetricRecord,
+)
+from truelift.apps.research.actor import Actor
+from truelift.apps.research.reads import insight_document
+from truelift.apps.sites.models import Site
+from truelift.lifecycle.experiment import Stage, actions_from, obstacles
+from truelift.lifecycle.obstacle import Obstacle
+
+
+class StepDocument(TypedDict):
+    """An action that the stage has, and what stands in its way."""
+
+    action: str
+    obstacles: list[dict[str, str]]
+
+
+class ExperimentDocument(TypedDict):
+    """An experiment as the API and the command line show it."""
+
+    key: str
+    name: str
+    origin: str
+    method: str
+    inference: str
+    unit: str
+    surface: str
+    stage: str
+    hypothesis: str | None
+    decision_owner: str | None
+    deputy: str | None
+    start: str | None
+    end: str | None
+    alpha: float
+    waiver: str
+    plan: dict[str, float | int | None]
+    plan_hash: str | None
+    variants: list[dict[str, object]]
+    metrics: list[dict[str, object]]
+    started_at: datetime | None
+    stopped_at: datetime | None
+    actions: list[StepDocument]
+    analyses: list[dict[str, object]]
+    decision: dict[str, object] | None
+    learnings: list[dict[str, object]]
+
+
+def experiment_of(site: Site, key: str) -> ExperimentRecord | None:
+    """Find an experiment of the site by its key, with everything that its page shows."""
+    return (
+        ExperimentRecord.objects.filter(site=site, key=key[:80])
+        .select_related("site", "hypothesis", "decision_owner", "deputy", "made_by")
+        .first()
+    )
+
+
+def experiments_of(site: Site) -> QuerySet[ExperimentRecord]:
+    """Give the experiments of a site with their newest snapshot's text, the newest first."""
+    newest = AnalysisRecord.objects.filter(experiment=OuterRef("pk")).order_by("-number")
+    return (
+        ExperimentRecord.objects.filter(site=site)
+        .select_related("site", "decision_owner", "hypothesis", "decision")
+        .annotate(newest_text=Subquery(newest.values("text")[:1]))
+        .order_by("-made_at", "-pk")
+    )
+
+
+def experiment_summaries(site: Site) -> list[dict[str, object]]:
+    """List the experiments of a site in a few words each."""
+    return [
+        {
+            "key": record.key,
+            "name": record.name,
+            "stage": record.stage,
+            "method": record.method,
+            "origin": record.origin,
+            "hypothesis": record.hypothesis.key if record.hypothesis else None,
+            "start": record.starts_on,
+            "end": record.ends_on,
+        }
+        for record in experiments_of(site)
+    ]
+
+
+def experiment_document(
+    record: ExperimentRecord, *, by: Actor, now: datetime
+) -> ExperimentDocument:
+    """Give an experiment in full, with what stands in the way of each move for this person."""
+    domain = as_domain(record)
+    asked = asked_by(by, site=record.site, now=now)
+    decision = DecisionRecord.objects.filter(experiment=record).select_related("by").first()
+    return {
+        "key": record.key,
+        "name": record.name,
+        "origin": record.origin,
+        "method": record.method,
+        "inference": record.inference,
+        "unit": record.unit,
+        "surface": record.surface,
+        "stage": record.stage,
+        "hypothesis": record.hypothesis.key if record.hypothesis else None,
+        "decision_owner": record.decision_owner.email if record.decision_owner else None,
+        "deputy": record.deputy.email if record.deputy else None,
+        "start": record.starts_on.isoformat() if record.starts_on else None,
+        "end": record.ends_on.isoformat() if record.ends_on else None,
+        "alpha": record.alpha,
+        "waiver": record.waiver,
+        "plan": {
+            "baseline": record.baseline,
+            "cv": record.cv,
+            "minimum_effect": record.minimum_effect,
+            "power": record.power,
+            "visitors_per_week": record.visitors_per_week,
+            "allocation": record.allocation,
+            "n_per_variant": record.n_per_variant,
+            "weeks_needed": record.weeks_needed,
+        },
+        "plan_hash": record.plan_hash or None,
+        "variants": [
+            {
+                "key": each.key,
+                "name": each.name,
+                "weight": each.weight,
+                "role": "control" if each.is_control else "treatment",
+            }
+            for each in record.variants.all()
+        ],
+        "metrics": [
+            {
+                "metric": each.metric.key,
+                "version": each.metric.version,
+                "role": each.role,
+                "margin": each.margin,
+            }
+            for each in record.metrics.select_related("metric")
+        ],
+        "started_at": record.started_at,
+        "stopped_at": record.stopped_at,
+        "actions": [
+            {
+                "action": action.value,
+                "obstacles": [
+                    obstacle_document(each) for each in obstacles(domain, action, asked=asked)
+                ],
+            }
+            for action in actions_from(Stage(record.stage))
+        ],
+        "analyses": [
+            {
+                "number": each.number,
+                "as_of": each.as_of,
+                "action": each.advice or None,
+                "digest": each.digest,
+            }
+            for each in record.analyses.defer("text").order_by("number")
+        ],
+        "decision": decision_document(decision) if decision else None,
+        "learnings": [
+            learning_document(each)
+            for each in record.learnings.select_related("experiment", "made_by").order_by("number")
+        ],
+    }
+
+
+def obstacle_document(obstacle: Obstacle) -> dict[str, str]:
+    """Give an obstacle as JSON."""
+    return {"code": obstacle.code, "sentence": obstacle.sentence, "remedy": obstacle.remedy}
+
+
+def decision_document(decision: DecisionRecord) -> dict[str, object]:
+    """Give a decision as JSON."""
+    return {
+        "experiment": decision.experiment.key,
+        "choice": decision.choice,
+        "recommended": decision.advice or None,
+        "against_recommendation": decision.against_advice,
+        "reason": decision.reason,
+        "by": decision.by.email if decision.by else None,
+        "on_behalf": decision.operator,
+        "analysis": decision.analysis.number if decision.analysis else None,
+        "decided_at": decision.decided_at,
+    }
+
+
+def learning_document(learning: LearningRecord) -> dict[str, object]:
+    """Give a learning as JSON."""
+    return {
+        "key": learning.key,
+        "experiment": learning.experiment.key,
+        "text": learning.text,
+        "scope": learning.scope,
+        "follow_up": learning.follow_up,
+        "by": learning.made_by.email if learning.made_by else None,
+        "made_at": learning.made_at,
+    }
+
+
+def metric_document(metric: MetricRecord) -> dict[str, object]:
+    """Give a version of a metric as JSON."""
+    return {
+        "key": metric.key,
+        "version": metric.version,
+        "name": metric.name,
+        "kind": metric.kind,
+        "event": metric.event,
+        "property": metric.property,
+        "denominator_event": metric.denominator_event,
+        "denominator_property": metric.denominator_property,
+        "window_days": metric.window_days,
+        "better": metric.better,
+        "unit_label": metric.unit_label,
+        "made_at": metric.made_at,
+    }
+
+
+def decisions_of(site: Site) -> QuerySet[DecisionRecord]:
+    """Give the decisions of a site, the newest first."""
+    return (
+        DecisionRecord.objects.filter(experiment__site=site)
+        .select_related("experiment", "by", "analysis")
+        .defer("analysis__text")
+        .order_by("-decided_at", "-pk")
+    )
+
+
+def learnings_of(site: Site) -> QuerySet[LearningRecord]:
+    """Give the learnings of a site, the newest first."""
+    return (
+        LearningRecord.objects.filter(site=site)
+        .select_related("experiment", "experiment__decision", "made_by")
+        .order_by("-number")
+    )
+
+
+def snapshot_of(site: Site, key: str, number: int) -> AnalysisRecord | None:
+    """Find a snapshot of an experiment of the site."""
+    return (
+        AnalysisRecord.objects.filter(experiment__site=site, experiment__key=key, number=number)
+        .select_related("experiment", "experiment__site", "made_by")
+        .first()
+    )
+
+
+def trace_of(record: ExperimentRecord) -> dict[str, Any]:
+    """Give every node of an experiment's chain, from its learnings back to its insights."""
+    hypothesis = record.hypothesis
+    insights = list(hypothesis.insights.order_by("number")) if hypothesis else []
+    decision = DecisionRecord.objects.filter(experiment=record).first()
+    analyses = list(record.analyses.order_by("number").values_list("number", flat=True))
+    learnings = [each.key for each in record.learnings.order_by("number")]
+    return {
+        "experiment": record.key,
+        "origin": record.origin,
+        "insights": [insight_document(each) for each in insights],
+        "hypothesis": hypothesis.key if hypothesis else None,
+        "analyses": analyses,
+        "decision": decision.choice if decision else None,
+        "learnings": learnings,
+        "unbroken": bool(hypothesis and insights),
+    }
+
+
+def trace_completeness(site: Site) -> dict[str, float | int | None]:
+    """Say what share of the experiments has an unbroken chain back to an insight."""
+    experiments = ExperimentRecord.objects.filter(site=site).annotate(
+        found=Count("hypothesis__insights", distinct=True)
+    )
+    total = experiments.count()
+    whole = experiments.filter(found__gt=0).count()
+    return {"experiments": total, "unbroken": whole, "share": whole / total if total else None}
+
+
+def waiting(site: Site) -> Mapping[str, int]:
+    """Count what waits for a person, for the rail: analyses and decisions to make."""
+    stages = list(
+        ExperimentRecord.objects.filter(
+            site=site, stage__in=[Stage.STOPPED, Stage.ANALYSED, Stage.READY]
+        ).values_list("stage", flat=True)
+    )
+    learn = ExperimentRecord.objects.filter(
+        site=site, stage__in=[Stage.DECIDED, Stage.INVALID]
+    ).count()
+    return {"experiments": len(stages), "learnings": learn}

@@ -1,0 +1,47 @@
+"""`truelift analyse`: the verdict on an experiment."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from truelift.cli.experiments import SiteOption, actor_named, ready, site_called
+
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def analyse(
+    experiment: Annotated[str, typer.Argument(help="Key of the experiment.")],
+    site: SiteOption,
+    as_user: Annotated[
+        str, typer.Option("--as", metavar="USER", help="On behalf of this e-mail address.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the document.")] = False,
+) -> None:
+    """Compute an experiment's analysis, keep it as a snapshot, and print it."""
+    now = datetime.now(UTC)
+    ready(now)
+    from truelift.apps.experiments.analysing import analyse_experiment
+
+    snapshot = analyse_experiment(site_called(site), experiment, by=actor_named(as_user), now=now)
+    if as_json:
+        typer.echo(snapshot.text)
+        return
+    typer.echo(in_words(json.loads(snapshot.text), number=snapshot.number))
+
+
+def in_words(document: dict[str, Any], *, number: int) -> str:
+    """Write a snapshot for a person at a terminal: integrity first."""
+    lines = [f"{document['name']} ({document['experiment']}), snapshot {number}"]
+    lines += [f"  {each['variant']}: {each['units']:,} units" for each in document["variants"]]
+    lines.append("Can it be believed?")
+    lines += [f"  [{each['status']}] {each['detail']}" for each in document["integrity"]]
+    lines.append(f"Recommendation: {document['recommendation']['action'].replace('_', ' ')}")
+    lines += [f"  {reason}" for reason in document["recommendation"]["because"]]
+    lines.append("`--json` prints every number.")
+    return "\n".join(lines)

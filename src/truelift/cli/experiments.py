@@ -1,0 +1,212 @@
+"""`truelift experiments`: create, move, show and list experiments, as the pages do."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from truelift.errors import Refusal
+
+
+if TYPE_CHECKING:
+    from truelift.apps.research.actor import Actor
+    from truelift.apps.sites.models import Site
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+SiteOption = Annotated[str, typer.Option("--site", metavar="SITE", help="Name of the site.")]
+AsOption = Annotated[
+    str,
+    typer.Option(
+        "--as",
+        metavar="USER",
+        help="On behalf of this e-mail address; recorded as the operator's doing.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+class UnreadableFile(Refusal):
+    """The file of an experiment cannot be read."""
+
+    code = "cli.unreadable_file"
+
+    def __init__(self, *, path: Path, why: str) -> None:
+        super().__init__(f"{path} cannot be read: {why}.", path=str(path))
+
+
+class NoSuchUser(Refusal):
+    """Nobody has an account with this address."""
+
+    code = "cli.no_such_user"
+
+    def __init__(self, *, user: str) -> None:
+        super().__init__(
+            f"Nobody has an account {user!r}; `truelift users add` makes one.", user=user
+        )
+
+
+class NoSuchMove(Refusal):
+    """There is no action of this name."""
+
+    code = "experiment.no_such_move"
+
+    def __init__(self, *, action: str, known: tuple[str, ...]) -> None:
+        super().__init__(
+            f"There is no action {action!r}. It is one of {', '.join(known)}.", action=action
+        )
+
+
+@app.command()
+def create(
+    site: SiteOption,
+    file: Annotated[Path, typer.Option("--file", help="TOML; see docs/guide/the-loop.md.")],
+    as_user: AsOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Store an experiment that a file describes: a draft, or stopped when it is imported."""
+    now = datetime.now(UTC)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableFile(path=file, why=str(error)) from error
+    ready(now)
+    from truelift.apps.experiments.services import plan_experiment
+    from truelift.apps.experiments.spec import spec_from_toml
+
+    record = plan_experiment(
+        site_called(site), spec_from_toml(text), by=actor_named(as_user), now=now
+    )
+    _print_experiment(site, record.key, now=now, as_json=as_json)
+
+
+@app.command()
+def move(
+    key: str,
+    action: str,
+    site: SiteOption,
+    choice: Annotated[str, typer.Option(help="For `decide`: ship, iterate or stop.")] = "",
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    as_user: AsOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Move an experiment one step, or say every reason why it may not."""
+    from truelift.lifecycle.experiment import Action, Choice
+
+    if action not in list(Action):
+        raise NoSuchMove(action=action, known=tuple(Action))
+    if choice and choice not in list(Choice):
+        raise NoSuchMove(action=choice, known=tuple(Choice))
+    now = datetime.now(UTC)
+    ready(now)
+    from truelift.apps.experiments.services import move_experiment
+
+    move_experiment(
+        site_called(site),
+        key,
+        Action(action),
+        by=actor_named(as_user),
+        now=now,
+        choice=Choice(choice) if choice else None,
+        reason=reason,
+    )
+    _print_experiment(site, key, now=now, as_json=as_json)
+
+
+@app.command()
+def show(key: str, site: SiteOption, as_user: AsOption = "", as_json: JsonOption = False) -> None:
+    """Show an experiment: plan, stage, what stands in the way, decision and learnings."""
+    now = datetime.now(UTC)
+    ready(now)
+    _print_experiment(site, key, now=now, as_json=as_json, as_user=as_user)
+
+
+@app.command("list")
+def list_all(site: SiteOption, as_json: JsonOption = False) -> None:
+    """List the experiments of a site."""
+    ready(datetime.now(UTC))
+    from truelift.apps.experiments.reads import experiment_summaries
+
+    rows = experiment_summaries(site_called(site))
+    if as_json:
+        _print_json({"experiments": rows})
+        return
+    if not rows:
+        typer.echo(f"{site} has no experiment yet. `truelift experiments create` makes one.")
+        return
+    width = max(len(str(row["key"])) for row in rows)
+    for row in rows:
+        typer.echo(f"{row['key']:<{width}}  {row['stage']:<9}  {row['name']}")
+
+
+def ready(now: datetime) -> None:
+    """Load Django for the home, with its tables in their newest form."""
+    from truelift.project.start import ensure_ready, is_migrated, start_django
+
+    start_django()
+    if not is_migrated():
+        ensure_ready(now=now)
+
+
+def site_called(name: str) -> Site:
+    """Give a site by its name.
+
+    Raises:
+        NoSuchSite: There is none.
+    """
+    from truelift.apps.sites.reads import site_named
+    from truelift.apps.sites.services import NoSuchSite
+
+    site = site_named(name)
+    if site is None:
+        raise NoSuchSite(site=name[:60])
+    return site
+
+
+def actor_named(email: str) -> Actor:
+    """Give the operator, on behalf of the person named.
+
+    Raises:
+        NoSuchUser: Nobody has that address.
+    """
+    from truelift.apps.accounts.models import User
+    from truelift.apps.research.actor import Actor
+
+    if not email:
+        return Actor(None, operator=True)
+    user = User.objects.filter(email=email.strip().lower(), is_active=True).first()
+    if user is None:
+        raise NoSuchUser(user=email[:254])
+    return Actor(user, operator=True)
+
+
+def _print_experiment(
+    site: str, key: str, *, now: datetime, as_json: bool, as_user: str = ""
+) -> None:
+    from truelift.apps.experiments.reads import experiment_document, experiment_of
+    from truelift.apps.experiments.services import NoSuchExperiment
+
+    found = site_called(site)
+    record = experiment_of(found, key)
+    if record is None:
+        raise NoSuchExperiment(key=key[:80], site=site)
+    document = experiment_document(record, by=actor_named(as_user), now=now)
+    if as_json:
+        _print_json(document)
+        return
+    typer.echo(f"{document['key']}  {document['stage']}  {document['name']}")
+    for step in document["actions"]:
+        said = [f"{each['sentence']} {each['remedy']}" for each in step["obstacles"]]
+        typer.echo(f"  {step['action']}: {'possible' if not said else 'not yet'}")
+        for line in said:
+            typer.echo(f"    - {line}")
+
+
+def _print_json(document: object) -> None:
+    json.dump(document, sys.stdout, default=str, ensure_ascii=False)
+    sys.stdout.write("\n")
