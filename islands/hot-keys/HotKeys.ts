@@ -21,7 +21,7 @@ const moveRow = (step: 1 | -1): void => {
 /**
  * `<hot-keys></hot-keys>`, once per page: Ctrl K searches, `g` and a key follow the
  * link marked `data-goto="1"` (… `4`, `r`, `h`), `j` and `k` walk rows, `?` lists all.
- * The top bar's `.jump` link opens the same search.
+ * The top bar’s `.jump` link opens the same search.
  */
 export class HotKeys extends HTMLElement {
   #chordUntil = 0;

@@ -1,34 +1,32 @@
 const CHOICES = ['system', 'light', 'dark'] as const;
 type Choice = (typeof CHOICES)[number];
 
-const YEAR_S = 31_536_000;
+const after = (choice: Choice): Choice => CHOICES[(CHOICES.indexOf(choice) + 1) % CHOICES.length] ?? 'system';
 
-const current = (): Choice =>
-  CHOICES.find((choice) => choice === document.documentElement.dataset.theme) ?? 'system';
+const capitalised = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
 
 /**
- * `<theme-switch><button type="button" hidden>Theme: <b>System</b></button></theme-switch>`:
- * goes through system, light and dark. The choice is the cookie `theme`, from which the
- * server writes `<html data-theme>`, so that no page flashes in the other theme.
+ * `<theme-switch><form method="post">… <input name="theme"> <button>Theme: <b>System</b></button></form></theme-switch>`:
+ * the form works by itself; with this the page changes at once and stays where it is,
+ * and the server, which writes `<html data-theme>`, is told in the background.
  */
 export class ThemeSwitch extends HTMLElement {
   connectedCallback(): void {
-    const button = this.querySelector('button');
-    const word = this.querySelector('b');
-    if (!button || !word) return;
-    const show = (choice: Choice) => {
-      word.textContent = choice.charAt(0).toUpperCase() + choice.slice(1);
-    };
-    show(current());
-    button.hidden = false;
-    button.addEventListener('click', () => {
-      const next = CHOICES[(CHOICES.indexOf(current()) + 1) % CHOICES.length] ?? 'system';
+    const form = this.querySelector('form');
+    const next = form?.querySelector<HTMLInputElement>('input[name="theme"]');
+    const word = form?.querySelector('b');
+    const button = form?.querySelector('button');
+    if (!form || !next || !word || !button) return;
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      void fetch(form.action, {method: 'POST', body: new FormData(form), redirect: 'manual'});
+      const chosen = CHOICES.find((choice) => choice === next.value) ?? 'system';
       const {dataset} = document.documentElement;
-      if (next === 'system') delete dataset.theme;
-      else dataset.theme = next;
-      const secure = location.protocol === 'https:' ? '; secure' : '';
-      document.cookie = `theme=${next}; path=/; max-age=${YEAR_S}; samesite=lax${secure}`;
-      show(next);
+      if (chosen === 'system') delete dataset.theme;
+      else dataset.theme = chosen;
+      word.textContent = capitalised(chosen);
+      next.value = after(chosen);
+      button.title = `Change to ${after(chosen)}`;
     });
   }
 }
