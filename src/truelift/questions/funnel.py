@@ -17,6 +17,7 @@ from truelift.questions.document import Json, epoch_ms
 from truelift.questions.matching import BadQuestion, Condition, Events, candidates, is_text
 from truelift.questions.period import AT_MS, between, earlier, later, period_obstacles
 from truelift.questions.question import Scan
+from truelift.questions.sessions import SESSION_MARGIN
 from truelift.questions.table import codes, integers
 from truelift.sequences.funnels import Order, Rules, funnel
 from truelift.sequences.sessions import LONGEST_MS, session_starts
@@ -25,11 +26,6 @@ from truelift.sequences.sessions import LONGEST_MS, session_starts
 MAX_STEPS: Final = 20
 MAX_STEPS_IN_ANY_ORDER: Final = 10
 LONGEST_WINDOW_S: Final = 2 * 366 * 86_400
-
-SESSION_MARGIN: Final = timedelta(days=2)
-"""Sessions are cut from this long before the first start asked about: a session lasts a
-day at most, so by then the cuts no longer depend on where reading began, but for people
-who never pause."""
 
 
 class Unit(StrEnum):
