@@ -1,0 +1,278 @@
+"""Where a funnel loses people that it need not lose: by step and segment, with what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from math import sqrt
+from typing import Final
+
+from truelift.questions.document import Json
+from truelift.questions.funnel import FunnelAnswer, FunnelGroup
+
+
+FEWEST_UNITS: Final = 100
+"""A segment with fewer at a step says nothing about it, and is no standard for others."""
+
+Z_95: Final = 1.959963984540054
+"""Two-sided, at the 95 % that every interval here has."""
+
+
+class Against(StrEnum):
+    """What a step's rate was compared with."""
+
+    SEGMENT = "segment"
+    EARLIER = "earlier"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A number and the interval that holds it at 95 %."""
+
+    value: float
+    low: float
+    high: float
+
+    def times(self, factor: float) -> Span:
+        """Scale all three by something that is not negative."""
+        return Span(self.value * factor, self.low * factor, self.high * factor)
+
+    def document(self) -> dict[str, Json]:
+        """Write it as three numbers."""
+        return {"value": self.value, "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A step at which one segment does worse than it could.
+
+    Attributes:
+        step: The step that is not reached, from 2.
+        after: Event of the step before.
+        before: Event of the step that is not reached.
+        by: The dimension; None for everybody.
+        segment: Its value; None for units without one, and for everybody.
+        arrived: Units of the segment that reached the step before and whose window is over.
+        passed: Of those, the ones that went on.
+        against: What the rate is compared with.
+        standard: The segment that does best, or None against an earlier period.
+        standard_rate: Its rate.
+        gap: Standard rate less the segment's rate.
+        onward: Share of those who pass this step that get to the end.
+        weeks: Length of the period.
+        worth_minor: What one unit at the end is worth, minor units of the site's currency.
+    """
+
+    step: int
+    after: str
+    before: str
+    by: str | None
+    segment: str | None
+    arrived: int
+    passed: int
+    against: Against
+    standard: str | None
+    standard_rate: float
+    gap: Span
+    onward: float
+    weeks: float
+    worth_minor: float | None
+
+    @property
+    def rate(self) -> float:
+        """Share of the segment that goes on."""
+        return self.passed / self.arrived
+
+    @property
+    def lost_per_week(self) -> Span:
+        """Units a week that would go on at the standard's rate and do not."""
+        return self.gap.times(self.arrived / self.weeks)
+
+    @property
+    def ends_per_week(self) -> Span:
+        """Units a week that would get to the end, if later steps kept their rates."""
+        return self.lost_per_week.times(self.onward)
+
+    @property
+    def value_per_week_minor(self) -> Span | None:
+        """What those are worth; None when nobody said what one is worth."""
+        return None if self.worth_minor is None else self.ends_per_week.times(self.worth_minor)
+
+    def document(self) -> dict[str, Json]:
+        """Write it as JSON."""
+        value = self.value_per_week_minor
+        return {
+            "step": self.step,
+            "after": self.after,
+            "before": self.before,
+            "by": {self.by: self.segment} if self.by is not None else {},
+            "arrived": self.arrived,
+            "passed": self.passed,
+            "rate": self.rate,
+            "against": self.against.value,
+            "standard": self.standard,
+            "standard_rate": self.standard_rate,
+            "gap": self.gap.document(),
+            "lost_per_week": self.lost_per_week.document(),
+            "ends_per_week": self.ends_per_week.document(),
+            "value_per_week_minor": value.document() if value is not None else None,
+        }
+
+
+def leaks_between_segments(
+    answers: Iterable[FunnelAnswer], *, weeks: float, worth_minor: float | None
+) -> tuple[Leak, ...]:
+    """Compare every segment's steps with the segment that does best there; the worst leak first.
+
+    Args:
+        answers: The same funnel, each broken down by another dimension. Units whose
+            window is still open are counted as neither lost nor through.
+        weeks: Length of the period, above 0.
+        worth_minor: What one unit at the end is worth, or None.
+
+    Returns:
+        The steps whose gap is beyond chance, by the units at the end that it costs,
+        at the lower end of its interval: a large leak in a small segment waits for
+        more people.
+
+    Assumes:
+        Segments would do equally well but for what happens at the step. They differ
+        in more than that, so a leak says where to look, not what a change will bring.
+
+    Source:
+        Newcombe (1998), Statistics in Medicine 17, 873-890 (method 10, for the gap).
+    """
+    found = [
+        leak
+        for answer in answers
+        for leak in _leaks(answer, weeks=weeks, worth_minor=worth_minor)
+        if leak.gap.low > 0
+    ]
+    return tuple(sorted(found, key=_cost))
+
+
+def leaks_since(
+    now: FunnelAnswer, before: FunnelAnswer, *, weeks: float, worth_minor: float | None
+) -> tuple[Leak, ...]:
+    """Compare every segment's steps with its own earlier period; the worst leak first.
+
+    Args:
+        now: The funnel of the period.
+        before: The same funnel of the earlier period.
+        weeks: Length of the period of `now`, above 0.
+        worth_minor: What one unit at the end is worth, or None.
+    """
+    earlier = {group.value: group for group in before.groups if not group.others}
+    found = []
+    for group in now.groups:
+        then = earlier.get(group.value)
+        if group.others or then is None:
+            continue
+        for place in range(1, len(group.steps)):
+            leak = _leak(
+                now,
+                group,
+                then,
+                place,
+                against=Against.EARLIER,
+                weeks=weeks,
+                worth_minor=worth_minor,
+            )
+            if leak is not None and leak.gap.low > 0:
+                found.append(leak)
+    return tuple(sorted(found, key=_cost))
+
+
+def _cost(leak: Leak) -> tuple[float, int, str, str]:
+    return (-leak.ends_per_week.low, leak.step, leak.by or "", leak.segment or "")
+
+
+def _leaks(answer: FunnelAnswer, *, weeks: float, worth_minor: float | None) -> Iterable[Leak]:
+    groups = [group for group in answer.groups if not group.others]
+    for place in range(1, len(answer.question.steps)):
+        counts = {group.value: _counts(group, place) for group in groups}
+        large = [group for group in groups if counts[group.value][0] >= FEWEST_UNITS]
+        for group in large:
+            others = [other for other in large if other.value != group.value]
+            if not others:
+                continue
+            # The best by the lower end of its interval: small segments look best by chance.
+            best = max(others, key=lambda other: _wilson(*counts[other.value]).low)
+            leak = _leak(
+                answer,
+                group,
+                best,
+                place,
+                against=Against.SEGMENT,
+                weeks=weeks,
+                worth_minor=worth_minor,
+            )
+            if leak is not None:
+                yield leak
+
+
+def _leak(
+    answer: FunnelAnswer,
+    group: FunnelGroup,
+    standard: FunnelGroup,
+    place: int,
+    *,
+    against: Against,
+    weeks: float,
+    worth_minor: float | None,
+) -> Leak | None:
+    arrived, passed = _counts(group, place)
+    standard_arrived, standard_passed = _counts(standard, place)
+    if min(arrived, standard_arrived) < FEWEST_UNITS:
+        return None
+    here, there = _wilson(arrived, passed), _wilson(standard_arrived, standard_passed)
+    return Leak(
+        step=group.steps[place].step,
+        after=group.steps[place - 1].event,
+        before=group.steps[place].event,
+        by=answer.question.by,
+        segment=group.value,
+        arrived=arrived,
+        passed=passed,
+        against=against,
+        standard=standard.value if against is Against.SEGMENT else None,
+        standard_rate=there.value,
+        gap=_gap(there, here),
+        onward=_onward(group, place),
+        weeks=weeks,
+        worth_minor=worth_minor,
+    )
+
+
+def _counts(group: FunnelGroup, place: int) -> tuple[int, int]:
+    """Units that reached the step before, without those that may still go on, and that went on."""
+    before = group.steps[place - 1]
+    return max(before.units - before.immature, 0), group.steps[place].units
+
+
+def _onward(group: FunnelGroup, place: int) -> float:
+    """The chance to get from a step to the last one; 0 when nobody reached the step."""
+    share = 1.0
+    for later in range(place + 1, len(group.steps)):
+        arrived, passed = _counts(group, later)
+        if arrived <= 0:
+            return 0.0
+        share *= min(passed / arrived, 1.0)
+    return share
+
+
+def _wilson(arrived: int, passed: int) -> Span:
+    """A share with its score interval, which stays within 0 and 1."""
+    share = min(passed / arrived, 1.0)
+    spread = Z_95 * sqrt(share * (1 - share) / arrived + Z_95**2 / (4 * arrived**2))
+    centre = share + Z_95**2 / (2 * arrived)
+    scale = 1 + Z_95**2 / arrived
+    return Span(share, max((centre - spread) / scale, 0.0), min((centre + spread) / scale, 1.0))
+
+
+def _gap(larger: Span, smaller: Span) -> Span:
+    gap = larger.value - smaller.value
+    below = sqrt((larger.value - larger.low) ** 2 + (smaller.high - smaller.value) ** 2)
+    above = sqrt((larger.high - larger.value) ** 2 + (smaller.value - smaller.low) ** 2)
+    return Span(gap, gap - below, gap + above)
