@@ -24,7 +24,6 @@ export interface TrackerEvent {
     library: {name: string; version: string};
     page: {path: string; referrer: string; search: string; title: string; url: string};
     campaign?: Campaign;
-    userAgent: string;
     locale: string;
     timezone?: string;
   };

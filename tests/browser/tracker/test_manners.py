@@ -101,6 +101,25 @@ def test_a_hostile_page_is_counted_or_left_alone_but_never_broken(
     assert heard == []
 
 
+def test_a_tag_manager_may_insert_the_script(
+    visitor: BrowserContext, pages: Pages, receiver: Receiver
+) -> None:
+    pages.replies["/"] = Reply(
+        f"""<script>setTimeout(() => {{
+          const script = document.createElement('script');
+          script.async = true;
+          script.src = '{receiver.origin}/t.js';
+          script.setAttribute('data-key', 'pk_shop_public');
+          document.head.appendChild(script);
+        }}, 50)</script>"""
+    )
+
+    visitor.new_page().goto(pages.origin)
+
+    receiver.wait_for(1)
+    assert receiver.names() == ["page /"]
+
+
 def test_a_second_copy_of_the_script_counts_nothing_twice(
     visitor: BrowserContext, pages: Pages, receiver: Receiver
 ) -> None:
