@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from django.db import close_old_connections
+from django.db import connection
 from django.db.models import Q
 
 from truelift.apps.experiments.analysing import analyse_experiment
@@ -30,7 +30,9 @@ def run_due_jobs(now: datetime) -> int:
 
     Call it again and again from one worker; two workers do not do one job twice.
     """
-    close_old_connections()
+    if not connection.in_atomic_block:
+        # No request ends here, which is what closes a connection that the server has dropped.
+        connection.close_if_unusable_or_obsolete()
     taken = 0
     while (job := _claim(now)) is not None:
         _do(job, now)

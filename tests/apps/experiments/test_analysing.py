@@ -1,0 +1,200 @@
+"""From events in the lake to a stored snapshot, by command and by job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from truelift.apps.accounts.models import User
+from truelift.apps.experiments.analysing import PlanChanged, analyse_experiment
+from truelift.apps.experiments.jobs import MOST_ATTEMPTS, run_due_jobs
+from truelift.apps.experiments.models import AnalysisRecord, ExperimentRecord, Job, MoveRecord
+from truelift.apps.experiments.services import NotStarted, ask_for_analysis, move_experiment
+from truelift.apps.research.actor import Actor
+from truelift.apps.sites.models import Site
+from truelift.lake.bulk import append_bulk
+from truelift.lake.home import Home
+from truelift.lake.loader import Loader
+from truelift.lifecycle.experiment import Action, Stage
+
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+
+AT_THE_END = datetime(2026, 6, 20, 12, tzinfo=UTC)
+EXPOSED = datetime(2026, 5, 6, 10, tzinfo=UTC)
+
+
+@pytest.fixture
+def events(site: Site, home: Home) -> None:
+    """400 visitors a variant: 100 of `late` order for €10, 150 of `early` for €20."""
+    rows = []
+    for variant, orders, value in (("late", 100, 10.0), ("early", 150, 20.0)):
+        for number in range(400):
+            visitor = f"{variant}-{number}"
+            at = int((EXPOSED + timedelta(minutes=number)).timestamp() * 1000)
+            seen = {
+                "visitor_id": visitor,
+                "trusted": True,
+                "type": "track",
+                "value": None,
+                "currency": None,
+            }
+            rows.append(
+                {
+                    **seen,
+                    "event": "exposure",
+                    "message_id": f"{visitor}-seen",
+                    "occurred_at": at,
+                    "experiment": "delivery-cost",
+                    "variant": variant,
+                }
+            )
+            if number < orders:
+                rows.append(
+                    {
+                        **seen,
+                        "event": "purchase",
+                        "message_id": f"{visitor}-order",
+                        "occurred_at": at + 60_000,
+                        "value": value,
+                        "currency": "EUR",
+                    }
+                )
+    table = pa.Table.from_pylist(rows)
+    append_bulk(home, site.name, table, writer="import-test", received_at_ms=1_780_000_000_000)
+    with Loader(home, now=lambda: AT_THE_END) as loader:
+        loader.flush()
+
+
+@pytest.fixture
+def stopped(planned: ExperimentRecord, moved: Callable[..., None]) -> ExperimentRecord:
+    moved(planned.key, Action.SUBMIT, Action.LAUNCH, Action.STOP)
+    planned.refresh_from_db()
+    return planned
+
+
+@pytest.mark.usefixtures("events")
+def test_an_analysis_reads_the_lake_and_moves_what_waited_for_it(
+    site: Site, stopped: ExperimentRecord, ada: User
+) -> None:
+    snapshot = analyse_experiment(site, stopped.key, by=Actor(ada), now=AT_THE_END)
+
+    document = snapshot.document
+    primary, revenue, _ = document["metrics"]
+    assert [each["units"] for each in document["variants"]] == [400, 400]
+    assert [each["mean"] for each in primary["summaries"]] == [0.25, 0.375]
+    assert [each["mean"] for each in revenue["summaries"]] == [250.0, 750.0]
+    assert primary["effects"][0]["outcome"] == "win"
+    assert document["recommendation"]["action"] == "ship"
+    stopped.refresh_from_db()
+    assert stopped.stage == Stage.ANALYSED
+
+
+@pytest.mark.usefixtures("events")
+def test_a_look_before_the_planned_end_says_keep_running_and_no_verdict(
+    site: Site, planned: ExperimentRecord, moved: Callable[..., None], ada: User
+) -> None:
+    moved(planned.key, Action.SUBMIT, Action.LAUNCH)
+
+    early = datetime(2026, 5, 23, tzinfo=UTC)
+    document = analyse_experiment(site, planned.key, by=Actor(ada), now=early).document
+
+    assert document["recommendation"]["action"] == "keep_running"
+    assert all("withheld" in metric["effects"][0] for metric in document["metrics"])
+
+
+@pytest.mark.usefixtures("events")
+def test_what_was_stopped_early_stays_an_early_look_however_long_one_waits(
+    site: Site,
+    planned: ExperimentRecord,
+    moved: Callable[..., None],
+    ada: User,
+) -> None:
+    moved(planned.key, Action.SUBMIT, Action.LAUNCH)
+    early = datetime(2026, 5, 20, tzinfo=UTC)
+    move_experiment(
+        site, planned.key, Action.STOP, by=Actor(ada), now=early, reason="Out of stock."
+    )
+
+    snapshot = analyse_experiment(site, planned.key, by=Actor(ada), now=AT_THE_END)
+
+    assert snapshot.as_of == early
+    assert snapshot.advice == "keep_running"
+    planned.refresh_from_db()
+    assert planned.stage == Stage.ANALYSED
+
+
+def test_a_plan_that_is_not_the_frozen_one_is_not_analysed(
+    site: Site, stopped: ExperimentRecord, ada: User
+) -> None:
+    ExperimentRecord.objects.filter(pk=stopped.pk).update(alpha=0.2)
+
+    with pytest.raises(PlanChanged):
+        analyse_experiment(site, stopped.key, by=Actor(ada), now=AT_THE_END)
+
+
+def test_what_was_not_launched_is_not_analysed(
+    site: Site, planned: ExperimentRecord, ada: User
+) -> None:
+    with pytest.raises(NotStarted):
+        analyse_experiment(site, planned.key, by=Actor(ada), now=AT_THE_END)
+
+
+@pytest.mark.usefixtures("events")
+def test_a_job_is_done_once_and_in_the_name_of_who_asked(
+    site: Site, stopped: ExperimentRecord, ben: User
+) -> None:
+    job = ask_for_analysis(site, stopped.key, by=Actor(ben), now=AT_THE_END)
+    again = ask_for_analysis(site, stopped.key, by=Actor(ben), now=AT_THE_END)
+
+    assert again == job
+    assert run_due_jobs(AT_THE_END) == 1
+    assert run_due_jobs(AT_THE_END) == 0
+    assert AnalysisRecord.objects.get().made_by == ben
+    assert MoveRecord.objects.get(action="analyse").by == ben
+
+
+def test_a_refused_job_says_why_and_is_not_tried_again(
+    site: Site, stopped: ExperimentRecord, ada: User
+) -> None:
+    ask_for_analysis(site, stopped.key, by=Actor(ada), now=AT_THE_END)
+    ExperimentRecord.objects.filter(pk=stopped.pk).update(alpha=0.2)
+
+    run_due_jobs(AT_THE_END)
+
+    job = Job.objects.get()
+    assert job.finished_at == AT_THE_END
+    assert job.error_code == "experiment.plan_changed"
+
+
+@pytest.mark.usefixtures("events")
+def test_a_job_that_another_worker_holds_is_left_alone_until_that_worker_is_gone(
+    site: Site, stopped: ExperimentRecord, ada: User
+) -> None:
+    ask_for_analysis(site, stopped.key, by=Actor(ada), now=AT_THE_END)
+    Job.objects.update(claimed_at=AT_THE_END, attempts=1)
+
+    assert run_due_jobs(AT_THE_END + timedelta(minutes=1)) == 0
+    assert run_due_jobs(AT_THE_END + timedelta(minutes=10)) == 1
+    assert AnalysisRecord.objects.count() == 1
+
+
+def test_a_job_that_kills_its_worker_again_and_again_is_given_up(
+    site: Site, stopped: ExperimentRecord, ada: User
+) -> None:
+    ask_for_analysis(site, stopped.key, by=Actor(ada), now=AT_THE_END)
+    Job.objects.update(attempts=MOST_ATTEMPTS)
+
+    run_due_jobs(AT_THE_END)
+
+    assert Job.objects.get().error_code == "jobs.never_ends"
+    assert not AnalysisRecord.objects.exists()
+
+
+def test_a_job_that_is_not_due_waits(site: Site, stopped: ExperimentRecord, ada: User) -> None:
+    ask_for_analysis(site, stopped.key, by=Actor(ada), now=AT_THE_END)
+
+    assert run_due_jobs(AT_THE_END - timedelta(seconds=1)) == 0

@@ -1,0 +1,121 @@
+"""The command line does what the pages do, through the same guards."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from truelift.apps.accounts.models import AuditEvent, User
+from truelift.apps.experiments.models import ExperimentRecord
+from truelift.apps.sites.models import Site
+from truelift.cli.main import run
+
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+
+COOKIE_CATS = Path(__file__).parents[2] / "examples" / "cookie_cats" / "experiment.toml"
+
+PLAN = """
+key = "plan"
+name = "A plan"
+decision_owner = "ada@example.com"
+start = 2030-01-07
+weeks = 2
+"""
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    document: dict[str, object] = json.loads(capsys.readouterr().out)
+    return document
+
+
+def error_in(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    document: dict[str, dict[str, object]] = json.loads(
+        capsys.readouterr().err.strip().splitlines()[-1]
+    )
+    return document["error"]
+
+
+def test_an_imported_experiment_is_stored_as_stopped_and_shown_as_one_document(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    created = run(
+        "experiments", ["create", "--site", site.name, "--file", str(COOKIE_CATS), "--json"]
+    )
+
+    document = printed(capsys)
+    assert created == 0
+    assert (document["key"], document["origin"], document["stage"]) == (
+        "gate",
+        "imported",
+        "stopped",
+    )
+
+
+def test_as_somebody_is_recorded_as_the_operator_for_them(
+    site: Site, ada: User, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "plan.toml"
+    file.write_text(PLAN, encoding="utf-8")
+
+    code = run(
+        "experiments",
+        ["create", "--site", site.name, "--file", str(file), "--as", ada.email, "--json"],
+    )
+
+    event = AuditEvent.objects.get(action="experiment.planned")
+    assert code == 0
+    assert (event.actor, event.on_behalf_of) == ("operator", ada.email)
+    assert printed(capsys)["decision_owner"] == ada.email
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_refused_move_gives_every_reason_and_exits_with_1(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "plan.toml"
+    file.write_text(PLAN, encoding="utf-8")
+    run("experiments", ["create", "--site", site.name, "--file", str(file)])
+    capsys.readouterr()
+
+    code = run("experiments", ["move", "plan", "submit", "--site", site.name])
+
+    error = error_in(capsys)
+    assert code == 1
+    assert error["code"] == "lifecycle.move_refused"
+    assert "experiment.no_hypothesis" in error["facts"]["codes"]  # type: ignore[index]
+    assert ExperimentRecord.objects.get().stage == "draft"
+
+
+def test_list_gives_every_experiment(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    run("experiments", ["create", "--site", site.name, "--file", str(COOKIE_CATS)])
+    capsys.readouterr()
+
+    run("experiments", ["list", "--site", site.name, "--json"])
+
+    experiments = printed(capsys)["experiments"]
+    assert [each["key"] for each in experiments] == ["gate"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["show", "gate", "--site", "nowhere"], "sites.no_such_site"),
+        (["show", "gate", "--site", "shop"], "experiment.no_such_experiment"),
+        (["move", "gate", "fly", "--site", "shop"], "experiment.no_such_move"),
+        (["list", "--site", "../etc"], "sites.no_such_site"),
+        (["create", "--site", "shop", "--file", "/nowhere.toml"], "cli.unreadable_file"),
+        (
+            ["create", "--site", "shop", "--file", str(COOKIE_CATS), "--as", "nobody@example.com"],
+            "cli.no_such_user",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("site")
+def test_what_does_not_exist_is_refused_by_code(
+    arguments: list[str], code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("experiments", arguments) == 1
+    assert error_in(capsys)["code"] == code
