@@ -1,0 +1,147 @@
+"""The seam between the collector and granian: RSGI in, RSGI out."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from typing import Final, Protocol
+
+from truelift.collector.app import BodyReader, Collector, Headers
+
+
+_DRAINED_BYTES: Final = 32 * 1024 * 1024
+"""How much of a body that is too long is read and thrown away, so that its sender hears the
+answer instead of a broken connection."""
+
+
+class Scope(Protocol):
+    """What RSGI says of a request."""
+
+    proto: str
+    method: str
+    path: str
+    query_string: str
+    client: str
+
+    @property
+    def headers(self) -> Headers:
+        """The request's headers."""
+        ...
+
+
+class HttpProtocol(Protocol):
+    """How RSGI gives a body and takes an answer."""
+
+    async def __call__(self) -> bytes:
+        """Read the whole body."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Read the body as it comes in."""
+        ...
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Answer."""
+        ...
+
+    def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
+        """Answer without a body."""
+        ...
+
+
+def body_reader(headers: Headers, protocol: HttpProtocol) -> BodyReader:
+    """Make the reader of one request's body, bounded by what it is asked for."""
+
+    async def read(limit: int) -> bytes | None:
+        stated = headers.get("content-length")
+        if stated is not None and stated.isdigit() and int(stated) <= limit:
+            return await protocol()
+        kept = bytearray()
+        seen = 0
+        async for chunk in protocol:
+            seen += len(chunk)
+            if seen <= limit:
+                kept += chunk
+            elif seen > _DRAINED_BYTES:
+                break
+        return bytes(kept) if seen <= limit else None
+
+    return read
+
+
+def client_address(scope: Scope) -> str:
+    """Give the sender's address without its port."""
+    host, _, port = scope.client.rpartition(":")
+    return host.strip("[]") if port.isdigit() else scope.client
+
+
+class RsgiCollector:
+    """The collector as an RSGI application."""
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    async def __rsgi__(self, scope: Scope, protocol: HttpProtocol) -> None:
+        """Answer one request."""
+        headers = scope.headers
+        reply = await self._collector.handle(
+            scope.method,
+            scope.path,
+            scope.query_string,
+            headers,
+            body_reader(headers, protocol),
+            client_address(scope),
+        )
+        protocol.response_bytes(reply.status, reply.headers, reply.body)
+
+
+async def serve_collector(
+    collector: Collector, *, host: str, port: int, on_ready: Callable[[], None]
+) -> None:
+    """Serve the collector alone until told to stop, then let go of the journal."""
+    try:
+        await serve(RsgiCollector(collector), host=host, port=port, on_ready=on_ready)
+    finally:
+        collector.close()
+
+
+async def serve(
+    application: object, *, host: str, port: int, on_ready: Callable[[], None]
+) -> None:
+    """Serve an RSGI application until told to stop by SIGTERM or SIGINT."""
+    from granian.constants import HTTPModes, Interfaces
+    from granian.server.embed import Server
+
+    server = Server(
+        application,
+        address=host,
+        port=port,
+        interface=Interfaces.RSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=1024,
+        log_enabled=False,
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    serving = asyncio.ensure_future(server.serve())
+    waiting = asyncio.ensure_future(_answers(host, port))
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not serving.done():
+        on_ready()
+    await serving
+
+
+async def _answers(host: str, port: int) -> None:
+    """Return once something accepts connections there."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            await asyncio.sleep(0.02)
+        else:
+            writer.close()
+            return
