@@ -22,7 +22,7 @@ from truelift.settings import settings_from
 
 if TYPE_CHECKING:
     from django.test import Client
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import Settings
 
     from truelift.apps.accounts.models import User
     from truelift.apps.sites.models import Site
@@ -32,9 +32,7 @@ NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def home(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: SettingsWrapper
-) -> Iterator[Home]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[Home]:
     """An empty data directory that environment and Django both point to."""
     monkeypatch.setenv("TRUELIFT_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("TRUELIFT_LAKE", raising=False)
@@ -42,6 +40,42 @@ def home(
     made = Home.of(settings.TRUELIFT)
     made.make()
     return made
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Keep SQLite's test database in a file: in memory its locks are not those of real life."""
+    del django_db_modify_db_settings_parallel_suffix
+    from django.db import connections
+
+    wanted = connections["default"].settings_dict
+    if wanted["ENGINE"] == "django.db.backends.sqlite3":
+        wanted["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+@pytest.fixture(autouse=True)
+def _audit_can_be_emptied_between_tests(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a transactional test's rows be removed, which the audit's triggers would refuse."""
+    transactional = {"transactional_db", "live_server"} & set(request.fixturenames) or any(
+        mark.kwargs.get("transaction") for mark in request.node.iter_markers("django_db")
+    )
+    if not transactional:
+        yield
+        return
+    request.getfixturevalue("transactional_db")
+    from django.db import connection
+
+    from truelift.apps.accounts.append_only import PROTECT, RELEASE
+
+    with connection.cursor() as cursor:
+        for statement in PROTECT[connection.vendor]:
+            cursor.execute(statement)
+    yield
+    with connection.cursor() as cursor:
+        for statement in RELEASE[connection.vendor]:
+            cursor.execute(statement)
 
 
 @pytest.fixture(scope="session")
@@ -124,6 +158,16 @@ def _person(name: str, *, role: str, site: Site, now: datetime) -> User:
     user = User.objects.create_user(f"{name}@example.com", PASSWORD, name=name.capitalize())
     give_role(site, user, Role(role), by="tests", now=now)
     return user
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fast_passwords() -> None:
+    """Hash passwords with argon2 still, but with little work: tests make many people."""
+    from django.contrib.auth.hashers import Argon2PasswordHasher
+
+    Argon2PasswordHasher.time_cost = 1
+    Argon2PasswordHasher.memory_cost = 1024
+    Argon2PasswordHasher.parallelism = 1
 
 
 PASSWORD = "a long enough pass phrase"

@@ -136,6 +136,6 @@ def checked_site(site: str) -> str:
     Raises:
         BadSiteName: It is not.
     """
-    if not SITE_NAME.match(site):
+    if not SITE_NAME.fullmatch(site):  # `match` would let a line end through
         raise BadSiteName(site=site)
     return site

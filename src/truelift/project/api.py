@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib.util import find_spec
 from typing import Any, Final
@@ -11,13 +12,38 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
-from ninja.security import SessionAuth
+from ninja.security import HttpBearer, SessionAuth
+from typing_extensions import override
 
+from truelift.apps.accounts.models import User
+from truelift.apps.accounts.services import bearer
 from truelift.errors import TrueliftError
 from truelift.project.refusals import status_of
 
 
 APPS: Final = ("accounts", "sites", "measurement", "research", "experiments")
+
+
+class BrowserAuth(SessionAuth):
+    """A page's own scripts use the person's session; changes then need the CSRF token."""
+
+    @override
+    def __call__(self, request: HttpRequest) -> object | None:
+        """Ask for the CSRF token only where there is a session to protect: a stranger gets 401."""
+        return super().__call__(request) if request.user.is_authenticated else None
+
+
+class AccessTokenAuth(HttpBearer):
+    """A program signs in with `Authorization: Bearer` and a person's access token."""
+
+    @override
+    def authenticate(self, request: HttpRequest, token: str) -> User | None:
+        """Put the person behind the token where a view looks for them."""
+        user = bearer(token, now=datetime.now(UTC))
+        if user is not None:
+            request.user = user
+        return user
+
 
 api = NinjaAPI(
     title="Truelift",
@@ -25,7 +51,7 @@ api = NinjaAPI(
     urls_namespace="api",
     openapi_url="/openapi.json",
     docs_url=None,
-    auth=[SessionAuth()],
+    auth=[AccessTokenAuth(), BrowserAuth()],
 )
 
 for _app in APPS:

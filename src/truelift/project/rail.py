@@ -17,10 +17,13 @@ class Place:
     Attributes:
         label: What the person reads.
         folder: The path under `/s/<site>/`, empty for the site's home.
+        key: The key after `g` that leads there: `h`, `1` to `4`, `r`; the first page of
+            each question has its number.
     """
 
     label: str
     folder: str
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,14 @@ class Entry:
         href: Where it leads.
         current: The page shown is this place or lies under it.
         waiting: Things there that wait for a person; 0 is not drawn.
+        key: The key after `g` that leads here, or empty.
     """
 
     label: str
     href: str
     current: bool
     waiting: int
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +54,11 @@ class Group:
 
 
 GROUPS: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
-    ("", (Place("Home", ""),)),
+    ("", (Place("Home", "", "h"),)),
     (
         "Where do we lose people, and why?",
         (
-            Place("Funnels", "funnels"),
+            Place("Funnels", "funnels", "1"),
             Place("Trends", "trends"),
             Place("Sessions", "sessions"),
             Place("Paths and journeys", "paths"),
@@ -65,7 +70,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
     (
         "What should we change next?",
         (
-            Place("Evidence inbox", "insights"),
+            Place("Evidence inbox", "insights", "2"),
             Place("Customer voice", "voice"),
             Place("Hypotheses", "hypotheses"),
             Place("Backlog", "backlog"),
@@ -73,19 +78,23 @@ GROUPS: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
     ),
     (
         "Is it real?",
-        (Place("Experiments", "experiments"), Place("Measurement health", "health")),
+        (Place("Experiments", "experiments", "3"), Place("Measurement health", "health")),
     ),
     (
         "What did we learn, and is it live?",
         (
-            Place("Decisions", "decisions"),
+            Place("Decisions", "decisions", "4"),
             Place("Winners to live", "winners"),
             Place("Learnings", "learnings"),
         ),
     ),
     (
         "Together",
-        (Place("Roadmap", "roadmap"), Place("Rhythm", "rhythm"), Place("Warnings", "warnings")),
+        (
+            Place("Roadmap", "roadmap", "r"),
+            Place("Rhythm", "rhythm"),
+            Place("Warnings", "warnings"),
+        ),
     ),
 )
 """Every place the product will have; a place is drawn as soon as its address answers."""
@@ -124,6 +133,7 @@ def _entries(
             href=_address(site, place.folder),
             current=_is_at(path, _address(site, place.folder), whole=not place.folder),
             waiting=waiting.get(place.folder, 0),
+            key=place.key,
         )
         for place in places
         if _exists(place.folder)

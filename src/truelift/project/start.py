@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from datetime import datetime
 
@@ -22,20 +23,30 @@ def start_django() -> Home:
     return home
 
 
+def bring_up_to_date() -> Home:
+    """Load Django and give the database its newest tables; one process at a time does it."""
+    home = start_django()
+    if is_migrated():
+        return home
+    from django.core.management import call_command
+
+    with (home.run / "migrate.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_migrated():
+            call_command("migrate", verbosity=0, interactive=False)
+    return home
+
+
 def ensure_ready(*, now: datetime) -> str | None:
     """Bring the tables up to date, publish keys and sites, and give the first link if one is due.
 
     Returns:
         A one-time set-up link while nobody has an account, else nothing.
     """
-    start_django()
-    from django.core.management import call_command
-
+    bring_up_to_date()
     from truelift.apps.accounts.services import setup_link
     from truelift.apps.sites.publish import publish
 
-    if not is_migrated():
-        call_command("migrate", verbosity=0, interactive=False)
     publish()
     return setup_link(now)
 

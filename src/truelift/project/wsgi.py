@@ -6,6 +6,9 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from truelift.lifeline import end_with_parent
+
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "truelift.project.settings")
+end_with_parent()  # the server in front started this worker; it must not outlive it
 application = get_wsgi_application()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from typing import Final
 
 from django.db import connection, transaction
 
-from truelift.apps.accounts.models import AuditEvent, User
+from truelift.apps.accounts.models import AuditEvent, User, exact
 
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
@@ -83,7 +82,7 @@ def record(
 
 def sealed(event: AuditEvent, *, previous: str) -> str:
     """Compute what the chain must say at this row, given what it said at the row before."""
-    content = json.dumps(
+    content = exact(
         [
             event.id,
             event.occurred_at.astimezone(UTC).isoformat(timespec="microseconds"),
@@ -94,10 +93,7 @@ def sealed(event: AuditEvent, *, previous: str) -> str:
             event.target,
             event.before,
             event.after,
-        ],
-        ensure_ascii=False,
-        sort_keys=True,
-        separators=(",", ":"),
+        ]
     )
     return hashlib.sha256(f"{previous}\n{content}".encode()).hexdigest()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
@@ -135,6 +136,31 @@ class AccessToken(models.Model):
         return self.name
 
 
+class ExactJson(models.TextField):  # type: ignore[type-arg]
+    """JSON kept as the very text that was hashed.
+
+    PostgreSQL's `jsonb` writes 1e20 back as a hundred digits; a chain over such
+    values would break without anybody having touched a row.
+    """
+
+    def from_db_value(self, value: str | None, *where: object) -> object:
+        """Read the text."""
+        del where
+        return None if value is None else json.loads(value)
+
+    @override
+    def get_prep_value(self, value: object) -> str | None:
+        """Write the one text that a value has."""
+        return None if value is None else exact(value)
+
+
+def exact(value: object) -> str:
+    """Write a value as JSON in the one way in which it is stored and hashed."""
+    return json.dumps(
+        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+    )
+
+
 class AuditEvent(models.Model):
     """Something that somebody changed; append-only, hash-chained, numbered without gaps.
 
@@ -156,8 +182,8 @@ class AuditEvent(models.Model):
     site = models.CharField(max_length=40, blank=True, default="")
     action = models.CharField(max_length=60)
     target = models.CharField(max_length=200)
-    before = models.JSONField(null=True)
-    after = models.JSONField(null=True)
+    before = ExactJson(null=True)
+    after = ExactJson(null=True)
     chain = models.CharField(max_length=64)
 
     class Meta:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
@@ -12,11 +13,14 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from truelift.apps.accounts.audit import record
-from truelift.apps.accounts.models import Invitation, Membership, SetupLink, User
+from truelift.apps.accounts.models import AccessToken, Invitation, Membership, SetupLink, User
 from truelift.apps.accounts.roles import Role
 from truelift.apps.accounts.tokens import digest, new_token
-from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
+
+
+if TYPE_CHECKING:
+    from truelift.apps.sites.models import Site
 
 
 INVITATION_LASTS: Final = timedelta(days=14)
@@ -153,6 +157,56 @@ def set_up(token: str, *, email: str, name: str, password: str, now: datetime) -
     )
 
 
+@dataclass(frozen=True, slots=True)
+class FirstSteps:
+    """The first person of an installation, and their site if one had to be made."""
+
+    person: User
+    site: Site | None
+
+
+@transaction.atomic
+def set_up_with_site(
+    token: str,
+    *,
+    email: str,
+    name: str,
+    password: str,
+    site: Mapping[str, str] | None,
+    now: datetime,
+) -> FirstSteps:
+    """Use the set-up link for both: the first operator, and the first site, which they own.
+
+    A refusal of either leaves nothing behind, and the link stays good. Without `site`
+    only the person is made: there are sites already.
+
+    Raises:
+        LinkSpent: The link was used or has run out.
+        WeakPassword: The password does not meet the rules.
+        Refusal: The site cannot be made; see `sites.services.create_site`.
+    """
+    from truelift.apps.sites.services import create_site
+
+    person = set_up(token, email=email, name=name, password=password, now=now)
+    made = None if site is None else create_site(**site, by=person, now=now).site
+    return FirstSteps(person, made)
+
+
+@transaction.atomic
+def join(token: str, *, name: str, password: str, now: datetime) -> User:
+    """Take up an invitation with a new account for the address it was sent to.
+
+    Raises:
+        LinkSpent: It cannot be used any more.
+        AlreadyThere: The address has an account, which has to sign in instead.
+        WeakPassword: The password does not meet the rules.
+    """
+    email = invitation_of(token, now=now).email
+    person = add_person(email=email, name=name, password=password, by=email, now=now)
+    accept(token, person, now=now)
+    return person
+
+
 @transaction.atomic
 def add_person(
     *,
@@ -204,8 +258,7 @@ def give_role(site: Site, user: User, role: Role, *, by: User | str, now: dateti
     Raises:
         LastOwner: They are the site's only owner and would stop being one.
     """
-    # The site's row is the lock: two owners who demote each other at once must not both succeed.
-    Site.objects.select_for_update().get(pk=site.pk)
+    _hold_owners(site)
     found = Membership.objects.filter(site=site, user=user).first()
     if found is None:
         found = Membership.objects.create(site=site, user=user, role=role, created_at=now)
@@ -236,7 +289,7 @@ def remove_member(site: Site, user: User, *, by: User | str, now: datetime) -> N
     Raises:
         LastOwner: They are the site's only owner.
     """
-    Site.objects.select_for_update().get(pk=site.pk)
+    _hold_owners(site)
     found = Membership.objects.filter(site=site, user=user).first()
     if found is None:
         return
@@ -346,6 +399,58 @@ def person_named(email: str) -> User:
     return found
 
 
+@transaction.atomic
+def rename(user: User, name: str, *, now: datetime) -> None:
+    """Change how a person is called."""
+    before = {"name": user.name}
+    user.name = name.strip()
+    user.save(update_fields=["name"])
+    record(
+        user,
+        "person.renamed",
+        f"person:{user.email}",
+        before=before,
+        after={"name": user.name},
+        now=now,
+    )
+
+
+@transaction.atomic
+def make_token(user: User, *, name: str, now: datetime) -> str:
+    """Make an access token for the API; it can be read from the answer and never again."""
+    token = f"tl_{new_token()}"
+    row = AccessToken.objects.create(
+        user=user, name=name.strip(), sha256=digest(token), created_at=now
+    )
+    record(user, "token.created", f"token:{row.pk}", after={"name": row.name}, now=now)
+    return token
+
+
+@transaction.atomic
+def revoke_token(user: User, token_id: int, *, now: datetime) -> None:
+    """Make one of a person's tokens worthless; somebody else's is left alone."""
+    revoked = AccessToken.objects.filter(pk=token_id, user=user, revoked_at=None).update(
+        revoked_at=now
+    )
+    if revoked:
+        record(user, "token.revoked", f"token:{token_id}", now=now)
+
+
+def bearer(token: str, *, now: datetime) -> User | None:
+    """Say whose access token this is; nothing said means that it is worthless."""
+    row = (
+        AccessToken.objects.filter(sha256=digest(token), revoked_at=None, user__is_active=True)
+        .select_related("user")
+        .first()
+    )
+    if row is None:
+        return None
+    # Once a minute is enough to see which tokens are in use, and spares a write per request.
+    if row.last_used_at is None or now - row.last_used_at > timedelta(minutes=1):
+        AccessToken.objects.filter(pk=row.pk).update(last_used_at=now)
+    return row.user
+
+
 def reset_link(user: User) -> str:
     """Make the address under which a person sets a new password, for who has no mail."""
     from allauth.account.forms import default_token_generator
@@ -368,3 +473,8 @@ def _keep_an_owner(site: Site, member: Membership, *, leaving: bool) -> None:
     others = Membership.objects.filter(site=site, role=Role.OWNER).exclude(pk=member.pk)
     if not others.exists():
         raise LastOwner(site=site.name)
+
+
+def _hold_owners(site: Site) -> None:
+    """Wait for our turn: two owners who demote each other at once must not both succeed."""
+    list(Membership.objects.select_for_update().filter(site=site, role=Role.OWNER).order_by("pk"))

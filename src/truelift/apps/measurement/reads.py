@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
 from truelift.lake.home import Home
-from truelift.lake.lake import Lake
+
+
+if TYPE_CHECKING:
+    from truelift.lake.lake import Lake
 
 
 def lake() -> Lake:
@@ -17,4 +21,7 @@ def lake() -> Lake:
 
 @lru_cache(maxsize=8)
 def _lake_of(home: Home) -> Lake:
+    # Imported here, so that commands which only touch rows do not load the engine.
+    from truelift.lake.lake import Lake
+
     return Lake(home)

@@ -29,14 +29,14 @@ RATE_LIMIT_PER_MINUTE: Final = 6_000
 DAILY_QUOTA: Final = 5_000_000
 """Events per site and day."""
 
-BUILT_IN_EXPOSURES: Final = (
-    ("Experiment Viewed", "experiment_id", "variation_id", "Segment, RudderStack, Optimizely"),
-    ("$feature_flag_called", "$feature_flag", "$feature_flag_response", "PostHog"),
-    ("experience_impression", "experience_id", "variant", "GA4 and most tag-managed tools"),
-    ("experiment_viewed", "experiment_id", "variation_id", "GrowthBook"),
-    ("exposure", "experiment", "variant", "Truelift’s own tracker"),
-)
-"""Exposure events that are understood without a rule: event, experiment, variant, who sends it."""
+SENDERS: Final = {
+    "Experiment Viewed": "Segment, RudderStack, Optimizely, Statsig",
+    "$feature_flag_called": "PostHog",
+    "experience_impression": "GA4 and tools behind a tag manager",
+    "experiment_viewed": "GrowthBook",
+    "exposure": "Truelift’s own tracker",
+}
+"""Which test tools send the exposure events that are understood without a rule."""
 
 
 def payment_referrers() -> list[str]:

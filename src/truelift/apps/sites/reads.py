@@ -9,7 +9,7 @@ from django.http import Http404
 from truelift.apps.accounts.models import User
 from truelift.apps.accounts.reads import role_of
 from truelift.apps.accounts.roles import Role
-from truelift.apps.sites.models import Site
+from truelift.apps.sites.models import Site, WriteKey
 
 
 class RoleTooSmall(PermissionDenied):
@@ -61,3 +61,21 @@ def sites_of(user: User | AnonymousUser) -> tuple[Site, ...]:
 def site_named(name: str) -> Site | None:
     """Find a site for the command line, which has no person at the gate."""
     return Site.objects.filter(name=name).first()
+
+
+def keys_of(site: Site) -> tuple[WriteKey, ...]:
+    """List a site's keys that work, public ones first, then by age."""
+    return tuple(WriteKey.objects.filter(site=site, revoked_at=None).order_by("kind", "pk"))
+
+
+def public_key_of(site: Site) -> str:
+    """Give the newest public key that works; empty when all are revoked."""
+    found = (
+        WriteKey.objects.filter(site=site, kind="public", revoked_at=None).order_by("-pk").first()
+    )
+    return found.plain if found else ""
+
+
+def any_site() -> bool:
+    """Say whether the installation has a site at all."""
+    return Site.objects.exists()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from django import template
 from django.utils.html import format_html
@@ -79,3 +81,10 @@ def status(kind: str, words: str) -> SafeString:
 def meaning(kind: str) -> str:
     """Name the colour of a status, for a class attribute: better, worse, watch or none."""
     return _GLYPHS[kind][0]
+
+
+@register.filter
+def in_zone(instant: datetime, zone: str) -> str:
+    """Say an instant as a person at the site would: `Tue 24 Nov 2026, 09:38`."""
+    local = instant.astimezone(ZoneInfo(zone))
+    return f"{local:%a} {local.day} {local:%b %Y, %H:%M}"

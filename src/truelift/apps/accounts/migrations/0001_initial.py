@@ -3,6 +3,7 @@
 import django.db.models.deletion
 import django.db.models.functions.text
 from django.conf import settings
+import truelift.apps.accounts.models
 from django.db import migrations, models
 
 
@@ -62,8 +63,8 @@ class Migration(migrations.Migration):
                 ('site', models.CharField(blank=True, default='', max_length=40)),
                 ('action', models.CharField(max_length=60)),
                 ('target', models.CharField(max_length=200)),
-                ('before', models.JSONField(null=True)),
-                ('after', models.JSONField(null=True)),
+                ('before', truelift.apps.accounts.models.ExactJson(null=True)),
+                ('after', truelift.apps.accounts.models.ExactJson(null=True)),
                 ('chain', models.CharField(max_length=64)),
             ],
             options={

@@ -1,0 +1,69 @@
+"""What people type about people."""
+
+from __future__ import annotations
+
+from django import forms
+
+from truelift.apps.accounts.roles import Role
+
+
+class PersonForm(forms.Form):
+    """A name and a password for a new account whose address is already known."""
+
+    name = forms.CharField(
+        label="Your name", max_length=120, widget=forms.TextInput({"autocomplete": "name"})
+    )
+    password = forms.CharField(
+        label="Password",
+        strip=False,
+        help_text="At least 10 characters; four words that you make up are best.",
+        widget=forms.PasswordInput({"autocomplete": "new-password"}),
+    )
+
+
+class OperatorForm(PersonForm):
+    """The first account of an installation."""
+
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        help_text="You sign in with it. Nothing is sent anywhere.",
+        widget=forms.EmailInput({"autocomplete": "username"}),
+    )
+
+    field_order = ("name", "email", "password")
+
+
+class InviteForm(forms.Form):
+    """Whom to invite, and as what."""
+
+    email = forms.EmailField(
+        label="E-mail address", max_length=254, widget=forms.EmailInput({"autocomplete": "off"})
+    )
+    role = forms.ChoiceField(
+        label="Role",
+        choices=[(role.value, f"{role.value.capitalize()}: {role.meaning}") for role in Role],
+        initial=Role.ANALYST.value,
+    )
+
+
+class RoleForm(forms.Form):
+    """Another role for a member."""
+
+    role = forms.ChoiceField(choices=[(role.value, role.value.capitalize()) for role in Role])
+
+
+class NameForm(forms.Form):
+    """How a person wants to be called."""
+
+    name = forms.CharField(
+        label="Name", max_length=120, widget=forms.TextInput({"autocomplete": "name"})
+    )
+
+
+class TokenForm(forms.Form):
+    """What an access token will be used for."""
+
+    name = forms.CharField(
+        label="What it is for", max_length=80, widget=forms.TextInput({"autocomplete": "off"})
+    )

@@ -1,0 +1,129 @@
+"""Whether events of a site arrive, and whether they say enough: what the connect page shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from truelift.apps.measurement.reads import lake
+from truelift.apps.sites.models import Site
+from truelift.errors import Outage, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One of the five things that a site's events should say.
+
+    Attributes:
+        name: What is looked at.
+        status: A status of the glyphs: `passed`, `watch`, `failed`, `waiting`, `missing`.
+        word: The status in a word or two.
+        says: What was found, and what to do where something is missing.
+    """
+
+    name: str
+    status: str
+    word: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What has come in of a site.
+
+    Attributes:
+        sentence: The answer, as the page says it.
+        status: The glyph beside it.
+        receiving: At least one event was stored.
+        complete: All checks have passed; the page asks less often then.
+        received: Items acknowledged so far.
+        quarantined: Of these, kept apart because something was wrong with them.
+        last_received_at: When the last one arrived.
+        checks: The five checks, in their order.
+    """
+
+    sentence: str
+    status: str
+    receiving: bool
+    complete: bool
+    received: int
+    quarantined: int
+    last_received_at: datetime | None
+    checks: tuple[Check, ...]
+
+
+def connection(site: Site, *, now: datetime) -> Connection:
+    """Ask the lake what has come in of a site, and how complete it is."""
+    try:
+        ledger = lake().ledger(site.name)
+        checks = five_checks(site, now=now) if ledger.stored else _all_waiting()
+    except Outage as outage:
+        return _silent(f"Whether events arrive cannot be told now: {outage}", status="failed")
+    except Refusal:
+        return _silent("Waiting for the first event…", status="waiting")
+    if not ledger.stored:
+        sentence = (
+            f"{ledger.quarantined:,} arrived, but none could be used; the ledger says why."
+            if ledger.quarantined
+            else "The first event has arrived and is being read…"
+            if ledger.waiting
+            else "Waiting for the first event…"
+        )
+        return Connection(
+            sentence=sentence,
+            status="watch" if ledger.quarantined else "waiting",
+            receiving=False,
+            complete=False,
+            received=ledger.received,
+            quarantined=ledger.quarantined,
+            last_received_at=None,
+            checks=checks,
+        )
+    passed = sum(check.status == "passed" for check in checks)
+    stored = f"{ledger.stored:,} event{'s' if ledger.stored != 1 else ''}"
+    return Connection(
+        sentence=(
+            f"Events are arriving: {stored} so far, and all {len(checks)} checks have passed."
+            if passed == len(checks)
+            else f"Events are arriving: {stored} so far. {passed} of {len(checks)} checks have"
+            " passed."
+        ),
+        status="passed",
+        receiving=True,
+        complete=passed == len(checks),
+        received=ledger.received,
+        quarantined=ledger.quarantined,
+        last_received_at=datetime.fromtimestamp(ledger.last_received_at / 1000, UTC)
+        if ledger.last_received_at
+        else None,
+        checks=checks,
+    )
+
+
+def five_checks(site: Site, *, now: datetime) -> tuple[Check, ...]:
+    """Hold what has arrived against what funnels, revenue and experiments need."""
+    del site, now
+    return _all_waiting()
+
+
+def _all_waiting() -> tuple[Check, ...]:
+    return (
+        Check("Page views", "waiting", "Waiting", "Open a page of your site."),
+        Check("Orders", "waiting", "Waiting", "Place a test order, or send one from your server."),
+        Check("Value and currency", "waiting", "Waiting", "Orders carry value and currency."),
+        Check("Known users", "waiting", "Waiting", "Call identify when somebody signs in."),
+        Check("Robots", "waiting", "Waiting", "Robots are recognised and left out."),
+    )
+
+
+def _silent(sentence: str, *, status: str) -> Connection:
+    return Connection(
+        sentence=sentence,
+        status=status,
+        receiving=False,
+        complete=False,
+        received=0,
+        quarantined=0,
+        last_received_at=None,
+        checks=_all_waiting(),
+    )

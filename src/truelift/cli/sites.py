@@ -1,0 +1,124 @@
+"""`truelift sites`: make sites and see their keys."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+As_json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
+
+
+@app.command()
+def create(
+    site: Annotated[str, typer.Argument(help="2 to 40 small letters, digits and hyphens.")],
+    *,
+    title: Annotated[str, typer.Option(help="What people call it.")] = "",
+    time_zone: Annotated[str, typer.Option(help="Whose days and weeks count.")] = "UTC",
+    currency: Annotated[str, typer.Option(help="In which money is reported.")] = "EUR",
+    write_key: Annotated[str, typer.Option(help="Use this public key.")] = "",
+    as_json: As_json = False,
+) -> None:
+    """Make a site with a public and a secret key; the secret one is shown now and never again."""
+    now = _ready()
+    from truelift.apps.sites.services import create_site
+
+    made = create_site(
+        site,
+        title=title,
+        time_zone=time_zone,
+        currency=currency,
+        write_key=write_key,
+        by="operator",
+        now=now,
+    )
+    _say(
+        {
+            "site": made.site.name,
+            "write_key": made.write_key,
+            "secret_key": made.secret_key,
+            "time_zone": made.site.time_zone,
+            "currency": made.site.currency,
+        },
+        f"{site} is made.\n  public key  {made.write_key}\n  secret key  {made.secret_key}"
+        "   (shown now and never again)",
+        as_json=as_json,
+    )
+
+
+@app.command("list")
+def list_sites(*, as_json: As_json = False) -> None:
+    """List every site."""
+    _ready()
+    from truelift.apps.sites.models import Site
+
+    sites = [
+        {
+            "site": each.name,
+            "title": each.title,
+            "time_zone": each.time_zone,
+            "currency": each.currency,
+        }
+        for each in Site.objects.order_by("name")
+    ]
+    lines = [f"{each['site']}  {each['time_zone']}  {each['currency']}" for each in sites]
+    _say({"sites": sites}, "\n".join(lines) or "There is no site.", as_json=as_json)
+
+
+@app.command()
+def keys(
+    site: Annotated[str, typer.Argument(help="Whose keys.")],
+    *,
+    new: Annotated[str, typer.Option(help="Make a `public` or a `secret` key.")] = "",
+    revoke: Annotated[str, typer.Option(help="Make this key worthless, such as k3.")] = "",
+    as_json: As_json = False,
+) -> None:
+    """List a site's keys, make one or revoke one; secret keys are known by their ends only."""
+    now = _ready()
+    from truelift.apps.sites.reads import keys_of, site_named
+    from truelift.apps.sites.services import NoSuchSite, make_key, revoke_key
+
+    place = site_named(site)
+    if place is None:
+        raise NoSuchSite(site=site)
+    if new not in {"", "public", "secret"}:
+        raise typer.BadParameter("--new takes `public` or `secret`")
+    if revoke and not revoke.removeprefix("k").isdigit():
+        raise typer.BadParameter("--revoke takes a key's id, such as k3")
+    if revoke:
+        revoke_key(place, int(revoke.removeprefix("k")), by="operator", now=now)
+    made = make_key(place, kind=new, by="operator", now=now) if new else None
+    rows: list[dict[str, Any]] = [
+        {
+            "key_id": key.key_id,
+            "kind": key.kind,
+            "key": key.plain or None,
+            "hint": key.hint,
+            "created": key.created_at.isoformat(),
+        }
+        for key in keys_of(place)
+    ]
+    answer: dict[str, Any] = {"site": site, "keys": rows}
+    lines = [
+        f"{row['key_id']}  {row['kind']}  {row['key'] or '…' + str(row['hint'])}" for row in rows
+    ]
+    if made:
+        answer["new"] = {"key_id": made.row.key_id, "kind": new, "key": made.key}
+        lines.append(f"new {new} key {made.row.key_id}: {made.key}")
+    _say(answer, "\n".join(lines) or "No key works.", as_json=as_json)
+
+
+def _ready() -> datetime:
+    from truelift.project.start import bring_up_to_date
+
+    bring_up_to_date()
+    return datetime.now(UTC)
+
+
+def _say(answer: dict[str, Any], words: str, *, as_json: bool) -> None:
+    print(json.dumps(answer, ensure_ascii=False) if as_json else words)
