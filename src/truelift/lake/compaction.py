@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import duckdb
@@ -45,7 +46,6 @@ class Compaction:
     target_bytes: int = TARGET_BYTES
     rows_per_bucket: int = ROWS_PER_BUCKET
     moves_to_settle: int = MOVES_TO_SETTLE
-    _engine: duckdb.DuckDBPyConnection | None = field(default=None, repr=False)
 
     def needed(self, reader: SiteReader, tail: Tail) -> bool:
         """Say whether files are too many, a bucket is too large, or too many persons moved."""
@@ -67,17 +67,14 @@ class Compaction:
         state = reader.table.current()
         if state is None:
             return []
-        engine = self._opened()
-        engine.register("moves", moves)
-        try:
+        with self._engine() as engine:
+            engine.register("moves", moves)
             buckets = state.buckets * 2 if self._too_large(state) else state.buckets
             plan = list(self._plan(engine, reader, state, moves, buckets))
             removed = [file for rewrite in plan for file in rewrite.files]
             added: list[LakeFile] = []
             for rewrite in plan:
                 added += self._rewrite(engine, reader, state, rewrite, buckets, len(added))
-        finally:
-            engine.unregister("moves")
         self.reached("compaction.written")
         if removed:
             reader.table.rewrite(state, removed=removed, added=added, buckets=buckets, now=now)
@@ -89,12 +86,6 @@ class Compaction:
                 path.unlink(missing_ok=True)
         moved: list[int] = moves["person"].to_pylist()
         return moved
-
-    def close(self) -> None:
-        """Let go of the engine's memory."""
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
 
     def _too_large(self, state: LakeState) -> bool:
         rows: dict[int, int] = {}
@@ -179,12 +170,12 @@ class Compaction:
                 ORDER BY person, occurred_at, position
                 ) TO {_text(str(path))}
                 (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 131072)"""
-            )
-            found = engine.execute(
-                f"SELECT count(*), min(occurred_at), max(occurred_at) FROM read_parquet("
-                f"[{_text(str(path))}], hive_partitioning = false)"
-            ).fetchone()
-            if found is None or not found[0]:
+            ).fetchall()
+            ((rows, since, until),) = engine.execute(
+                "SELECT count(*), epoch_us(min(occurred_at)), epoch_us(max(occurred_at))"
+                f" FROM read_parquet([{_text(str(path))}], hive_partitioning = false)"
+            ).fetchall()
+            if not rows:
                 path.unlink()
                 continue
             sync_file(path)
@@ -194,30 +185,32 @@ class Compaction:
                 LakeFile(
                     path=relative,
                     bucket=bucket,
-                    rows=found[0],
+                    rows=rows,
                     size_bytes=path.stat().st_size,
-                    since=found[1],
-                    until=found[2],
+                    since=_instant(since),
+                    until=_instant(until),
                 )
             )
         return added
 
-    def _opened(self) -> duckdb.DuckDBPyConnection:
-        if self._engine is None:
-            scratch = self.home.loader / "scratch"
-            scratch.mkdir(parents=True, exist_ok=True)
-            self._engine = duckdb.connect(
-                ":memory:",
-                config={
-                    "memory_limit": "500MB",
-                    "temp_directory": str(scratch),
-                    "autoinstall_known_extensions": False,
-                    "autoload_known_extensions": False,
-                    "preserve_insertion_order": True,
-                },
-            )
-            self._engine.execute("SET TimeZone = 'UTC'")
-        return self._engine
+    @contextmanager
+    def _engine(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        scratch = self.home.loader / "scratch"
+        scratch.mkdir(parents=True, exist_ok=True)
+        engine = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": "500MB",
+                "temp_directory": str(scratch),
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            },
+        )
+        try:
+            engine.execute("SET TimeZone = 'UTC'").fetchall()
+            yield engine
+        finally:
+            engine.close()
 
 
 def _groups(files: Iterable[LakeFile], target_bytes: int) -> Iterator[Sequence[LakeFile]]:
@@ -233,6 +226,10 @@ def _groups(files: Iterable[LakeFile], target_bytes: int) -> Iterator[Sequence[L
         size += file.size_bytes
     if len(group) > 1:
         yield group
+
+
+def _instant(epoch_us: int) -> datetime:
+    return datetime.fromtimestamp(0, tz=UTC) + timedelta(microseconds=epoch_us)
 
 
 def _text(value: str) -> str:

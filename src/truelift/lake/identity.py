@@ -133,15 +133,17 @@ class Identities:
             trusted = rows["trusted"].to_numpy(zero_copy_only=False)
             telling = self._telling(batch, named, aliases)
             if len(telling):
-                batch.sizes = dict(sizes(batch.may_move(telling)))
-                former = previous_ids.take(pa.array(telling)).to_pylist()
-                for row, previous in zip(telling.tolist(), former, strict=True):
-                    batch.learn(
-                        row,
-                        trusted=bool(trusted[row]),
-                        previous=previous if aliases[row] else None,
-                        site=self.site,
+                former = [
+                    previous if alias else None
+                    for previous, alias in zip(
+                        previous_ids.take(pa.array(telling)).to_pylist(),
+                        aliases[telling].tolist(),
+                        strict=True,
                     )
+                ]
+                batch.sizes = dict(sizes(batch.may_move(telling, former, site=self.site)))
+                for row, previous in zip(telling.tolist(), former, strict=True):
+                    batch.learn(row, trusted=bool(trusted[row]), previous=previous, site=self.site)
         return Resolution(persons=batch.persons(unnamed), steps=tuple(batch.steps))
 
     def keep(self, steps: Iterable[Step]) -> None:
@@ -341,15 +343,24 @@ class _Batch:
             return user not in self.known.person
         return current.get(int(self.visitors.persons[code])) != user
 
-    def may_move(self, telling: np.ndarray[Any, np.dtype[np.int64]]) -> list[int]:
+    def may_move(
+        self,
+        telling: np.ndarray[Any, np.dtype[np.int64]],
+        former: Sequence[str | None],
+        *,
+        site: str,
+    ) -> list[int]:
         """List the persons whose sizes a merge would compare."""
         found: set[int] = set()
-        for row in telling.tolist():
+        for row, previous in zip(telling.tolist(), former, strict=True):
             user = int(self.users.persons[self.users.codes[row]])
             found.add(self.known.person.get(user, user))
             code = self.visitors.codes[row]
             if code >= 0:
                 found.add(int(self.visitors.persons[code]))
+            if previous is not None:
+                other = person_of_user(site, previous)
+                found.update({self._of_user(other), person_of_visitor(site, previous)})
         return sorted(found)
 
     def learn(self, row: int, *, trusted: bool, previous: str | None, site: str) -> None:
@@ -411,10 +422,8 @@ class _Batch:
         if not trusted or not identifies(previous):
             return
         former = person_of_user(site, previous)
-        person = self.known.person.get(former) or self.known.ask(former)
         self._user(user, user)
-        if person is not None:
-            self.known.person.setdefault(former, person)
+        if former in self.known.person:
             self._merge(self._of_user(user), self._of_user(former))
             return
         visitor = person_of_visitor(site, previous)
@@ -450,8 +459,10 @@ class _Batch:
         person = self.known.person.get(user)
         if person is None:
             person = self.known.ask(user)
-            self.known.person[user] = user if person is None else person
-        return self.known.person[user]
+            if person is None:
+                return user
+            self.known.person[user] = person
+        return person
 
 
 def _digest(site: str, kind: str, name: str) -> int:

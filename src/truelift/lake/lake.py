@@ -161,12 +161,12 @@ class Lake:
             NoSuchSite: There is nothing of that name.
         """
 
-        def count(snapshot: Snapshot, part: Slice) -> int:
+        def in_slice(snapshot: Snapshot, part: Slice) -> int:
             with self._engine.relations(snapshot, part) as cursor:
-                found = cursor.execute("SELECT count(*) FROM all_events").fetchone()
-                return int(found[0]) if found else 0
+                ((count,),) = cursor.execute("SELECT count(*) FROM all_events").fetchall()
+                return int(count)
 
-        return sum(self._over_slices(site, count)[1])
+        return sum(self._over_slices(site, in_slice)[1])
 
     def _over_slices(
         self, site: str, work: Callable[[Snapshot, Slice], Partial]

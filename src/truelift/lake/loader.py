@@ -149,7 +149,6 @@ class Loader:
                 site.identities.close()
             self._sites.clear()
             self._normaliser.close()
-            self._compaction.close()
             self._lock.close()
 
     def __enter__(self) -> Loader:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,14 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from truelift.events.addresses import bare_host
 from truelift.events.money import EXPONENTS
 from truelift.events.reasons import Reason
-from truelift.lake.derive import Agent, Traffic, agent_of, traffic_of
+from truelift.lake.distinct import ADDRESS, Distinct, addresses, agents, origin_keys, origins
 from truelift.lake.schema import ARRIVED, EVENTS
 from truelift.lake.sites import ExposureRule, SiteSettings
 
 
-_REMEMBERED: Final = 200_000
 _FROM_LINE: Final = tuple(
     name for name in ARRIVED.names if name not in {"position", "received_at", "key_id", "trusted"}
 )
@@ -40,8 +41,15 @@ FROM (
 )
 """
 
-_HOST: Final = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#@]*@)?([^/?#:]+)"
-_PATH: Final = r"^(?:[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*)?([^?#]*)"
+_PLAIN: Final = (
+    r"^https?://([A-Za-z0-9.\-]+)(?::[0-9]*)?(/[!-\"$->@-~]*)?(?:\?[!-\"$-~]*)?(?:#[!-~]*)?$"
+)
+"""Addresses that the engine reads itself; any other goes to `truelift.events.addresses`."""
+
+_CAMPAIGN: Final = (
+    r"(?i)[?&;](?:utm_|gbraid=|wbraid=|gad_source=|[a-z]*clid=|li_fat_id=)|[?&][^=&#]*[%+]"
+)
+"""Plain addresses with these marks, or with escapes that may hide them, go there as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +90,9 @@ class Normaliser:
 
     scratch: Path
     _engine: duckdb.DuckDBPyConnection = field(init=False, repr=False)
-    _agents: dict[str | None, Agent] = field(default_factory=dict)
-    _traffic: dict[tuple[str | None, ...], Traffic] = field(default_factory=dict)
+    _agents: Distinct[Any] = field(default_factory=agents, repr=False)
+    _addresses: Distinct[Any] = field(default_factory=addresses, repr=False)
+    _origins: dict[SiteSettings, Distinct[Any]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.scratch.mkdir(parents=True, exist_ok=True)
@@ -138,61 +147,52 @@ class Normaliser:
     def _normalise(self, settings: SiteSettings, writer: str, arrived: pa.Table) -> pa.Table:
         statement, parameters = _statement(settings)
         table = self._ask(statement, {**parameters, "writer": writer}, arrived=arrived)
-        agents = _per_distinct(table["user_agent"], self._agents, agent_of)
-        traffic = self._traffic_of(settings, table)
-        device = pc.coalesce(table["given_device"], agents("device"))
-        is_bot = agents("is_bot", pa.bool_())
+        said = self._agents.over(table["user_agent"])
+        columns = self._read_addresses(table)
+        origin = self._origins.setdefault(settings, origins(settings)).over(origin_keys(columns))
         is_internal = table["is_internal"]
         if settings.internal_user_agents:
             words = "|".join(map(_quoted, settings.internal_user_agents))
             marked = pc.match_substring_regex(table["user_agent"], words, ignore_case=True)
             is_internal = pc.or_(is_internal, pc.fill_null(marked, fill_value=False))
+        if settings.internal_hosts:
+            hosts = pa.array([bare_host(host) for host in settings.internal_hosts])
+            is_internal = pc.or_(is_internal, pc.is_in(columns["host"], value_set=hosts))
+        text = pa.string()
         made = {
-            **{name: agents(name, pa.string()) for name in ("browser", "os")},
-            **{
-                name: traffic(name, pa.string())
-                for name in ("source", "medium", "campaign", "channel")
-            },
-            "device": device,
-            "is_bot": is_bot,
+            **columns,
+            "source": origin.column(lambda traffic: traffic.source, text),
+            "medium": origin.column(lambda traffic: traffic.medium, text),
+            "campaign": origin.column(lambda traffic: traffic.campaign, text),
+            "term": origin.column(lambda traffic: traffic.term, text),
+            "content": origin.column(lambda traffic: traffic.content, text),
+            "channel": origin.column(lambda traffic: traffic.channel, text),
+            "device": pc.coalesce(
+                table["given_device"], said.column(lambda says: says.agent.device, text)
+            ),
+            "browser": said.column(lambda says: says.agent.browser, text),
+            "os": said.column(lambda says: says.agent.os, text),
+            "is_bot": said.column(lambda says: says.bot, pa.bool_()).fill_null(fill_value=False),
             "is_internal": is_internal,
         }
-        columns = [
-            made[column.name] if column.name in made else table[column.name] for column in _ROWS
-        ]
         return pa.table(
-            [column.cast(wanted.type) for column, wanted in zip(columns, _ROWS, strict=True)],
-            schema=_ROWS,
+            [made[name] if name in made else table[name] for name in _ROWS.names], schema=_ROWS
         )
 
-    def _traffic_of(
-        self, settings: SiteSettings, table: pa.Table
-    ) -> Callable[[str, pa.DataType], pa.ChunkedArray]:
-        names = ("utm_source", "utm_medium", "utm_campaign", "click_id", "referrer_host", "host")
-        keys = pc.binary_join_element_wise(
-            *(pc.fill_null(table[name], "\x01") for name in names), "\x00"
+    def _read_addresses(self, table: pa.Table) -> dict[str, pa.ChunkedArray]:
+        """Complete what the engine read of addresses by what the pure rules say of the others."""
+        odd = self._addresses.over(table["odd_url"])
+        text = pa.string()
+        columns = {name: odd.column(attrgetter(name), text) for name in ADDRESS}
+        for name in ("host", "path"):
+            columns[name] = pc.coalesce(table[name], columns[name])
+        for name in ADDRESS[2:-1]:
+            columns[name] = pc.coalesce(table[name], columns[name])
+        referrer = self._addresses.over(table["odd_referrer"])
+        columns["referrer_host"] = pc.coalesce(
+            table["referrer_host"], referrer.column(lambda address: address.host, text)
         )
-        own = frozenset(settings.own_hosts)
-        paying = frozenset(settings.payment_referrers)
-
-        def work_out(key: str | None) -> Traffic:
-            parts = (key or "").split("\x00")
-            values = dict(
-                zip(names, (None if part == "\x01" else part for part in parts), strict=False)
-            )
-            return traffic_of(
-                source=values.get("utm_source"),
-                medium=values.get("utm_medium"),
-                campaign=values.get("utm_campaign"),
-                click_id=values.get("click_id"),
-                referrer_host=values.get("referrer_host"),
-                host=values.get("host"),
-                own_hosts=own,
-                payment_hosts=paying,
-            )
-
-        remembered: dict[str | None, Traffic] = self._traffic.setdefault((own, paying), {})  # type: ignore[arg-type,assignment]
-        return _per_distinct(keys, remembered, work_out)
+        return columns
 
     def _ask(
         self, statement: str, parameters: Mapping[str, object], **tables: pa.Table
@@ -228,9 +228,6 @@ def _statement(settings: SiteSettings) -> tuple[str, dict[str, object]]:
         """CASE WHEN contains(context, '"internal":true')
             THEN json_extract_string(context, '$.internal') = 'true' END"""
     ]
-    if settings.internal_hosts:
-        parameters["internal_hosts"] = list(settings.internal_hosts)
-        internal.append("list_contains($internal_hosts::VARCHAR[], host)")
     for name, marker in (
         ("internal_property", settings.internal_property),
         ("test_orders", settings.test_orders),
@@ -245,13 +242,22 @@ def _statement(settings: SiteSettings) -> tuple[str, dict[str, object]]:
         f"WHEN currency = {_literal(code)} THEN {10**power}" for code, power in EXPONENTS.items()
     )
     statement = f"""
-WITH sized AS (
+WITH read_once AS (
     SELECT *,
-        lower(nullif(regexp_extract(url, '{_HOST}', 1), '')) AS host,
-        CASE WHEN url IS NULL THEN NULL ELSE
-            coalesce(nullif(regexp_extract(url, '{_PATH}', 1), ''), '/') END AS path,
-        lower(nullif(regexp_extract(referrer, '{_HOST}', 1), '')) AS referrer_host
+        regexp_extract(url, {_literal(_PLAIN)}, ['host', 'path']) AS page,
+        regexp_extract(referrer, {_literal(_PLAIN)}, 1) AS from_host,
+        regexp_matches(url, {_literal(_CAMPAIGN)}) AS marked
     FROM arrived
+),
+sized AS (
+    SELECT * EXCLUDE (page, from_host, marked),
+        CASE WHEN page.host <> '' AND NOT marked THEN {_bare("page.host")} END AS host,
+        CASE WHEN page.host <> '' AND NOT marked
+            THEN coalesce(nullif(page.path, ''), '/') END AS path,
+        CASE WHEN page.host = '' OR marked THEN url END AS odd_url,
+        CASE WHEN from_host <> '' THEN {_bare("from_host")} END AS referrer_host,
+        CASE WHEN from_host = '' AND referrer <> '' THEN referrer END AS odd_referrer
+    FROM read_once
 ),
 priced AS (
     SELECT * REPLACE (
@@ -278,15 +284,10 @@ SELECT
     visitor_id, user_id, previous_id, key_id,
     coalesce(trusted, false) AS trusted,
     ({" OR ".join(f"coalesce({test}, false)" for test in internal)}) AS is_internal,
-    url, host, path, title, referrer, referrer_host, user_agent,
-    coalesce(nullif(utm_source, ''), {_tagged("utm_source")}) AS utm_source,
-    coalesce(nullif(utm_medium, ''), {_tagged("utm_medium")}) AS utm_medium,
-    coalesce(nullif(utm_campaign, ''), {_tagged("utm_campaign")}) AS utm_campaign,
-    coalesce(nullif(utm_term, ''), {_tagged("utm_term")}) AS term,
-    coalesce(nullif(utm_content, ''), {_tagged("utm_content")}) AS content,
-    CASE WHEN contains(url, 'clid=') THEN nullif(regexp_extract(url,
-        '[?&](gclid|dclid|gbraid|wbraid|msclkid|fbclid|ttclid|twclid|li_fat_id)=[^&#]', 1), '')
-        END AS click_id,
+    url, host, path, odd_url, title, referrer, referrer_host, odd_referrer, user_agent,
+    nullif(utm_source, '') AS utm_source, nullif(utm_medium, '') AS utm_medium,
+    nullif(utm_campaign, '') AS utm_campaign, nullif(utm_term, '') AS utm_term,
+    nullif(utm_content, '') AS utm_content,
     nullif(device, '') AS given_device,
     nullif(country, '') AS country,
     {experiment} AS experiment,
@@ -302,11 +303,8 @@ FROM priced
     return statement, parameters
 
 
-def _tagged(name: str) -> str:
-    return (
-        f"CASE WHEN contains(url, '{name}=') THEN nullif(trim(url_decode(replace("
-        f"regexp_extract(url, '[?&]{name}=([^&#]*)', 1), '+', ' '))), '') END"
-    )
+def _bare(host: str) -> str:
+    return f"regexp_replace(rtrim(lower({host}), '.'), '^www[.]', '')"
 
 
 def _exposures(rules: Sequence[ExposureRule]) -> tuple[str, str]:
@@ -336,29 +334,6 @@ def _literal(text: str) -> str:
 
 def _quoted(word: str) -> str:
     return "".join(letter if letter.isalnum() else f"\\x{{{ord(letter):x}}}" for letter in word)
-
-
-def _per_distinct(
-    column: pa.ChunkedArray, remembered: dict[Any, Any], work_out: Callable[[str | None], object]
-) -> Callable[..., pa.ChunkedArray]:
-    """Work something out once per distinct value and lay it out over the rows again."""
-    encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
-    values = encoded.dictionary.to_pylist()
-    if len(remembered) > _REMEMBERED:
-        remembered.clear()
-    found = []
-    for value in values:
-        if value not in remembered:
-            remembered[value] = work_out(value)
-        found.append(remembered[value])
-
-    def laid_out(name: str, kind: pa.DataType | None = None) -> pa.ChunkedArray:
-        per_value = pa.array([getattr(one, name) for one in found], kind or pa.string())
-        return pa.chunked_array([per_value.take(encoded.indices)])
-
-    return laid_out
 
 
 def _bisect(

@@ -217,9 +217,9 @@ def _all_events(snapshot: Snapshot, part: Slice, files: Sequence[LakeFile]) -> s
     mask = part.buckets - 1
     involved = "(SELECT person FROM moves UNION SELECT target FROM moves)"
     mapped = (
-        f"SELECT {bucket}::INTEGER AS bucket, * REPLACE (coalesce(target, person) AS person)"
-        f" EXCLUDE (target) FROM ({both}) AS rows"
-        " LEFT JOIN (SELECT person AS former, target FROM moves) ON person = former"
+        f"SELECT {bucket}::INTEGER AS bucket, * EXCLUDE (former, target)"
+        f" REPLACE (coalesce(target, person) AS person) FROM ({both}) AS rows"
+        " LEFT JOIN (SELECT person AS former, target FROM moves) AS moved ON person = former"
     )
     moved = snapshot.moves.num_rows > 0
     if part.bucket is None:
