@@ -79,9 +79,7 @@ class Axis:
         )
 
 
-def axis_over(
-    low: float, high: float, *, measure: Measure, ticks: int = 4, margin: float = 0.0
-) -> Axis:
+def axis_over(low: float, high: float, *, measure: Measure, ticks: int = 4) -> Axis:
     """Make an axis that holds two numbers and has about so many steps of a round size.
 
     Args:
@@ -89,7 +87,6 @@ def axis_over(
         high: Largest number to hold.
         measure: How the numbers are written.
         ticks: About how many steps.
-        margin: Room beyond the outermost ticks, as a share of a step.
     """
     if high <= low:
         # A single number still needs a length to stand on.
@@ -97,7 +94,23 @@ def axis_over(
         low, high = low - spread, high + spread
     step = round_step((high - low) / ticks)
     first, last = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
-    return Axis(low=first - margin * step, high=last + margin * step, step=step, measure=measure)
+    return Axis(low=first, high=last, step=step, measure=measure)
+
+
+def axis_around(low: float, high: float, *, measure: Measure, room: float = 0.06) -> Axis:
+    """Make an axis that ends a little beyond two numbers, with ticks wherever they fall.
+
+    Args:
+        low: Smallest number to hold.
+        high: Largest number to hold.
+        measure: How the numbers are written.
+        room: Beyond each end, as a share of their distance.
+    """
+    if high <= low:
+        return axis_over(low, high, measure=measure)
+    span = high - low
+    step = round_step(span / 5.5)
+    return Axis(low=low - room * span, high=high + room * span, step=step, measure=measure)
 
 
 def round_step(rough: float) -> float:

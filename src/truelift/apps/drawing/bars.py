@@ -193,7 +193,7 @@ class Bars:
         if not self.bars:
             return "There is nothing to draw yet."
         top = max(self.bars, key=lambda bar: bar.value)
-        return f"{top.label} leads with {self.measure.said(top.value)}."
+        return f"{top.label}: {self.measure.said(top.value)}, more than any other."
 
     @property
     def description(self) -> str:
@@ -202,10 +202,11 @@ class Bars:
 
     def row(self, bar: Bar) -> BarRow:
         """Lay out one bar."""
-        said = self.measure.said(bar.value)
+        measure = self.measure.column([bar.value for bar in self.bars])
+        said = measure.said(bar.value)
         sentence = f"{bar.label}: {said}"
         if bar.interval is not None:
-            sentence += f", likely {self.measure.range(bar.interval.low, bar.interval.high)}"
+            sentence += f", likely {measure.range(bar.interval.low, bar.interval.high)}"
         return BarRow(
             bar=bar,
             said=said,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from truelift.apps.drawing.axis import Axis, axis_over
+from truelift.apps.drawing.axis import Axis, axis_around
 from truelift.apps.drawing.knowledge import COLOURS, MARKS, Knowledge
 from truelift.apps.drawing.wording import Measure
 
@@ -17,6 +17,10 @@ DRAWN: Final = frozenset(
     {Knowledge.BETTER, Knowledge.WORSE, Knowledge.NO_DIFFERENCE, Knowledge.INCONCLUSIVE}
 )
 """States whose interval is drawn; all others are hatched or words."""
+
+
+WORDS: Final = frozenset({Knowledge.TOO_FEW, Knowledge.HIDDEN})
+"""States that have words instead of a drawing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,7 @@ class Row:
     dot_css: str
     hatch: bool
     hatch_words: str
+    words: str
     height: int = ROW_PX
 
     @property
@@ -187,11 +192,11 @@ class Forest:
             firm += [interval.value, *effect.margins]
             ends = [interval.low, interval.high]
             (loose if effect.knowledge is Knowledge.INCONCLUSIVE else firm).extend(ends)
-        reach = 2.5 * max(abs(value) for value in firm)
+        reach = 1.5 * max(abs(value) for value in firm)
         if reach:
             loose = [min(reach, max(-reach, value)) for value in loose]
         both = firm + loose
-        return axis_over(min(both), max(both), measure=self.measure, margin=0.3)
+        return axis_around(min(both), max(both), measure=self.measure)
 
     @property
     def drawn(self) -> tuple[DrawnGroup, ...]:
@@ -220,7 +225,9 @@ class Forest:
         words = effect.reason if effect.knowledge is Knowledge.NOT_MATURE else ""
         instead = ""
         if interval is None:
-            instead = "" if effect.knowledge is Knowledge.INVALID else mark.words.lower()
+            # The mark beside it says so too; words in the drawing make a third time.
+            quiet = effect.knowledge is Knowledge.INVALID or effect.knowledge in WORDS
+            instead = "" if quiet else mark.words.lower()
         return Row(
             label=effect.label,
             detail=effect.detail,
@@ -239,6 +246,7 @@ class Forest:
             dot_css=dot_css(effect.knowledge, colour),
             hatch=hatched,
             hatch_words=words,
+            words=effect.reason if effect.knowledge in WORDS else "",
         )
 
     def cells(self, effect: Effect) -> tuple[str, ...]:

@@ -183,10 +183,11 @@ class Series:
             return "There is no number in this period yet."
         start, end = self.measure.said(known[0]), self.measure.said(known[-1])
         if len(known) == 1:
-            return f"{line.label}: {end}."
+            return f"{line.label}: {end}." if line.label else f"{end}."
         low, high = self.measure.said(min(known)), self.measure.said(max(known))
-        went = "stayed at" if start == end else f"went from {start} to"
-        return f"{line.label} {went} {end}; lowest {low}, highest {high}."
+        went = f"stayed at {end}" if start == end else f"went from {start} to {end}"
+        said = f"{line.label} {went}" if line.label else went.capitalize()
+        return f"{said}; lowest {low}, highest {high}."
 
     @property
     def description(self) -> str:
@@ -197,7 +198,7 @@ class Series:
         outside = self.outside
         if self.band is not None and self.focus is not None and self.band.label:
             days = "1 day" if outside == 1 else f"{outside} days"
-            said.append(f"{days} lie outside the range: {self.band.label}.")
+            said.append(f"{days} outside the range ({self.band.label}).")
         said += [f"{self.day(note.at)}: {note.words}." for note in self.noted]
         return " ".join(said)
 
@@ -231,15 +232,17 @@ class Series:
         return max((len(label) for label, _, _ in self.grid), default=0) > 6
 
     @property
+    def bands(self) -> tuple[Curve, ...]:
+        """The range behind the zero line and the lines."""
+        path = "" if self.band is None else self.area(self.band, self.axis)
+        return () if self.band is None or not path else (Curve(f"b-{self.band.meaning}", path),)
+
+    @property
     def curves(self) -> tuple[Curve, ...]:
-        """Band and lines, back to front, the line in focus last."""
+        """The lines, the one in focus last and so in front."""
         axis = self.axis
-        drawn = []
-        if self.band is not None:
-            path = self.area(self.band, axis)
-            drawn.append(Curve(f"b-{self.band.meaning}", path))
         ordered = sorted(self.lines, key=lambda line: line is self.focus)
-        drawn += [Curve(line.css, self.path(line.values, axis)) for line in ordered]
+        drawn = (Curve(line.css, self.path(line.values, axis)) for line in ordered)
         return tuple(curve for curve in drawn if curve.path)
 
     @property
@@ -259,24 +262,40 @@ class Series:
         """Names at the ends of the lines, apart from each other."""
         axis = self.axis
         ends = sorted(
-            ((line, line.last) for line in self.lines if line.last is not None and line.label),
+            (
+                (line, line.last)
+                for line in self.lines
+                if line.last is not None and (line.label or line is self.focus) and not line.dashed
+            ),
             key=lambda end: -end[1],
         )
-        placed: list[Words] = []
-        floor = 0.0
-        for rank, (line, last) in enumerate(ends):
-            near = [v for v in line.values[-max(2, len(line.values) // 5) :] if v is not None]
+        heights: list[float] = []
+        for rank, (line, _) in enumerate(ends):
+            known = [value for value in line.values if value is not None]
+            near = known[-max(2, len(line.values) // 5) :]
             below = rank and rank == len(ends) - 1
             edge = self.y(min(near) if below else max(near), axis)
-            y = edge + LABEL_PX if below else edge - 7
-            y = min(max(y, floor + LABEL_PX, TOP_PX), PLOT_PX - 4)
-            floor = y
-            css = "b" if line is self.focus else "l3"
-            if line is self.focus and line.meaning != "ink":
-                css += f" {line.meaning}"
-            text = f"{line.label} {self.measure.said(last)}"
-            placed.append(Words(text, "100%", y, "end", dx=-4, css=css))
-        return tuple(placed)
+            wanted = max(edge + LABEL_PX if below else edge - 7, TOP_PX)
+            heights.append(max(wanted, heights[-1] + LABEL_PX) if heights else wanted)
+        # Pushed down apart; from below, pushed up again where the frame ends.
+        lowest = [PLOT_PX - 4 - LABEL_PX * (len(ends) - 1 - rank) for rank in range(len(ends))]
+        return tuple(
+            Words(
+                f"{line.label} {self.measure.said(last)}".strip(),
+                "100%",
+                min(height, limit),
+                "end",
+                dx=-4,
+                css=self.name_css(line),
+            )
+            for (line, last), height, limit in zip(ends, heights, lowest, strict=True)
+        )
+
+    def name_css(self, line: Line) -> str:
+        """Give the class of a line's name."""
+        if line is not self.focus:
+            return "l3"
+        return "b" if line.meaning == "ink" else f"b {line.meaning}"
 
     @property
     def drawn_notes(self) -> tuple[DrawnNote, ...]:

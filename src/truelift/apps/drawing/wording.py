@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
@@ -35,11 +35,15 @@ def number(value: float, *, digits: int | None = None) -> str:
     return unsigned_zero(f"{value:,.{digits}f}").replace("-", MINUS)
 
 
-def percent(share: float) -> str:
-    """Write a level between 0 and 1: one decimal, two below ten per cent."""
-    digits = 2 if 0 < abs(share) < 0.1 else 1
-    if share in (0, 1):
-        digits = 0
+def percent(share: float, *, digits: int | None = None) -> str:
+    """Write a level between 0 and 1: one decimal, two below ten per cent.
+
+    Args:
+        share: The level.
+        digits: Decimals, where a column needs the same number in every row.
+    """
+    if digits is None:
+        digits = 0 if share in (0, 1) else 2 if abs(share) < 0.1 else 1
     return unsigned_zero(f"{100 * share:.{digits}f}%").replace("-", MINUS)
 
 
@@ -146,10 +150,18 @@ class Measure:
     Attributes:
         kind: What they are.
         currency: For money, ISO code; amounts are in minor units.
+        digits: Decimals of shares; None lets each number choose.
     """
 
     kind: Kind
     currency: str = ""
+    digits: int | None = None
+
+    def column(self, values: Sequence[float]) -> Measure:
+        """Give the measure that writes all numbers of a column with the same decimals."""
+        if self.kind is not Kind.SHARE or not values:
+            return self
+        return replace(self, digits=1 if max(map(abs, values)) >= 0.1 else 2)
 
     def said(self, value: float) -> str:
         """Write a number in full."""
@@ -159,7 +171,7 @@ class Measure:
             case Kind.POINTS:
                 return points(value)
             case Kind.SHARE:
-                return percent(value)
+                return percent(value, digits=self.digits)
             case Kind.COUNT:
                 return count(value)
             case Kind.NUMBER:
