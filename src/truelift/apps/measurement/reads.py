@@ -1,17 +1,31 @@
-"""How the web application reaches the lake."""
+"""What measurement pages ask the lake."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 
 from truelift.lake.home import Home
+from truelift.questions.events_seen import EventSeen, EventsSeen
+from truelift.questions.funnel import Funnel
+from truelift.questions.leaks import Leak, leaks_between_segments
+from truelift.questions.metric import Amount, AmountKind
+from truelift.questions.trend import Interval, Trend
 
 
 if TYPE_CHECKING:
-    from truelift.lake.lake import Lake
+    from truelift.lake.lake import Asked, Lake
+    from truelift.questions.funnel import FunnelAnswer
+
+
+LEAKS_BY: Final = ("device", "channel")
+"""Dimensions in which a site's own leak is looked for."""
+
+WEEK_S: Final = 7 * 86_400
 
 
 def lake() -> Lake:
@@ -25,3 +39,64 @@ def _lake_of(home: Home) -> Lake:
     from truelift.lake.lake import Lake
 
     return Lake(home)
+
+
+def events_seen(site: str) -> Sequence[EventSeen]:
+    """List the names of a site's events, the most frequent first."""
+    return lake().ask(site, EventsSeen()).answer.rows
+
+
+def worth_minor(site: str, question: Funnel, *, currency: str) -> float | None:
+    """Say what a person at the funnel's last step is worth; None where money is unknown.
+
+    Money of the period's last-step events by the people who did them, in minor
+    units. Amounts in other currencies are left out.
+    """
+    whole = (
+        lake()
+        .ask(
+            site,
+            Trend(
+                events=question.steps[-1].events,
+                interval=Interval.WEEK,
+                amount=Amount(kind=AmountKind.MONEY, currency=currency),
+                since=question.since,
+                until=question.until,
+            ),
+        )
+        .answer.whole
+    )
+    return whole.total / whole.people if whole.measured and whole.people else None
+
+
+def leaks_of(
+    site: str, answers: Sequence[FunnelAnswer], *, weeks: float, currency: str
+) -> tuple[Leak, ...]:
+    """Find where groups lose more than they need, the worst first."""
+    if not answers or not any(answer.groups for answer in answers):
+        return ()
+    worth = worth_minor(site, answers[0].question, currency=currency)
+    return leaks_between_segments(answers, weeks=weeks, worth_minor=worth)
+
+
+def weeks_of(site: str, question: Funnel) -> float:
+    """Give the length of a question's period in weeks, at least a day.
+
+    A period without bounds runs from the first event of its first step to the last.
+    """
+    since, until = question.since, question.until
+    if since is None or until is None:
+        steps = Trend(events=question.steps[0].events, interval=Interval.DAY)
+        days = [row.begins for row in lake().ask(site, steps).answer.rows if row.point.count]
+        since, until = (days[0], days[-1]) if days else (question.as_of, question.as_of)
+    until = min(until, question.as_of)
+    return max((until - since).total_seconds(), 86_400) / WEEK_S
+
+
+def site_leaks(
+    site: str, question: Funnel, *, weeks: float, currency: str
+) -> tuple[tuple[Asked[FunnelAnswer], ...], tuple[Leak, ...]]:
+    """Ask one funnel by each dimension in which leaks are looked for, and find them."""
+    asked = tuple(lake().ask(site, replace(question, by=by)) for by in LEAKS_BY)
+    leaks = leaks_of(site, [each.answer for each in asked], weeks=weeks, currency=currency)
+    return asked, leaks

@@ -1,0 +1,14 @@
+"""Addresses of what is measured: the site's home, funnels, trends, the ledger."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from truelift.apps.measurement import views
+
+
+app_name = "measurement"
+urlpatterns = [
+    path("s/<site:site>/funnels/", views.funnel, name="funnel"),
+    path("s/<site:site>/ledger/", views.ledger, name="ledger"),
+]
