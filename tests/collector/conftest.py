@@ -84,7 +84,9 @@ class Bench:
         for segment in segments(self.home.journal):
             table = lines_of(segment.path).tables.get(site)
             if table is not None:
-                found += [{**row, **json.loads(row.pop("line"))} for row in table.to_pylist()]
+                for row in table.to_pylist():
+                    line = json.loads(row.pop("line"))
+                    found.append({**row, **line})
         return found
 
 
