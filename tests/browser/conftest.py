@@ -25,6 +25,13 @@ CHROMIUM_FLAGS = [
 ]
 
 
+VISITOR_AGENT = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/156.0.0.0 Safari/537.36"
+)
+"""A visitor's browser; headless Chromium calls itself a robot, and robots are kept apart."""
+
+
 class Violation(TypedDict):
     """A rule of axe-core that a page breaks, and where."""
 
@@ -69,7 +76,9 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
     """A fresh profile's first tab, 1440 px wide."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    context = chromium.new_context(
+        viewport={"width": 1440, "height": 900}, user_agent=VISITOR_AGENT
+    )
     context.set_default_timeout(10_000)
     yield context.new_page()
     context.close()

@@ -53,6 +53,9 @@ _HOST: Final = re.compile(r"^[A-Za-z0-9.-]{1,253}(:\d{1,5})?$|^\[[0-9A-Fa-f:.]{2
 _JSON: Final = ("content-type", "application/json")
 _CORS: Final = ("access-control-allow-origin", "*")
 _HEADERS: Final = [_JSON, _CORS, ("cache-control", "no-store")]
+_EXPOSED: Final = ("access-control-expose-headers", "retry-after")
+"""Without it a browser keeps `Retry-After` from the script that was refused."""
+
 _PREFLIGHT: Final = [
     _CORS,
     ("access-control-allow-methods", "GET, POST, OPTIONS"),
@@ -299,9 +302,9 @@ def refused(error: Refusal | Outage) -> Reply:
     status = _STATUS.get(kind, 503 if isinstance(error, Outage) else 400)
     headers = list(_HEADERS)
     if isinstance(error, (TooManyRequests, QuotaUsed)):
-        headers.append(("retry-after", str(error.retry_after_s)))
+        headers += [("retry-after", str(error.retry_after_s)), _EXPOSED]
     elif status == 503:
-        headers.append(("retry-after", str(_RETRY_AFTER_S.get(kind, 10))))
+        headers += [("retry-after", str(_RETRY_AFTER_S.get(kind, 10))), _EXPOSED]
     body = msgspec.json.encode({"code": error.code, "message": str(error)})
     return Reply(status, headers, body)
 
