@@ -367,6 +367,30 @@ def _settle(
             progress("storing", done - first, upto - first)
 
 
+def wait_for_streams(home: Home, site: str, *, now: Callable[[], datetime]) -> None:
+    """Return when nothing of a site waits in the journal, whoever the loader is.
+
+    Raises:
+        LoaderStuck: The running loader takes nothing.
+    """
+    lake = Lake(home)
+    last_moved = time.monotonic()
+    left = lake.ledger(site).waiting
+    while left:
+        try:
+            with Loader(home, now=now) as loader:
+                loader.flush(site)
+            left = lake.ledger(site).waiting
+        except LoaderRunning as error:
+            time.sleep(_POLL_S)
+            still = lake.ledger(site).waiting
+            if still < left:
+                last_moved = time.monotonic()
+            elif time.monotonic() - last_moved > PATIENCE_S:
+                raise LoaderStuck(site=site, waiting=still) from error
+            left = still
+
+
 def _settled(reader: SiteReader, writer: str) -> int:
     tail = reader.tail.current().reached(writer)
     lake = reader.table.current()

@@ -1,0 +1,229 @@
+"""What the loop found: the leakiest step, the best next hypothesis, the verdict of what runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from truelift.apps.experiments.models import ExperimentRecord
+from truelift.apps.measurement.reads import lake
+from truelift.apps.research.models import HypothesisRecord
+from truelift.lifecycle.experiment import Stage
+from truelift.lifecycle.hypothesis import HypothesisStage
+from truelift.questions.document import Json
+from truelift.questions.funnel import Funnel, Step
+from truelift.questions.leaks import Leak, leaks_between_segments
+from truelift.questions.matching import Events
+from truelift.questions.metric import Amount, AmountKind
+from truelift.questions.trend import Interval, Trend
+from truelift.worlds.shop.parameters import STEPS
+
+
+PERIOD: Final = timedelta(days=28)
+WINDOW_S: Final = 7 * 86_400
+DIMENSIONS: Final = ("device", "channel")
+
+
+def findings_between(
+    site: str, *, since: datetime, until: datetime, now: datetime, currency: str = "EUR"
+) -> tuple[Leak, ...]:
+    """The leaks of a shop's checkout by device and channel, the costliest first."""
+    answers = [
+        lake()
+        .ask(
+            site,
+            Funnel(
+                steps=tuple(Step(Events(names=(name,))) for name in STEPS),
+                window_s=WINDOW_S,
+                as_of=now,
+                by=dimension,
+                since=since,
+                until=until,
+            ),
+        )
+        .answer
+        for dimension in DIMENSIONS
+    ]
+    weeks = (until - since).total_seconds() / WINDOW_S
+    worth = order_value_minor(site, since=since, until=until, currency=currency)
+    return leaks_between_segments(answers, weeks=weeks, worth_minor=worth)
+
+
+def order_value_minor(
+    site: str, *, since: datetime, until: datetime, currency: str
+) -> float | None:
+    """What an order is worth on average, minor units; None without orders."""
+    whole = (
+        lake()
+        .ask(
+            site,
+            Trend(
+                events=Events(names=("purchase",)),
+                interval=Interval.WEEK,
+                amount=Amount(kind=AmountKind.MONEY, currency=currency),
+                since=since,
+                until=until,
+            ),
+        )
+        .answer.whole
+    )
+    return whole.total / whole.measured if whole.measured else None
+
+
+def people_per_week(site: str, event: str, *, since: datetime, until: datetime) -> float:
+    """How many people have an event in a week of a period, each counted once in the period."""
+    whole = (
+        lake()
+        .ask(
+            site,
+            Trend(events=Events(names=(event,)), interval=Interval.WEEK, since=since, until=until),
+        )
+        .answer.whole
+    )
+    return whole.people / ((until - since).total_seconds() / WINDOW_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A hypothesis that was accepted and that nothing tests yet.
+
+    Attributes:
+        key: `H-4`.
+        sentence: What it says.
+        metric: What should move.
+        expected_lift: By how much, relative.
+        weekly_value_minor: What its insights say is lost a week; None when none says so.
+    """
+
+    key: str
+    sentence: str
+    metric: str
+    expected_lift: float
+    weekly_value_minor: int | None
+
+    def document(self) -> dict[str, Json]:
+        """Write it as JSON."""
+        return {
+            "hypothesis": self.key,
+            "sentence": self.sentence,
+            "metric": self.metric,
+            "expected_lift": self.expected_lift,
+            "weekly_value_minor": self.weekly_value_minor,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the latest snapshot of a running experiment says.
+
+    Attributes:
+        key: The experiment.
+        name: What people call it.
+        action: What the analysis recommends.
+        because: Why.
+        metric: Its primary metric.
+        value: The relative effect on it, or None while none can be computed.
+        low: Lower end of its interval.
+        high: Upper end.
+        units: Visitors so far.
+    """
+
+    key: str
+    name: str
+    action: str
+    because: tuple[str, ...]
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    units: int
+
+    def document(self) -> dict[str, Json]:
+        """Write it as JSON."""
+        return {
+            "experiment": self.key,
+            "name": self.name,
+            "action": self.action,
+            "because": list(self.because),
+            "metric": self.metric,
+            "relative": {"value": self.value, "low": self.low, "high": self.high},
+            "units": self.units,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the loop found; any part may be missing."""
+
+    leak: Leak | None
+    proposal: Proposal | None
+    verdict: Verdict | None
+
+    def document(self) -> dict[str, Json]:
+        """Write it as JSON."""
+        return {
+            "leak": self.leak.document() if self.leak else None,
+            "proposal": self.proposal.document() if self.proposal else None,
+            "verdict": self.verdict.document() if self.verdict else None,
+        }
+
+
+def findings_of(site: str, *, now: datetime, currency: str = "EUR") -> Findings:
+    """Ask the lake and the records of a site what they know by now."""
+    leaks = findings_between(site, since=now - PERIOD, until=now, now=now, currency=currency)
+    return Findings(
+        leak=leaks[0] if leaks else None,
+        proposal=_best_proposal(site),
+        verdict=_verdict(site),
+    )
+
+
+def _best_proposal(site: str) -> Proposal | None:
+    """The one whose insights say that most is lost; the older one where they say the same."""
+    accepted = HypothesisRecord.objects.filter(
+        site__name=site, stage=HypothesisStage.ACCEPTED.value, experiments=None
+    ).order_by("number")
+    found = [
+        Proposal(
+            key=record.key,
+            sentence=record.as_domain().sentence,
+            metric=record.metric,
+            expected_lift=record.expected_lift or 0.0,
+            weekly_value_minor=sum(
+                support.insight.weekly_value_minor or 0
+                for support in record.supports.select_related("insight")
+            )
+            or None,
+        )
+        for record in accepted
+    ]
+    return max(found, key=lambda each: each.weekly_value_minor or 0, default=None)
+
+
+def _verdict(site: str) -> Verdict | None:
+    running = (
+        ExperimentRecord.objects.filter(site__name=site, stage=Stage.RUNNING.value)
+        .order_by("-started_at")
+        .first()
+    )
+    snapshot = running.analyses.order_by("-number").first() if running is not None else None
+    if running is None or snapshot is None:
+        return None
+    document = snapshot.document
+    primary = next(each for each in document["metrics"] if each["role"] == "primary")
+    relative = next(
+        (effect["relative"] for effect in primary["effects"] if effect.get("relative")), None
+    )
+    recommendation = document["recommendation"]
+    return Verdict(
+        key=running.key,
+        name=running.name,
+        action=recommendation["action"],
+        because=tuple(recommendation["because"]),
+        metric=primary["metric"],
+        value=relative["value"] if relative else None,
+        low=relative["low"] if relative else None,
+        high=relative["high"] if relative else None,
+        units=sum(each["units"] for each in document["variants"]),
+    )

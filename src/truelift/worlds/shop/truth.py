@@ -1,0 +1,97 @@
+"""The shop's planted facts, worked out from its parameters and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from math import prod
+
+from truelift.worlds.shop.parameters import DEVICES, STEPS, Shop, Trial
+
+
+def truth_of(shop: Shop) -> dict[str, object]:
+    """Say what is true of the shop, before a single event exists.
+
+    Rates are per visit. A visitor who comes again has another try, so rates that
+    count people lie a little above these, for every device alike.
+    """
+    running = next(trial for trial in shop.trials if shop.runs(trial))
+    begin = STEPS.index("begin_checkout")
+    return {
+        "world": "shop",
+        "seed": shop.seed,
+        "scale": shop.scale,
+        "site": "shop",
+        "time_zone": shop.time_zone,
+        "currency": shop.currency,
+        "history": {
+            "since": _instant(shop.begins_at_ms),
+            "live_from": _instant(shop.live_from_ms),
+            "until": _instant(shop.ends_at_ms),
+        },
+        "steps": list(STEPS),
+        "rates": {device: dict(zip(STEPS, shop.rates[device], strict=True)) for device in DEVICES},
+        "leak": {
+            "from": "begin_checkout",
+            "step": "add_shipping_info",
+            "segment": {"device": "phone"},
+            "rate": shop.rate("phone", "add_shipping_info"),
+            "best": shop.rate("desktop", "add_shipping_info"),
+            "onward": shop.rate("phone", "add_payment_info") * shop.rate("phone", "purchase"),
+            "why": "delivery cost is shown for the first time here",
+        },
+        "checkout_to_order": {
+            device: _product(shop.rates[device][begin + 1 :]) for device in DEVICES
+        },
+        "channels": {
+            channel.key: {
+                "share": channel.share,
+                "intent": channel.intent,
+                "phone_share": channel.phone,
+            }
+            for channel in shop.channels
+        },
+        "experiments": {trial.key: _trial(shop, trial) for trial in shop.trials},
+        "running_experiment": running.key,
+        "bots": {"visits_per_visit": shop.bots},
+        "doubled": shop.doubled,
+        "broken": {"share": shop.broken, "what": "the event has no name"},
+        "logins": {"share_of_orders": shop.login, "second_device": shop.second_device},
+    }
+
+
+def _trial(shop: Shop, trial: Trial) -> dict[str, object]:
+    start, end = shop.span_of(trial)
+    place = STEPS.index(trial.acts_on)
+    seen = STEPS.index(trial.seen_at)
+    steps: dict[str, object] = {}
+    for device in DEVICES:
+        rate = shop.rates[device][place]
+        rest = _product(
+            value for n, value in enumerate(shop.rates[device]) if n > seen and n != place
+        )
+        steps[device] = {
+            "control": rate,
+            "treatment": rate + trial.lift[device],
+            "order_control": rate * rest,
+            "order_treatment": (rate + trial.lift[device]) * rest,
+        }
+    return {
+        "control": trial.control,
+        "treatment": trial.treatment,
+        "seen_at": trial.seen_at,
+        "acts_on": trial.acts_on,
+        "since": _instant(start),
+        "until": _instant(end),
+        "running": shop.runs(trial),
+        "direction": "up" if any(lift > 0 for lift in trial.lift.values()) else "none",
+        "rates": steps,
+    }
+
+
+def _product(rates: Iterable[float]) -> float:
+    return round(prod(rates), 6)
+
+
+def _instant(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,152 @@
+"""The simulated companies by name, and how one is built from nothing to a running loop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from truelift.errors import Refusal
+from truelift.lake.durable import write_durably
+from truelift.lake.home import Home
+from truelift.worlds.shop.build import SITE, Say, build_events, folder_of, plant
+from truelift.worlds.shop.parameters import Shop
+
+
+WORLDS: Final = MappingProxyType(
+    {"shop": "a shop for camping gear whose late delivery cost loses the people on phones"}
+)
+"""Every world and what it is."""
+
+_BUILT: Final = "built.json"
+
+
+class NoSuchWorld(Refusal):
+    """No simulated company has this name."""
+
+    code = "worlds.no_such_world"
+
+    def __init__(self, *, name: str) -> None:
+        super().__init__(
+            f"There is no world {name!r}; `truelift worlds list` shows what there is.", name=name
+        )
+
+
+class BadScale(Refusal):
+    """A world cannot have this size."""
+
+    code = "worlds.bad_scale"
+
+    def __init__(self, *, scale: float) -> None:
+        super().__init__(
+            f"A world's scale lies between 0.001 and 20; {scale:g} does not.", scale=scale
+        )
+
+
+class AlreadyBuilt(Refusal):
+    """The home holds this world already."""
+
+    code = "worlds.already_built"
+
+    def __init__(self, *, name: str, home: Home) -> None:
+        super().__init__(
+            f"{home.root} has the world {name!r} already. Give another --home for a new one.",
+            name=name,
+            home=str(home.root),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A world that was built.
+
+    Attributes:
+        name: Which one.
+        site: Its site.
+        email: Who can sign in.
+        password: Known at this moment only; None when an earlier, interrupted build made it.
+        stored: Events in the lake that questions may read.
+        took_s: How long it took.
+    """
+
+    name: str
+    site: str
+    email: str
+    password: str | None
+    stored: int
+    took_s: float
+
+    def document(self) -> dict[str, object]:
+        """Write it as JSON."""
+        return {
+            "world": self.name,
+            "site": self.site,
+            "login": {"email": self.email, "password": self.password},
+            "stored": self.stored,
+            "took_s": round(self.took_s, 1),
+        }
+
+
+def is_built(name: str, home: Home) -> bool:
+    """Whether a home holds a whole world."""
+    return (home.root / "worlds" / name / _BUILT).exists()
+
+
+def build(
+    name: str,
+    home: Home,
+    *,
+    scale: float,
+    seed: int,
+    until: datetime,
+    now: Callable[[], datetime],
+    say: Say,
+) -> World:
+    """Build a world in a home whose database is up to date.
+
+    Args:
+        name: One of `WORLDS`.
+        home: Where; also the home that Django was started for.
+        scale: 1.0 is about a million and a half events.
+        seed: The same seed, scale and end give the same events.
+        until: Where its history ends, cut to the minute.
+        now: The clock.
+        say: Is told what happens.
+
+    Raises:
+        NoSuchWorld: There is none of this name.
+        BadScale: It would be too small to be one, or too large for a machine.
+        AlreadyBuilt: The home has it.
+    """
+    if name not in WORLDS:
+        raise NoSuchWorld(name=name)
+    if not 0.001 <= scale <= 20:
+        raise BadScale(scale=scale)
+    if is_built(name, home):
+        raise AlreadyBuilt(name=name, home=home)
+    from truelift.lake.lake import Lake
+    from truelift.worlds.company import LOGIN, live_through, open_company
+
+    began = now()
+    ends_at_ms = int(until.timestamp()) // 60 * 60_000
+    shop = plant(home, Shop(ends_at_ms=ends_at_ms, scale=scale, seed=seed))
+    say("opening the company")
+    opened = open_company(SITE, shop)
+    build_events(home, shop, write_key=opened.write_key, now=now, say=say)
+    say("living through eight weeks of findings, tests and decisions")
+    live_through(SITE, shop)
+    stored = Lake(home).ledger(SITE).stored
+    world = World(
+        name=name,
+        site=SITE,
+        email=LOGIN,
+        password=opened.login.password if opened.login is not None else None,
+        stored=stored,
+        took_s=(now() - began).total_seconds(),
+    )
+    about = {"world": name, "stored": stored, "built_at": now().isoformat()}
+    write_durably(folder_of(home) / _BUILT, json.dumps(about).encode())
+    return world
