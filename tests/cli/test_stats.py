@@ -144,3 +144,18 @@ def test_a_refusal_of_the_mathematics_keeps_its_own_code() -> None:
     empty = '{"observed": [0, 0], "weights": [1, 1]}'
 
     assert refused("srm", empty)["code"] == "stats.bad_split"
+
+
+def test_json_may_be_asked_for_and_no_other_option_is_known() -> None:
+    split = '{"observed": [1, 1], "weights": [1, 1]}'
+
+    def call(option: str) -> subprocess.CompletedProcess[str]:
+        code = "from truelift.cli.main import main; main()"
+        words = [sys.executable, "-c", code, "stats", "srm", option]
+        return subprocess.run(words, input=split, capture_output=True, text=True, check=False)
+
+    asked, unknown = call("--json"), call("--yaml")
+
+    assert json.loads(asked.stdout)["p"] == 1
+    assert unknown.returncode == 2
+    assert json.loads(unknown.stderr)["error"]["code"] == "cli.usage"
