@@ -1,0 +1,104 @@
+"""The doctor finds what does not add up and says what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.lake.conftest import Clock, Sender, bulk
+from truelift.cli.main import run
+from truelift.lake.checkup import checkup
+from truelift.lake.home import Home
+from truelift.lake.journal import segments
+from truelift.lake.loader import Loader
+from truelift.lake.tables import SiteTable
+
+
+def codes(home: Home) -> set[str]:
+    return {remark.code for remark in checkup(home).remarks}
+
+
+def test_a_home_at_rest_is_healthy_and_its_sums_are_shown(
+    home: Home, clock: Clock, send: Sender
+) -> None:
+    bulk(home, 10)
+    send({"message_id": "a"}, {"message_id": "a"}, {"reason": "bad_json", "event": None})
+    with Loader(home, now=clock) as loader:
+        loader.flush()
+    send({})
+
+    report = checkup(home)
+
+    (site,) = report.sites
+    ledger = site.ledger
+    assert report.healthy
+    assert (ledger.received, ledger.stored, ledger.duplicates, ledger.waiting) == (14, 11, 1, 1)
+    assert site.rows == 12
+
+
+def test_rows_that_disappeared_are_noticed(home: Home, clock: Clock, send: Sender) -> None:
+    send({}, {})
+    with Loader(home, now=clock) as loader:
+        loader.flush()
+    table = SiteTable(home.events_table("shop"))
+    state = table.current()
+    assert state is not None
+    table.rewrite(state, removed=state.files, added=[], buckets=1, now=clock())
+
+    report = checkup(home)
+
+    assert not report.healthy
+    assert "sum_is_off" in {remark.code for remark in report.remarks}
+
+
+def test_stray_tail_files_torn_segments_and_missing_keys_are_remarked_upon(
+    home: Home, clock: Clock, send: Sender
+) -> None:
+    send({})
+    with Loader(home, now=clock) as loader:
+        loader.step()
+    (home.tail / "shop" / "000000000099.arrow").write_bytes(b"half")
+    send.close()
+    with segments(home.journal)[-1].path.open("ab") as segment:
+        segment.write(b"TLJ1half a frame")
+
+    found = codes(home)
+
+    assert {"orphan_tail_files", "segment_torn", "no_keys", "loader_idle"} <= found
+    assert checkup(home).healthy
+
+
+def test_a_broken_keys_file_is_wrong(home: Home) -> None:
+    home.keys_file.write_text("{")
+
+    assert "keys_file" in codes(home)
+    assert not checkup(home).healthy
+
+
+def test_locks_say_who_is_running(home: Home, clock: Clock, send: Sender) -> None:
+    send({})
+    with Loader(home, now=clock):
+        running = codes(home)
+
+    assert {"loader_running", "writer_running"} <= running
+
+
+@pytest.fixture
+def in_home(home: Home, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    monkeypatch.setenv("TRUELIFT_HOME", str(home.root))
+    monkeypatch.delenv("TRUELIFT_LAKE", raising=False)
+    return lambda: run("doctor", ["--json"])
+
+
+def test_the_command_prints_one_document_and_exits_with_the_verdict(
+    home: Home, in_home: Callable[[], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    healthy = in_home()
+    document = json.loads(capsys.readouterr().out)
+    home.keys_file.write_text("{")
+    broken = in_home()
+
+    assert (healthy, document["healthy"]) == (0, True)
+    assert broken == 1
