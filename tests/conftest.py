@@ -6,6 +6,7 @@ import dataclasses
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,26 +56,48 @@ def django_db_modify_db_settings(
         wanted["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
 
 
-@pytest.fixture(autouse=True)
-def _audit_can_be_emptied_between_tests(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let a transactional test's rows be removed, which the audit's triggers would refuse."""
-    transactional = {"transactional_db", "live_server"} & set(request.fixturenames) or any(
-        mark.kwargs.get("transaction") for mark in request.node.iter_markers("django_db")
-    )
-    if not transactional:
-        yield
-        return
-    request.getfixturevalue("transactional_db")
+@pytest.fixture(scope="session", autouse=True)
+def _append_only_tables_can_be_emptied() -> None:
+    """Set triggers aside while a transactional test's rows are removed.
+
+    The append-only tables refuse to lose rows, also when Django empties every table
+    after a test that really committed.
+    """
+    from django.test import TransactionTestCase
+
+    empty = TransactionTestCase._fixture_teardown
+
+    def empty_without_triggers(case: TransactionTestCase) -> None:
+        with _without_triggers():
+            empty(case)
+
+    TransactionTestCase._fixture_teardown = empty_without_triggers  # type: ignore[method-assign]
+
+
+@contextmanager
+def _without_triggers() -> Iterator[None]:
     from django.db import connection
 
-    from truelift.apps.accounts.append_only import PROTECT, RELEASE
-
     with connection.cursor() as cursor:
-        for statement in PROTECT[connection.vendor]:
+        if connection.vendor == "sqlite":
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            away = [(f'DROP TRIGGER "{name}"', sql) for name, sql in cursor.fetchall()]
+        else:
+            cursor.execute(
+                "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
+            )
+            away = [
+                (
+                    f"ALTER TABLE {table} DISABLE TRIGGER USER",
+                    f"ALTER TABLE {table} ENABLE TRIGGER USER",
+                )
+                for (table,) in cursor.fetchall()
+            ]
+        for statement, _ in away:
             cursor.execute(statement)
     yield
     with connection.cursor() as cursor:
-        for statement in RELEASE[connection.vendor]:
+        for _, statement in away:
             cursor.execute(statement)
 
 

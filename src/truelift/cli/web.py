@@ -73,6 +73,6 @@ def serve_web(*, uds: Path | None = None, host: str = "127.0.0.1", port: int = 8
         blocking_threads=THREADS,
         backlog=256,
         respawn_failed_workers=True,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         log_dictconfig=LOGS_TO_STDERR,
     ).serve()

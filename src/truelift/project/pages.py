@@ -18,7 +18,7 @@ from truelift.project.frame import THEMES
 def home(request: HttpRequest) -> HttpResponse:
     """Go to the person's site, or let them choose one."""
     sites = sites_of(request.user)
-    if len(sites) == 1:
+    if len(sites) == 1 and "all" not in request.GET:
         return redirect(f"/s/{sites[0].name}/")
     return render(request, "sites_of_person.html", {"sites": sites})
 

@@ -121,6 +121,12 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"  # an address is proven by the invitation that went to it
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+ACCOUNT_FORMS = {
+    "reset_password": "truelift.apps.accounts.forms.ForgottenForm",
+    "reset_password_from_key": "truelift.apps.accounts.forms.NewPasswordForm",
+    "change_password": "truelift.apps.accounts.forms.OtherPasswordForm",
+    "reauthenticate": "truelift.apps.accounts.forms.ConfirmForm",
+}
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_PREVENT_ENUMERATION = True

@@ -129,4 +129,4 @@ def test_the_page_stays_out_of_caches_indexes_and_referrers(client: Client, path
 
     assert "no-store" in response["Cache-Control"]
     assert response["X-Robots-Tag"] == "noindex"
-    assert response["Referrer-Policy"] == "no-referrer"
+    assert response["Referrer-Policy"] == "same-origin"

@@ -26,7 +26,7 @@ def test_every_way_shows_what_to_copy(
 
     page = client_of(cleo).get(f"/s/shop/connect/?by={way}").content.decode()
 
-    assert 'class="code"' in page
+    assert 'id="snippet-' in page
     assert "Waiting for the first event" in page
 
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from allauth.account.forms import (
+    ChangePasswordForm,
+    ReauthenticateForm,
+    ResetPasswordForm,
+    ResetPasswordKeyForm,
+)
 from django import forms
 
 from truelift.apps.accounts.roles import Role
@@ -44,6 +50,7 @@ class InviteForm(forms.Form):
         label="Role",
         choices=[(role.value, f"{role.value.capitalize()}: {role.meaning}") for role in Role],
         initial=Role.ANALYST.value,
+        widget=forms.RadioSelect,
     )
 
 
@@ -67,3 +74,51 @@ class TokenForm(forms.Form):
     name = forms.CharField(
         label="What it is for", max_length=80, widget=forms.TextInput({"autocomplete": "off"})
     )
+
+
+def said(form: forms.Form, **labels: str) -> None:
+    """Call allauth's fields by our words, and drop the placeholders that only repeat them."""
+    for field in form.fields.values():
+        field.widget.attrs.pop("placeholder", None)
+    for name, label in labels.items():
+        form.fields[name].label = label
+        form.fields[name].help_text = ""
+
+
+class ForgottenForm(ResetPasswordForm):  # type: ignore[misc]
+    """Where to send the link that sets a new password."""
+
+    def __init__(self, *args: object, **options: object) -> None:
+        super().__init__(*args, **options)
+        said(self, email="E-mail address")
+
+
+class NewPasswordForm(ResetPasswordKeyForm):  # type: ignore[misc]
+    """A new password, for who came by the link."""
+
+    def __init__(self, *args: object, **options: object) -> None:
+        super().__init__(*args, **options)
+        said(self, password1="New password", password2="The same again")
+        self.fields["password1"].help_text = "At least 10 characters; four words are best."
+
+
+class OtherPasswordForm(ChangePasswordForm):  # type: ignore[misc]
+    """A new password, for who knows the old one."""
+
+    def __init__(self, *args: object, **options: object) -> None:
+        super().__init__(*args, **options)
+        said(
+            self,
+            oldpassword="Password until now",
+            password1="New password",
+            password2="The same again",
+        )
+        self.fields["password1"].help_text = "At least 10 characters; four words are best."
+
+
+class ConfirmForm(ReauthenticateForm):  # type: ignore[misc]
+    """The password once more, before something that protects the account changes."""
+
+    def __init__(self, *args: object, **options: object) -> None:
+        super().__init__(*args, **options)
+        said(self, password="Password")  # noqa: S106 - a label

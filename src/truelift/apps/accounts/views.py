@@ -42,7 +42,9 @@ def tokened(
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         response = view(request, *args, **kwargs)
         response["X-Robots-Tag"] = "noindex"
-        response["Referrer-Policy"] = "no-referrer"
+        # Not `no-referrer`: then browsers send `Origin: null` with the page's own form, and
+        # the CSRF check refuses it. The address still never leaves this host.
+        response["Referrer-Policy"] = "same-origin"
         return response
 
     return guarded

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from truelift.apps.measurement.reads import lake
 from truelift.apps.sites.models import Site
 from truelift.errors import Outage, Refusal
+from truelift.questions.checks import CheckName, Checks, CheckStatus, Findings
+
+
+_NAMES: Final = {
+    CheckName.PAGE: "Page views",
+    CheckName.ORDER: "Orders",
+    CheckName.VALUE: "Value and currency",
+    CheckName.USER: "Known users",
+    CheckName.BOTS: "Robots",
+}
+_DRAWN: Final = {
+    CheckStatus.PASSED: ("passed", "Passed"),
+    CheckStatus.WATCH: ("watch", "Look at it"),
+    CheckStatus.WAITING: ("waiting", "Waiting"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +68,11 @@ class Connection:
     checks: tuple[Check, ...]
 
 
-def connection(site: Site, *, now: datetime) -> Connection:
+def connection(site: Site) -> Connection:
     """Ask the lake what has come in of a site, and how complete it is."""
     try:
         ledger = lake().ledger(site.name)
-        checks = five_checks(site, now=now) if ledger.stored else _all_waiting()
+        checks = five_checks(site) if ledger.stored else _all_waiting()
     except Outage as outage:
         return _silent(f"Whether events arrive cannot be told now: {outage}", status="failed")
     except Refusal:
@@ -100,19 +116,19 @@ def connection(site: Site, *, now: datetime) -> Connection:
     )
 
 
-def five_checks(site: Site, *, now: datetime) -> tuple[Check, ...]:
+def five_checks(site: Site) -> tuple[Check, ...]:
     """Hold what has arrived against what funnels, revenue and experiments need."""
-    del site, now
-    return _all_waiting()
+    answer = lake().ask(site.name, Checks(currency=site.currency)).answer
+    return tuple(
+        Check(_NAMES[check.name], *_DRAWN[check.status], check.says) for check in answer.checks
+    )
 
 
 def _all_waiting() -> tuple[Check, ...]:
-    return (
-        Check("Page views", "waiting", "Waiting", "Open a page of your site."),
-        Check("Orders", "waiting", "Waiting", "Place a test order, or send one from your server."),
-        Check("Value and currency", "waiting", "Waiting", "Orders carry value and currency."),
-        Check("Known users", "waiting", "Waiting", "Call identify when somebody signs in."),
-        Check("Robots", "waiting", "Waiting", "Robots are recognised and left out."),
+    """Say the same before the first event as the question would say of nothing."""
+    nothing = Checks(currency="").answer(Findings())
+    return tuple(
+        Check(_NAMES[check.name], *_DRAWN[check.status], check.says) for check in nothing.checks
     )
 
 

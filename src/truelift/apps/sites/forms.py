@@ -151,11 +151,12 @@ class Section(forms.Form):
     Attributes:
         heading: Its name on the page.
         says: What it is for, and what holds by default.
-        fields_of_site: Fields of `Site` that it changes.
+        pairs: Fields that stand side by side; the others have a row each.
     """
 
     heading: str = ""
     says: str = ""
+    pairs: tuple[tuple[str, ...], ...] = ()
 
     version = forms.IntegerField(widget=forms.HiddenInput)
 
@@ -166,6 +167,18 @@ class Section(forms.Form):
         return cls(
             initial={"version": site.version, **{name: getattr(site, name) for name in names}}
         )
+
+    def rows(self) -> list[list[forms.BoundField]]:
+        """Give the fields as the page lays them out."""
+        paired = {name for pair in self.pairs for name in pair}
+        rows: list[list[forms.BoundField]] = []
+        for name in self.fields:
+            pair = next((pair for pair in self.pairs if pair[0] == name), None)
+            if pair:
+                rows.append([self[each] for each in pair])
+            elif name not in paired and name != "version":
+                rows.append([self[name]])
+        return rows
 
     def changes(self) -> dict[str, object]:
         """Give field → value for `change_settings`."""
@@ -180,6 +193,7 @@ class About(Section):
         "By default UTC and EUR. Days, weeks and business weeks are the site’s; a change of the"
         " time zone moves the borders of days that have passed, too."
     )
+    pairs = (("time_zone", "currency"),)
     title = forms.CharField(label="Title", max_length=120, required=False)
     time_zone = forms.ChoiceField(label="Time zone", choices=time_zones)
     currency = forms.CharField(label="Currency", max_length=3, min_length=3)
@@ -199,6 +213,10 @@ class InternalTraffic(Section):
     says = (
         "By default nothing is internal. Events that match any of these are kept, marked, and"
         " left out of every answer; the ledger counts them."
+    )
+    pairs = (
+        ("internal_hosts", "internal_addresses", "internal_user_agents"),
+        ("internal_property", "internal_value"),
     )
     internal_hosts = HostsField(
         what="host",
@@ -231,6 +249,7 @@ class TestOrders(Section):
 
     heading = "Test orders"
     says = "By default every order is real. Orders that match are left out like internal traffic."
+    pairs = (("test_order_property", "test_order_value"),)
     test_order_property = forms.CharField(
         label="Orders with the property", max_length=80, required=False, help_text="Such as test."
     )
@@ -247,6 +266,7 @@ class Hosts(Section):
         "By default a link from another host is a referral, and returns from the payment"
         " providers below are not: they do not start a session or a channel."
     )
+    pairs = (("own_hosts", "payment_referrers"),)
     own_hosts = HostsField(
         what="host",
         label="Hosts that are this site",
@@ -266,6 +286,7 @@ class Revenue(Section):
         "By default an order counts as it is sent, with tax and shipping, from browsers and"
         " servers. “Out” subtracts the order’s own tax or shipping property."
     )
+    pairs = (("revenue_tax", "revenue_shipping"),)
     revenue_tax = forms.ChoiceField(
         label="Tax",
         choices=[("in", "In revenue"), ("out", "Out of revenue")],
@@ -289,6 +310,7 @@ class Limits(Section):
 
     heading = "Limits"
     says = "By default 6,000 requests a minute per key and address, and 5 million events a day."
+    pairs = (("rate_limit_per_minute", "daily_quota"),)
     rate_limit_per_minute = forms.IntegerField(
         label="Requests a minute, per key and address", min_value=10, max_value=1_000_000
     )

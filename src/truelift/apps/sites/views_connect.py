@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -34,7 +32,7 @@ def connect(request: SignedInRequest, site: str) -> HttpResponse:
         "policy": policy_lines(origin),
         "may_change": role_of(request.user, place) is Role.OWNER,
         "is_local": origin.startswith(("http://127.", "http://localhost")),
-        "connection": connection(place, now=datetime.now(UTC)),
+        "connection": connection(place),
     }
     return render(request, "sites/connect.html", context)
 
@@ -44,5 +42,5 @@ def connect(request: SignedInRequest, site: str) -> HttpResponse:
 def status(request: SignedInRequest, site: str) -> HttpResponse:
     """Say again what has come in; the page asks every few seconds."""
     place = site_for(request.user, site)
-    context = {"site": place, "connection": connection(place, now=datetime.now(UTC))}
-    return render(request, "sites/_connection.html", context)
+    context = {"site": place, "connection": connection(place)}
+    return render(request, "sites/_status.html", context)

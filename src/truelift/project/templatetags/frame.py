@@ -8,7 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 
@@ -88,3 +88,23 @@ def in_zone(instant: datetime, zone: str) -> str:
     """Say an instant as a person at the site would: `Tue 24 Nov 2026, 09:38`."""
     local = instant.astimezone(ZoneInfo(zone))
     return f"{local:%a} {local.day} {local:%b %Y, %H:%M}"
+
+
+@register.filter
+def place(zone: str) -> str:
+    """Name a time zone as people do: `Berlin time`."""
+    return "UTC" if zone == "UTC" else f"{zone.rpartition('/')[2].replace('_', ' ')} time"
+
+
+@register.filter
+def code_words(text: str) -> SafeString:
+    """Set words between backticks as code; everything else is escaped as ever."""
+    parts = str(text).split("`")
+    return format_html_join(
+        "",
+        "{}",
+        (
+            (format_html("<code>{}</code>", part) if number % 2 else part,)
+            for number, part in enumerate(parts)
+        ),
+    )
