@@ -128,9 +128,11 @@ def served(tmp_path: Path) -> Iterator[Served]:
     `served.command("sites", "create", "shop", "--json")` runs a command on its home.
     """
     installation = Served(tmp_path / "served")
-    first_line = installation.start()
-    if first_line.strip() != f"ready {installation.address}":
-        installation.kill_group()
-        pytest.fail(f"serve said {first_line!r}\n{installation.log}")
-    yield installation
-    installation.stop()
+    try:
+        first_line = installation.start()
+        assert first_line.strip() == f"ready {installation.address}", installation.log
+        yield installation
+        installation.stop()
+    finally:
+        if installation.process is not None:
+            installation.kill_group()

@@ -223,6 +223,25 @@ def test_what_waits_takes_a_bounded_place_in_the_sites_storage(
     assert receiver.names()[-1] == "n899 /"
 
 
+def test_a_tab_that_wakes_after_days_does_not_send_what_another_page_may_have_sent(
+    visitor: BrowserContext, pages: Pages, receiver: Receiver
+) -> None:
+    page = visitor.new_page()
+    page.goto(pages.origin)
+    receiver.wait_for(1)
+    visitor.set_offline(offline=True)
+    page.evaluate("truelift('track', 'long ago')")
+    page.wait_for_timeout(1200)
+
+    page.evaluate(f"{CLOCK_AHEAD}(50 * 3_600_000)")
+    visitor.set_offline(offline=False)
+    page.evaluate("truelift('track', 'now'); dispatchEvent(new Event('online'))")
+
+    receiver.wait_for(2)
+    page.wait_for_function(NOTHING_LEFT)
+    assert receiver.names() == ["page /", "now /"]
+
+
 def test_a_clock_wrong_by_a_year_can_be_corrected(
     visitor: BrowserContext, pages: Pages, receiver: Receiver
 ) -> None:

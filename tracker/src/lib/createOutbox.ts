@@ -1,6 +1,5 @@
 import type {Line} from '../types.js';
 import {attempt} from './attempt.js';
-import {isFresh} from './isFresh.js';
 import {randomId} from './randomId.js';
 
 /** A guest in somebody else's localStorage; the oldest events make room. */
@@ -27,7 +26,7 @@ export const createOutbox = (key: string): Outbox => {
   const own = prefix + randomId();
   return {
     save(lines, flying) {
-      // A cut may tear the first line; adopting drops what is not an event.
+      // A cut may tear the first line; the queue drops what is not an event.
       const text = [...lines].join('\n').slice(-MAX_CHARACTERS);
       attempt(() =>
         text ? localStorage.setItem(own, `${flying ? Date.now() : 0}\n${text}`) : localStorage.removeItem(own),
@@ -44,7 +43,7 @@ export const createOutbox = (key: string): Outbox => {
           localStorage.removeItem(name);
         }
       });
-      return lines.filter((line) => isFresh(line));
+      return lines;
     },
   };
 };

@@ -1,5 +1,6 @@
 import type {Line} from '../types.js';
 import {SETTLED_MS, type Outbox} from './createOutbox.js';
+import {isFresh} from './isFresh.js';
 import {onHidden} from './onHidden.js';
 import {post} from './post.js';
 import {takeBatch} from './takeBatch.js';
@@ -53,6 +54,8 @@ export const createQueue = (
   const flush = async (leaving?: boolean) => {
     // While the page goes away there is no time to wait for the request before.
     if (!opened || (flying.size > 0 && !leaving)) return;
+    // A tab may wake up after days, and another page have sent these meanwhile.
+    for (const line of unsent) if (!isFresh(line)) unsent.delete(line);
     const batch = takeBatch([...unsent].filter((line) => !flying.has(line)));
     if (batch.length === 0) return;
     for (const line of batch) flying.add(line);

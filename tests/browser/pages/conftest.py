@@ -1,0 +1,47 @@
+"""The demo company, built once and looked at by its people."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.pages.company import Company, built
+
+
+SCALE = 0.05
+"""About 75,000 events: enough for every page to have something to say."""
+
+
+@pytest.fixture(scope="session")
+def company(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    """Serve the demo company, with a stranger beside its people and a site on which nothing is."""
+    folder = tmp_path_factory.mktemp("pages")
+    served, passwords = built(folder, scale=SCALE)
+    company = Company(served, chromium, passwords)
+    served.command("sites", "create", "quiet", "--title", "Quiet", "--json")
+    stranger = json.loads(
+        served.command(
+            *("users", "add", "mallory@elsewhere.example", "--name", "Mallory"),
+            *("--site", "quiet", "--role", "owner", "--json"),
+        )
+    )
+    passwords["mallory@elsewhere.example"] = stranger["password"]
+    yield company
+    served.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def mara(company: Company) -> str:
+    """Owns the demo company's site."""
+    return next(each for each in company.passwords if each.startswith("mara@"))
+
+
+@pytest.fixture(scope="session")
+def mallory(company: Company) -> str:
+    """Has an account, a site of her own, and no business in the demo company."""
+    return next(each for each in company.passwords if each.startswith("mallory@"))
