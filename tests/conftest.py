@@ -33,7 +33,7 @@ NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[Home]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Home:
     """An empty data directory that environment and Django both point to."""
     monkeypatch.setenv("TRUELIFT_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("TRUELIFT_LAKE", raising=False)
@@ -65,13 +65,13 @@ def _append_only_tables_can_be_emptied() -> None:
     """
     from django.test import TransactionTestCase
 
-    empty = TransactionTestCase._fixture_teardown
+    empty = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def empty_without_triggers(case: TransactionTestCase) -> None:
         with _without_triggers():
             empty(case)
 
-    TransactionTestCase._fixture_teardown = empty_without_triggers  # type: ignore[method-assign]
+    TransactionTestCase._fixture_teardown = empty_without_triggers  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -133,7 +133,7 @@ def list_users(*, as_json: As_json = False) -> None:
     _ready()
     from truelift.apps.accounts.models import User
 
-    people = [
+    people: list[dict[str, Any]] = [
         {
             "email": person.email,
             "name": person.name,

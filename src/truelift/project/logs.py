@@ -18,7 +18,7 @@ _TOKENED: Final = re.compile(r"^/(setup|invitations|cal|share|accounts/password/
 
 def logging_settings() -> None:
     """Set up the standard library's logging and structlog to say the same in the same place."""
-    shared = [
+    shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

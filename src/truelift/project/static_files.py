@@ -11,7 +11,7 @@ from typing import Final
 from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import StaticFilesStorage
 from typing_extensions import override
-from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
 
 FOREVER: Final = 10 * 365 * 24 * 3600
@@ -32,7 +32,7 @@ class FingerprintedFiles(StaticFilesStorage):
         return super().url(fingerprinted(name, Path(path)) if name and path else name)
 
 
-class ServeStaticFiles(WhiteNoiseMiddleware):
+class ServeStaticFiles(WhiteNoiseMiddleware):  # type: ignore[misc]
     """WhiteNoise, which also answers to the fingerprinted names."""
 
     @override

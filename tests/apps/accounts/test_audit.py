@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from truelift.apps.accounts.audit import Broken, record, verify
-from truelift.apps.accounts.models import AuditEvent
+from truelift.apps.accounts.models import AuditEvent, Json
 
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -27,7 +27,7 @@ def test_ids_have_no_gaps_after_a_rolled_back_change(now: datetime) -> None:
 
 
 def test_the_chain_holds_for_values_that_databases_like_to_rewrite(now: datetime) -> None:
-    awkward = {
+    awkward: dict[str, Json] = {
         "float": 1e20,
         "small": 1e-9,
         "text": "−×’ \u2028",

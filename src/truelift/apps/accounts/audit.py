@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from django.db import connection, transaction
 
-from truelift.apps.accounts.models import AuditEvent, User, exact
+from truelift.apps.accounts.models import AuditEvent, Facts, User, exact
 
-
-Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
-Facts = Mapping[str, Json]
 
 FIRST_CHAIN: Final = "0" * 64
 _LOCK: Final = 0x7472_7565_6C69_6674  # "truelift": the advisory lock that orders the chain

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
@@ -11,6 +12,11 @@ from django.db.models.functions import Lower
 from typing_extensions import override
 
 from truelift.apps.accounts.roles import Role
+
+
+Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+Facts = Mapping[str, Json]
+"""What the audit says of a thing: the facts that changed."""
 
 
 class People(BaseUserManager["User"]):
@@ -56,6 +62,7 @@ class User(AbstractBaseUser):
             )
         ]
 
+    @override
     def __str__(self) -> str:
         return self.name or self.email
 
@@ -82,6 +89,7 @@ class Membership(models.Model):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.user} is {self.role}"
 
@@ -107,6 +115,7 @@ class Invitation(models.Model):
             )
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.email} as {self.role}"
 
@@ -118,6 +127,7 @@ class SetupLink(models.Model):
     created_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
 
+    @override
     def __str__(self) -> str:
         return "used" if self.used_at else "waiting"
 
@@ -132,16 +142,28 @@ class AccessToken(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
+    @override
     def __str__(self) -> str:
         return self.name
 
 
-class ExactJson(models.TextField):  # type: ignore[type-arg]
+if TYPE_CHECKING:
+    _Field = models.Field[Facts | None, dict[str, Json] | None]
+else:
+    _Field = models.Field  # only the stubs' field takes parameters
+
+
+class ExactJson(_Field):
     """JSON kept as the very text that was hashed.
 
     PostgreSQL's `jsonb` writes 1e20 back as a hundred digits; a chain over such
     values would break without anybody having touched a row.
     """
+
+    @override
+    def get_internal_type(self) -> str:
+        """The column is text in every database."""
+        return "TextField"
 
     def from_db_value(self, value: str | None, *where: object) -> object:
         """Read the text."""
@@ -190,5 +212,6 @@ class AuditEvent(models.Model):
         db_table = "audit_event"
         indexes: ClassVar = [models.Index(fields=["site", "id"], name="audit_event_of_site")]
 
+    @override
     def __str__(self) -> str:
         return f"{self.id} {self.actor} {self.action} {self.target}"

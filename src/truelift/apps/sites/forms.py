@@ -37,9 +37,9 @@ class LinesField(forms.CharField):
 
     widget = forms.Textarea
 
-    def __init__(self, *, what: str, **options: object) -> None:
+    def __init__(self, *, what: str, label: str, help_text: str) -> None:
         self.what = what
-        super().__init__(required=False, **options)  # type: ignore[arg-type]
+        super().__init__(required=False, label=label, help_text=help_text)
 
     @override
     def prepare_value(self, value: object) -> object:
@@ -47,7 +47,7 @@ class LinesField(forms.CharField):
         return "\n".join(map(str, value)) if isinstance(value, list | tuple) else value
 
     @override
-    def clean(self, value: object) -> list[str]:  # type: ignore[override]
+    def clean(self, value: object) -> list[str]:
         """Give the entries, each checked.
 
         Raises:
@@ -348,7 +348,7 @@ def rules_from(data: Sequence[tuple[str, str, str]]) -> list[dict[str, str]]:
             continue
         form = RuleForm(dict(zip(("event", "experiment", "variant"), row, strict=True)))
         if not form.is_valid():
-            missing = ", ".join(form.fields[name].label or name for name in form.errors)
+            missing = ", ".join(str(form.fields[name].label) for name in form.errors)
             raise ValidationError(f"Rule {number} lacks: {missing}.")
         rules.append({key: str(value) for key, value in form.cleaned_data.items()})
     return rules

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from typing_extensions import override
 
 from truelift.apps.sites.defaults import (
     DAILY_QUOTA,
@@ -61,6 +62,7 @@ class Site(models.Model):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return self.title or self.name
 
@@ -95,6 +97,7 @@ class WriteKey(models.Model):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.kind} …{self.hint}"
 

@@ -13,8 +13,8 @@ from zoneinfo import available_timezones
 
 from django.db import transaction
 
-from truelift.apps.accounts.audit import Json, record
-from truelift.apps.accounts.models import User
+from truelift.apps.accounts.audit import record
+from truelift.apps.accounts.models import Json, User
 from truelift.apps.accounts.roles import Role
 from truelift.apps.accounts.services import give_role
 from truelift.apps.sites.models import Site, WriteKey
