@@ -51,10 +51,8 @@ def rows_of(
         ],
         schema=LINES,
     )
-    arrived = normaliser.from_lines(table)
-    found: list[dict[str, object]] = normaliser.rows(
-        site or SiteSettings(), "edge", arrived
-    ).rows.to_pylist()
+    made = normaliser.rows(site or SiteSettings(), "edge", table)
+    found: list[dict[str, object]] = made.rows.to_pylist()
     return found
 
 

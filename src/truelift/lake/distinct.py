@@ -74,7 +74,10 @@ class LaidOut(Generic[Worked]):
 
     def column(self, of: Callable[[Worked], object], kind: pa.DataType) -> pa.ChunkedArray:
         """Lay one part of the results out over the rows."""
-        return pc.take(pa.array([of(result) for result in self.results], kind), self.indices)
+        values = pa.array([of(result) for result in self.results], kind)
+        if values.null_count == len(values):
+            return pa.chunked_array([pa.nulls(len(self.indices), kind)])
+        return pc.take(values, self.indices)
 
 
 @dataclass(frozen=True, slots=True)

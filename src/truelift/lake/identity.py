@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -152,21 +154,8 @@ class Identities:
         if not steps:
             return
         self._rows.execute("BEGIN IMMEDIATE")
-        for step in steps:
-            match step.kind:
-                case "visitor":
-                    self._rows.execute(
-                        "INSERT OR REPLACE INTO visitor VALUES (?, ?)", (step.a, step.b)
-                    )
-                    self._rows.execute(
-                        "INSERT OR IGNORE INTO link (user, visitor) VALUES (?, ?)", (step.b, step.a)
-                    )
-                case "user":
-                    self._rows.execute("INSERT OR IGNORE INTO user VALUES (?, ?)", (step.a, step.b))
-                case "move" | "rename":
-                    self._move(step.a, step.b, rows=step.kind == "move")
-                case _:
-                    raise AssertionError(step.kind)
+        for kind, group in groupby(steps, key=attrgetter("kind")):
+            self._keep(kind, [(step.a, step.b) for step in group])
         touched = sorted({step.b for step in steps if step.kind == "visitor"})
         self._rows.execute(
             "INSERT OR REPLACE INTO warning"
@@ -216,6 +205,20 @@ class Identities:
     def crowded(self) -> int:
         """Count the users that were seen on more visitors than one person has."""
         return int(self._rows.execute("SELECT count(*) FROM warning").fetchone()[0])
+
+    def _keep(self, kind: str, pairs: Sequence[tuple[int, int]]) -> None:
+        execute = self._rows.executemany
+        match kind:
+            case "visitor":
+                execute("INSERT OR REPLACE INTO visitor VALUES (?, ?)", pairs)
+                execute("INSERT OR IGNORE INTO link (visitor, user) VALUES (?, ?)", pairs)
+            case "user":
+                execute("INSERT OR IGNORE INTO user VALUES (?, ?)", pairs)
+            case "move" | "rename":
+                for person, target in pairs:
+                    self._move(person, target, rows=kind == "move")
+            case _:
+                raise AssertionError(kind)
 
     def _move(self, person: int, target: int, *, rows: bool) -> None:
         execute = self._rows.execute

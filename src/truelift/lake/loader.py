@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,7 +24,7 @@ from truelift.lake.bulk import IMPORT_PREFIX, bulk_pieces
 from truelift.lake.compaction import Compaction
 from truelift.lake.home import SITE_NAME, Home
 from truelift.lake.identity import Identities, Resolution, Step
-from truelift.lake.journal import Segment, lines_of, remove_segment, segments
+from truelift.lake.journal import Segment, SegmentPiece, lines_of, remove_segment, segments
 from truelift.lake.ledger import Counts
 from truelift.lake.manifest import Manifest, pending
 from truelift.lake.normalise import Normalised, Normaliser
@@ -73,6 +74,14 @@ class _Progress:
     offset: int = 0
     finished: bool = False
     last: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A piece of a segment, and the rows that it makes, by site."""
+
+    piece: SegmentPiece
+    made: list[tuple[str, Normalised]]
 
 
 @dataclass(slots=True)
@@ -139,11 +148,14 @@ class Loader:
         self._engine = Engine(home)
         self._sites: dict[str, _Site] = {}
         self._segments: dict[str, _Progress] = {}
+        self._ahead: dict[tuple[str, int], Future[_Read]] = {}
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="loader-reads")
         self._compaction = Compaction(home=home, reached=reached)
         self._recover()
 
     def close(self) -> None:
         """Let go of the lock and of everything held open; what was taken is on disk."""
+        self._reader.shutdown(cancel_futures=True)
         with self._gate:
             for site in self._sites.values():
                 site.identities.close()
@@ -197,10 +209,9 @@ class Loader:
         for segment in self._readable():
             took |= self._take_segment(segment)
         for piece in bulk_pieces(self.home):
-            site = self._site(piece.site)
-            if site.reached(piece.writer) < piece.last:
-                rows = piece.rows()
-                self._take_arrived(piece.writer, {piece.site: rows})
+            if self._site(piece.site).reached(piece.writer) < piece.last:
+                for name, made in self._normalised(piece.writer, {piece.site: piece.rows()}):
+                    self._put(name, piece.writer, made)
                 took = True
                 break
         if took:
@@ -219,49 +230,65 @@ class Loader:
                 yield segment
 
     def _take_segment(self, segment: Segment) -> bool:
-        progress = self._segments.setdefault(segment_key(segment.path), _Progress())
+        key = segment_key(segment.path)
+        progress = self._segments.setdefault(key, _Progress())
         if not segment.sealed and segment.path.stat().st_size <= progress.offset:
             return False
-        piece = lines_of(segment.path, offset=progress.offset, limit_bytes=self._piece_bytes)
-        if piece.damaged_bytes:
-            log.error("%s is damaged: %d bytes hold no item", segment.path, piece.damaged_bytes)
-        fresh: dict[str, pa.Table] = {}
-        for name, lines in piece.tables.items():
-            positions = lines["position"]
-            progress.last[name] = max(progress.last.get(name, 0), pc.max(positions).as_py())
-            reached = self._site(name).reached(segment.writer)
+        ahead = self._ahead.pop((key, progress.offset), None)
+        read = ahead.result() if ahead else self._read(segment, progress.offset)
+        self._read_ahead(segment, progress.offset, read)
+        if read.piece.damaged_bytes:
+            log.error("%s: %d bytes hold no item", segment.path, read.piece.damaged_bytes)
+        for name, made in read.made:
+            positions = made.rows["position"]
+            last, reached = pc.max(positions).as_py(), self._site(name).reached(segment.writer)
+            progress.last[name] = max(progress.last.get(name, 0), last)
             if pc.min(positions).as_py() <= reached:
-                lines = lines.filter(pc.greater(positions, reached))  # noqa: PLW2901
-            if lines.num_rows:
-                fresh[name] = lines
-        if fresh:
-            arrived = self._normaliser.from_lines(pa.concat_tables(fresh.values()))
-            starts = np.cumsum([0, *(table.num_rows for table in fresh.values())])
-            self._take_arrived(
-                segment.writer,
-                {
-                    name: arrived.slice(start, table.num_rows)
-                    for start, (name, table) in zip(starts, fresh.items(), strict=False)
-                },
-            )
-        moved = piece.next_offset > progress.offset
-        progress.offset = piece.next_offset
-        progress.finished = piece.finished
+                made = made.filter(positions.to_numpy() > reached)  # noqa: PLW2901
+            if made.rows.num_rows:
+                self._put(name, segment.writer, made)
+        moved = read.piece.next_offset > progress.offset
+        progress.offset = read.piece.next_offset
+        progress.finished = read.piece.finished
         return moved
 
-    def _take_arrived(self, writer: str, arrived: Mapping[str, pa.Table]) -> None:
-        """Make rows of what arrived for some sites and put them in the sites' tails."""
+    def _read(self, segment: Segment, offset: int) -> _Read:
+        """Read and normalise a piece; depends on nothing that other pieces change."""
+        piece = lines_of(segment.path, offset=offset, limit_bytes=self._piece_bytes)
+        return _Read(piece, list(self._normalised(segment.writer, piece.tables)))
+
+    def _read_ahead(self, segment: Segment, offset: int, read: _Read) -> None:
+        """Have the next piece read by another thread, when there certainly is one."""
+        if read.piece.next_offset - offset < self._piece_bytes // 2:
+            return
+        following, start = segment, read.piece.next_offset
+        if read.piece.finished:
+            later = [
+                other
+                for other in segments(self.home.journal, segment.writer)
+                if other.first_frame > segment.first_frame
+            ]
+            if not later:
+                return
+            following, start = later[0], 0
+        if following.path.stat().st_size - start >= self._piece_bytes // 2:
+            key = (segment_key(following.path), start)
+            self._ahead[key] = self._reader.submit(self._read, following, start)
+
+    def _normalised(
+        self, writer: str, tables: Mapping[str, pa.Table]
+    ) -> Iterator[tuple[str, Normalised]]:
+        """Make rows of what arrived for some sites, those with the same settings in one go."""
         groups: dict[SiteSettings, list[str]] = {}
-        for name in arrived:
+        for name in tables:
             groups.setdefault(self._settings.of(name), []).append(name)
         for settings, names in groups.items():
-            made = self._normaliser.rows(
-                settings, writer, pa.concat_tables([arrived[name] for name in names])
-            )
+            together = pa.concat_tables([tables[name] for name in names])
+            made = self._normaliser.rows(settings, writer, together)
             start = 0
             for name in names:
-                length = arrived[name].num_rows
-                self._put(name, writer, made.slice(start, length))
+                length = tables[name].num_rows
+                yield name, made.slice(start, length)
                 start += length
 
     def _put(self, name: str, writer: str, made: Normalised) -> None:

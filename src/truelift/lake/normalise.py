@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 import duckdb
@@ -33,23 +34,27 @@ _SHAPE: Final = json.dumps(
     }
 )
 
-_LINES_SQL: Final = f"""
-SELECT position, received_at, key_id, trusted, item.*
-FROM (
-    SELECT position, received_at, key_id, trusted, json_transform(line, '{_SHAPE}') AS item
-    FROM arrived
-)
-"""
+_FROM_LINES: Final = f"""(
+    SELECT * EXCLUDE (item), item.*
+    FROM (
+        SELECT position, received_at, key_id, trusted, json_transform(line, '{_SHAPE}') AS item
+        FROM given
+    )
+)"""
 
 _PLAIN: Final = (
-    r"^https?://([A-Za-z0-9.\-]+)(?::[0-9]*)?(/[!-\"$->@-~]*)?(?:\?[!-\"$-~]*)?(?:#[!-~]*)?$"
+    r"^https?://([A-Za-z0-9.\-]+)(?::[0-9]*)?(/[!-\"$->@-~]*)?(\?[!-\"$-~]*)?(?:#[!-~]*)?$"
 )
 """Addresses that the engine reads itself; any other goes to `truelift.events.addresses`."""
 
 _CAMPAIGN: Final = (
     r"(?i)[?&;](?:utm_|gbraid=|wbraid=|gad_source=|[a-z]*clid=|li_fat_id=)|[?&][^=&#]*[%+]"
 )
-"""Plain addresses with these marks, or with escapes that may hide them, go there as well."""
+"""The queries of plain addresses with these marks, or with escapes that may hide them, go there
+as well."""
+
+_CLICK: Final = r"(?i)([?&](?:[a-z]*clid|gbraid|wbraid|gad_source|li_fat_id)=)[a-z0-9_\-]+"
+"""A click id is a different one each time and only its name counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,7 @@ class Normaliser:
     _agents: Distinct[Any] = field(default_factory=agents, repr=False)
     _addresses: Distinct[Any] = field(default_factory=addresses, repr=False)
     _origins: dict[SiteSettings, Distinct[Any]] = field(default_factory=dict, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def __post_init__(self) -> None:
         self.scratch.mkdir(parents=True, exist_ok=True)
@@ -112,41 +118,32 @@ class Normaliser:
         """Let go of the engine's memory."""
         self._engine.close()
 
-    def from_lines(self, table: pa.Table) -> pa.Table:
-        """Read the journal's lines into the columns of `ARRIVED`.
-
-        A line that the engine refuses becomes a quarantined row; the others are read.
-        """
-        return pa.concat_tables(_bisect(table, self._read_lines, _poison_line))
-
-    def rows(self, settings: SiteSettings, writer: str, arrived: pa.Table) -> Normalised:
+    def rows(self, settings: SiteSettings, writer: str, given: pa.Table) -> Normalised:
         """Normalise arrived items of sites with the same settings.
 
+        An item that the engine refuses becomes a quarantined row; the others are read.
+
         Args:
-            settings: What they decided about their events.
-            writer: Whose journal they come from.
-            arrived: Columns of `ARRIVED`, by position.
+            settings: What the sites decided about their events.
+            writer: Whose journal the items come from.
+            given: The journal's `LINES`, or an import's columns of `ARRIVED`.
         """
 
         def whole(part: pa.Table) -> pa.Table:
             return self._normalise(settings, writer, part)
 
-        parts = _bisect(arrived, whole, _poison_item)
-        table = pa.concat_tables(parts)
+        with self._lock:
+            table = pa.concat_tables(_bisect(given, whole, _poison))
         return Normalised(
             rows=table.drop_columns(["previous_id", "message_hash"]),
             previous_ids=table["previous_id"],
             hashes=table["message_hash"],
         )
 
-    def _read_lines(self, table: pa.Table) -> pa.Table:
-        # Both statements only project, so the engine keeps the order of arrival.
-        read = self._ask(_LINES_SQL, {}, arrived=table)
-        return read.select(ARRIVED.names).cast(ARRIVED)
-
-    def _normalise(self, settings: SiteSettings, writer: str, arrived: pa.Table) -> pa.Table:
-        statement, parameters = _statement(settings)
-        table = self._ask(statement, {**parameters, "writer": writer}, arrived=arrived)
+    def _normalise(self, settings: SiteSettings, writer: str, given: pa.Table) -> pa.Table:
+        arrived = _FROM_LINES if "line" in given.column_names else "given"
+        statement, parameters = _statement(settings, arrived)
+        table = self._ask(statement, {**parameters, "writer": writer}, given)
         said = self._agents.over(table["user_agent"])
         columns = self._read_addresses(table)
         origin = self._origins.setdefault(settings, origins(settings)).over(origin_keys(columns))
@@ -194,18 +191,12 @@ class Normaliser:
         )
         return columns
 
-    def _ask(
-        self, statement: str, parameters: Mapping[str, object], **tables: pa.Table
-    ) -> pa.Table:
-        for name, table in tables.items():
-            self._engine.register(name, table)
+    def _ask(self, statement: str, parameters: dict[str, object], given: pa.Table) -> pa.Table:
+        self._engine.register("given", given)
         try:
-            if parameters:
-                return self._engine.sql(statement, params=dict(parameters)).to_arrow_table()
-            return self._engine.sql(statement).to_arrow_table()
+            return self._engine.sql(statement, params=parameters).to_arrow_table()
         finally:
-            for name in tables:
-                self._engine.unregister(name)
+            self._engine.unregister("given")
 
 
 _ROWS: Final = pa.schema(
@@ -217,8 +208,11 @@ _ROWS: Final = pa.schema(
 )
 
 
-def _statement(settings: SiteSettings) -> tuple[str, dict[str, object]]:
-    """Write the one statement that makes rows of a site's arrived items."""
+def _statement(settings: SiteSettings, arrived: str) -> tuple[str, dict[str, object]]:
+    """Write the one statement that makes rows of arrived items.
+
+    It only projects, so that the engine keeps the order of arrival.
+    """
     parameters: dict[str, object] = {
         "currency": settings.currency,
         "server_orders_only": settings.server_orders_only,
@@ -244,17 +238,18 @@ def _statement(settings: SiteSettings) -> tuple[str, dict[str, object]]:
     statement = f"""
 WITH read_once AS (
     SELECT *,
-        regexp_extract(url, {_literal(_PLAIN)}, ['host', 'path']) AS page,
-        regexp_extract(referrer, {_literal(_PLAIN)}, 1) AS from_host,
-        regexp_matches(url, {_literal(_CAMPAIGN)}) AS marked
-    FROM arrived
+        regexp_extract(url, {_literal(_PLAIN)}, ['host', 'path', 'query']) AS page,
+        regexp_extract(referrer, {_literal(_PLAIN)}, 1) AS from_host
+    FROM {arrived}
 ),
 sized AS (
-    SELECT * EXCLUDE (page, from_host, marked),
-        CASE WHEN page.host <> '' AND NOT marked THEN {_bare("page.host")} END AS host,
-        CASE WHEN page.host <> '' AND NOT marked
-            THEN coalesce(nullif(page.path, ''), '/') END AS path,
-        CASE WHEN page.host = '' OR marked THEN url END AS odd_url,
+    SELECT * EXCLUDE (page, from_host),
+        CASE WHEN page.host <> '' THEN {_bare("page.host")} END AS host,
+        CASE WHEN page.host <> '' THEN coalesce(nullif(page.path, ''), '/') END AS path,
+        CASE WHEN page.host = '' THEN url
+            WHEN page.query <> '' AND regexp_matches(page.query, {_literal(_CAMPAIGN)})
+            THEN '/' || regexp_replace(page.query, {_literal(_CLICK)}, '\\1x', 'g')
+            END AS odd_url,
         CASE WHEN from_host <> '' THEN {_bare("from_host")} END AS referrer_host,
         CASE WHEN from_host = '' AND referrer <> '' THEN referrer END AS odd_referrer
     FROM read_once
@@ -346,7 +341,7 @@ def _bisect(
         return [work(table)]
     except (duckdb.Error, pa.ArrowInvalid):
         if table.num_rows == 1:
-            return [work(poison(table))] if "line" not in table.column_names else [poison(table)]
+            return [work(poison(table))]
         half = table.num_rows // 2
         return [
             *_bisect(table.slice(0, half), work, poison),
@@ -354,19 +349,16 @@ def _bisect(
         ]
 
 
-def _poison_line(table: pa.Table) -> pa.Table:
-    kept = table.select(["position", "received_at", "key_id", "trusted"])
-    return _quarantined(kept, raw=table["line"][0].as_py())
-
-
-def _poison_item(table: pa.Table) -> pa.Table:
-    raw = {name: table[name][0].as_py() for name in _FROM_LINE}
-    kept = table.select(["position", "received_at", "key_id", "trusted"])
-    return _quarantined(kept, raw=json.dumps({k: v for k, v in raw.items() if v is not None}))
-
-
-def _quarantined(kept: pa.Table, *, raw: str) -> pa.Table:
-    row: dict[str, object] = {name: kept[name][0].as_py() for name in kept.column_names}
+def _poison(table: pa.Table) -> pa.Table:
+    """Turn a row that the engine refuses into one that says so."""
+    if "line" in table.column_names:
+        raw = table["line"][0].as_py()
+    else:
+        sent = {name: table[name][0].as_py() for name in _FROM_LINE}
+        raw = json.dumps({name: value for name, value in sent.items() if value is not None})
+    row = {
+        name: table[name][0].as_py() for name in ("position", "received_at", "key_id", "trusted")
+    }
     row["reason"] = Reason.UNREADABLE.value
     row["properties"] = json.dumps({"raw": raw[: 32 << 10]})
     return pa.table({name: [row.get(name)] for name in ARRIVED.names}, schema=ARRIVED)

@@ -35,6 +35,13 @@ _ABOUT: Final = "truelift"
 _NO_HOOKS: Final = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 _FILE_SCHEMA: Final = pa.schema([column for column in EVENTS if column.name != "bucket"])
 
+_REPETITIVE: Final = [
+    name
+    for name in _FILE_SCHEMA.names
+    if name not in {"position", "message_id", "occurred_at", "properties", "value_minor"}
+]
+"""Columns that a dictionary makes smaller; trying it on the others only takes time."""
+
 
 class CommitLost(Outage):
     """Somebody else committed to a site's table at the same moment."""
@@ -254,6 +261,8 @@ def write_file(table_path: Path, rows: pa.Table, *, bucket: int, name: str) -> L
         compression="zstd",
         compression_level=1,
         row_group_size=128 << 10,
+        use_dictionary=_REPETITIVE,
+        write_statistics=["person", "occurred_at", "received_at"],
     )
     sync_file(path)
     sync_folder(path.parent)
