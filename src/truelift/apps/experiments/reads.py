@@ -247,6 +247,18 @@ def learnings_of(site: Site) -> QuerySet[LearningRecord]:
     )
 
 
+def learnable(site: Site) -> list[ExperimentRecord]:
+    """Give the experiments that something can be learned from, those that wait for it first."""
+    stages = [Stage.DECIDED, Stage.INVALID, Stage.LEARNED, Stage.CLOSED]
+    found = ExperimentRecord.objects.filter(site=site, stage__in=stages).order_by("-made_at")
+    return sorted(found, key=lambda each: stages.index(Stage(each.stage)) // 2)
+
+
+def metrics_of(site: Site) -> QuerySet[MetricRecord]:
+    """Give every version of every metric of a site."""
+    return MetricRecord.objects.filter(site=site).order_by("key", "-version")
+
+
 def snapshot_of(site: Site, key: str, number: int) -> AnalysisRecord | None:
     """Find a snapshot of an experiment of the site."""
     return (

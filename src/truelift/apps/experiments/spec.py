@@ -185,6 +185,8 @@ def spec_from(given: Mapping[str, object]) -> ExperimentSpec:
         plan=plan,
         metrics=metrics,
     )
+    if spec.key == "new":
+        read.wrong["key"] = "“new” is the address of a page; choose another."
     read.finish()
     return spec
 

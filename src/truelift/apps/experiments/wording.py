@@ -1,100 +1,89 @@
-"""Numbers, days and names as the pages of experiments write them."""
+"""Words for stages, methods, actions and verdicts, as the pages of experiments write them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from truelift.apps.drawing import wording as numbers
 from truelift.apps.experiments.models import MetricRecord
-from truelift.events.money import exponent_of
 from truelift.lifecycle.experiment import Action, Advice, Choice, Method, Stage
 
 
-SYMBOLS: Final = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "CHF": "CHF "}
+STAGES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        Stage.DRAFT: ("missing", "Draft"),
+        Stage.READY: ("passed", "Ready to launch"),
+        Stage.RUNNING: ("waiting", "Running"),
+        Stage.STOPPED: ("watch", "Waits for its analysis"),
+        Stage.ANALYSED: ("watch", "Waits for a decision"),
+        Stage.DECIDED: ("watch", "Waits for its learning"),
+        Stage.LEARNED: ("passed", "Learned"),
+        Stage.CLOSED: ("passed", "Closed"),
+        Stage.INVALID: ("invalid", "Invalid"),
+    }
+)
+"""A stage as a person reads it: its shape, and what it waits for."""
 
-STAGES: Final = {
-    Stage.DRAFT: "Draft",
-    Stage.READY: "Ready to launch",
-    Stage.RUNNING: "Running",
-    Stage.STOPPED: "Waits for its analysis",
-    Stage.ANALYSED: "Waits for a decision",
-    Stage.DECIDED: "Waits for its learning",
-    Stage.LEARNED: "Learned",
-    Stage.CLOSED: "Closed",
-    Stage.INVALID: "Invalid",
-}
-"""A stage as a person reads it: what it waits for."""
+METHODS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Method.AB: "A/B test",
+        Method.ABN: "A/B/n test",
+        Method.MVT: "Multivariate test",
+        Method.ROLLOUT: "Rollout",
+        Method.HOLDOUT: "Holdout",
+        Method.SWITCHBACK: "Switchback",
+        Method.PRE_POST: "Before and after",
+        Method.USABILITY_TEST: "Usability test",
+        Method.SURVEY: "Survey",
+        Method.COHORT: "Cohort comparison",
+        Method.FAKE_DOOR: "Fake door",
+        Method.DIRECT_SHIP: "Shipped directly",
+    }
+)
 
-STAGE_GLYPHS: Final = {
-    Stage.DRAFT: "missing",
-    Stage.READY: "passed",
-    Stage.RUNNING: "waiting",
-    Stage.STOPPED: "waiting",
-    Stage.ANALYSED: "watch",
-    Stage.DECIDED: "waiting",
-    Stage.LEARNED: "passed",
-    Stage.CLOSED: "passed",
-    Stage.INVALID: "invalid",
-}
+PAST: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Action.SUBMIT: "submitted the plan",
+        Action.RETURN: "returned it to draft",
+        Action.LAUNCH: "launched it",
+        Action.STOP: "stopped it",
+        Action.ANALYSE: "took the analysis",
+        Action.DECIDE: "decided",
+        Action.LEARN: "wrote the learning",
+        Action.CLOSE: "closed it",
+        Action.INVALIDATE: "marked it invalid",
+    }
+)
 
-METHODS: Final = {
-    Method.AB: "A/B test",
-    Method.ABN: "A/B/n test",
-    Method.MVT: "Multivariate test",
-    Method.ROLLOUT: "Rollout",
-    Method.HOLDOUT: "Holdout",
-    Method.SWITCHBACK: "Switchback",
-    Method.PRE_POST: "Before and after",
-    Method.USABILITY_TEST: "Usability test",
-    Method.SURVEY: "Survey",
-    Method.COHORT: "Cohort comparison",
-    Method.FAKE_DOOR: "Fake door",
-    Method.DIRECT_SHIP: "Shipped directly",
-}
+CHOICES: Final[Mapping[str, str]] = MappingProxyType(
+    {Choice.SHIP: "Ship", Choice.ITERATE: "Iterate", Choice.STOP: "Stop"}
+)
 
-ACTIONS: Final = {
-    Action.SUBMIT: "Submit the plan",
-    Action.RETURN: "Return to draft",
-    Action.LAUNCH: "Launch",
-    Action.STOP: "Stop",
-    Action.ANALYSE: "Take the analysis",
-    Action.DECIDE: "Decide",
-    Action.LEARN: "Mark as learned",
-    Action.CLOSE: "Close",
-    Action.INVALIDATE: "Mark invalid",
-}
+DECIDED: Final[Mapping[str, str]] = MappingProxyType(
+    {Choice.SHIP: "Ship", Choice.ITERATE: "Iterate", Choice.STOP: "Stop"}
+)
 
-PAST: Final = {
-    Action.SUBMIT: "submitted the plan",
-    Action.RETURN: "returned it to draft",
-    Action.LAUNCH: "launched it",
-    Action.STOP: "stopped it",
-    Action.ANALYSE: "took the analysis",
-    Action.DECIDE: "decided",
-    Action.LEARN: "wrote the learning",
-    Action.CLOSE: "closed it",
-    Action.INVALIDATE: "marked it invalid",
-}
+ADVICE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Advice.SHIP: "Ship it.",
+        Advice.ITERATE: "Iterate.",
+        Advice.STOP: "Stop it.",
+        Advice.KEEP_RUNNING: "Keep it running.",
+        Advice.INVALID: "This result cannot be used.",
+    }
+)
 
-CHOICES: Final = {Choice.SHIP: "Ship", Choice.ITERATE: "Iterate", Choice.STOP: "Stop"}
-
-ADVICE: Final = {
-    Advice.SHIP: "Ship it",
-    Advice.ITERATE: "Iterate",
-    Advice.STOP: "Stop it",
-    Advice.KEEP_RUNNING: "Keep it running",
-    Advice.INVALID: "It cannot be used",
-}
-
-_WORDS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_SMALL: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
-def count(number: int, one: str, many: str | None = None) -> str:
+def counted(number: int, one: str, many: str = "") -> str:
     """Write a small number in words with its noun: "two checks"."""
-    noun = one if number == 1 else (many or f"{one}s")
-    return f"{_WORDS[number] if number < len(_WORDS) else f'{number:,}'} {noun}"
+    noun = one if number == 1 else many or f"{one}s"
+    return f"{_SMALL[number] if number < len(_SMALL) else numbers.count(number)} {noun}"
 
 
 def listed(parts: Sequence[str]) -> str:
@@ -104,90 +93,75 @@ def listed(parts: Sequence[str]) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def signed_percent(share: float) -> str:
-    """Write a relative change with its sign: "+7.5%"."""
-    return _minus(f"{share:+.1%}")
+def sentence_case(text: str) -> str:
+    """Give a sentence its capital without touching the rest."""
+    return text[:1].upper() + text[1:]
 
 
-def percent(share: float) -> str:
-    """Write a rate: one decimal, two below 10%."""
-    return _minus(f"{share:.2%}" if abs(share) < 0.1 else f"{share:.1%}")
-
-
-def level(value: float, metric: MetricRecord | None, *, currency: str) -> str:
+def level(value: float, metric: MetricRecord, *, currency: str) -> str:
     """Write the level of a metric in its own unit."""
-    if metric is not None and metric.kind == "proportion":
-        return percent(value)
-    if metric is not None and is_money(metric):
-        return money(value, currency)
-    digits = 2 if abs(value) < 100 else 1
-    return _minus(f"{value:,.{digits}f}")
-
-
-def difference(value: float, metric: MetricRecord | None, *, currency: str) -> str:
-    """Write an absolute change with its sign, in the unit of the metric."""
-    sign = "+" if value > 0 else "−" if value < 0 else ""
-    size = abs(value)
-    if metric is not None and metric.kind == "proportion":
-        return f"{sign}{size * 100:.2f} pt"
-    if metric is not None and is_money(metric):
-        return f"{sign}{money(size, currency)}"
-    return f"{sign}{size:,.3g}"
+    if metric.kind == "proportion":
+        return numbers.percent(value)
+    if is_money(metric):
+        return numbers.money(value, currency)
+    return numbers.number(value)
 
 
 def is_money(metric: MetricRecord) -> bool:
-    """Whether the metric's numbers are an amount of money."""
+    """Whether the metric's numbers are an amount of money, in minor units."""
     return metric.property == "value" and metric.denominator_property != "value"
 
 
-def money(minor: float, currency: str) -> str:
-    """Write an amount of minor units, currency first, to the cent."""
-    exponent = exponent_of(currency)
-    symbol = SYMBOLS.get(currency, f"{currency} ")
-    size = abs(minor) / 10**exponent
-    return _minus(f"{'-' if minor < 0 else ''}{symbol}{size:,.{exponent}f}")
+def definition(metric: MetricRecord) -> str:
+    """Say in a few words what a metric counts."""
+    window = f"within {days_in_words(metric.window_days)}"
+    match metric.kind:
+        case "proportion":
+            said = f"visitors with {metric.event}"
+        case "count":
+            said = f"{metric.event} per visitor"
+        case "sum":
+            said = f"{metric.property} of {metric.event} per visitor"
+        case "mean":
+            said = f"mean {metric.property} of a visitor’s {metric.event}"
+        case _:
+            above = f"{metric.property} of {metric.event}" if metric.property else metric.event
+            below = metric.denominator_event
+            if metric.denominator_property:
+                below = f"{metric.denominator_property} of {below}"
+            said = f"{above} per {below}"
+    return f"{said}, {window}"
 
 
-def rounded_money(minor: int, currency: str) -> str:
-    """Write an amount of minor units, rounded to three significant digits for a sentence."""
-    value = minor / 10 ** exponent_of(currency)
-    symbol = SYMBOLS.get(currency, f"{currency} ")
-    whole = float(f"{value:.3g}")
-    return _minus(f"{'-' if whole < 0 else ''}{symbol}{abs(whole):,.0f}")
+def days_in_words(days: float) -> str:
+    """Write a number of days: "14 days", "12 hours"."""
+    if days < 1:
+        return f"{numbers.number(days * 24, digits=0)} hours"
+    return "1 day" if days == 1 else f"{days:g} days"
 
 
-def p_value(p: float) -> str:
-    """Write a p-value with two digits, never stars."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+def period(start: date, end: date) -> str:
+    """Write a half-open period by its first and its last day: "26 Oct to 15 Nov 2026"."""
+    last = end - timedelta(days=1)
+    first = numbers.short_day(start)
+    if start.year != last.year:
+        first = f"{first} {start.year}"
+    return f"{first} to {numbers.short_day(last)} {last.year}"
 
 
-def day(when: date) -> str:
-    """Write a day: "Tue 24 Nov"."""
-    return f"{when:%a} {when.day} {when:%b}"
-
-
-def day_and_year(when: date) -> str:
-    """Write a day with its year: "24 Nov 2026"."""
-    return f"{when.day} {when:%b %Y}"
-
-
-def days(start: date, end: date) -> str:
-    """Write a period by its first and its last day: "26 Oct to 15 Nov 2026"."""
-    last = date.fromordinal(end.toordinal() - 1)
-    first = f"{start.day} {start:%b}" if start.year == last.year else day_and_year(start)
-    return f"{first} to {day_and_year(last)}"
+def weeks_in(start: date, end: date) -> str:
+    """Write how long a period is: "three full weeks"."""
+    days = (end - start).days
+    if days % 7:
+        return f"{days} days"
+    return counted(days // 7, "full week")
 
 
 def moment(at: datetime, zone: str) -> str:
     """Write a moment in a site's zone: "Tue 24 Nov, 09:38"."""
-    there = at.astimezone(ZoneInfo(zone))
-    return f"{day(there.date())}, {there:%H:%M}"
+    return numbers.clock(at.astimezone(ZoneInfo(zone)))
 
 
-def short(digest: str) -> str:
+def short_hash(digest: str) -> str:
     """Write the two ends of a digest."""
     return f"{digest[:4]}…{digest[-4:]}" if digest else ""
-
-
-def _minus(text: str) -> str:
-    return text.replace("-", "−")

@@ -145,6 +145,14 @@ def testable_hypotheses(site: Site) -> QuerySet[HypothesisRecord]:
     return HypothesisRecord.objects.filter(site=site).order_by("-number")
 
 
+def metric_choices(site: Site) -> list[tuple[str, str]]:
+    """Give the metrics that a hypothesis can name, as choices of a form."""
+    # Experiments know hypotheses; the other way is only this question, asked late.
+    from truelift.apps.experiments.metrics import current_metrics
+
+    return [(metric.key, metric.name) for metric in current_metrics(site)]
+
+
 def waiting(site: Site) -> Mapping[str, int]:
     """Count what waits for a person: drafts to complete, for the rail."""
     return {

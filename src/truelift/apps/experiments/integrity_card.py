@@ -1,0 +1,99 @@
+"""The integrity card: every check of a snapshot as a light with its number and its words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from truelift.apps.experiments.wording import counted, listed, sentence_case
+
+
+TITLES: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
+    {
+        "srm": ("Split as planned", "Split looks uneven", "Split is not as planned"),
+        "crossovers": ("Few saw both", "Some saw more than one", "Too many saw more than one"),
+        "quarantine": ("Events could be read", "Some events unreadable", "Events unreadable"),
+        "bots": ("No robots counted", "No robots counted", "Robots counted"),
+        "sample_size": ("Enough visitors", "Fewer visitors than planned", "Too few visitors"),
+        "planned_end": ("Read by the plan", "No end was planned", "Read too early"),
+        "primary_metric": ("Metric computed", "Metric not computed yet", "Metric not computed"),
+        "unplanned_variants": ("No stray variant", "A variant nobody planned", "Stray variants"),
+        "plan": ("Plan unchanged", "Plan not recorded", "Plan was changed"),
+    }
+)
+"""Check → its name when it passed, deserves a look, or failed."""
+
+_PLACE: Final = MappingProxyType({"ok": 0, "warn": 1, "fail": 2})
+_GLYPHS: Final = MappingProxyType({"ok": "passed", "warn": "watch", "fail": "failed"})
+_SAID: Final = MappingProxyType({"ok": "passed", "warn": "look at it", "fail": "failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """One check.
+
+    Attributes:
+        glyph: Its shape.
+        said: The status in a word, for who cannot see the shape.
+        title: What it is, in words that fit the status.
+        detail: Its number and what it means.
+    """
+
+    glyph: str
+    said: str
+    title: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrityCard:
+    """Whether a result may be believed.
+
+    Attributes:
+        headline: The finding.
+        lights: Every check, passed ones too.
+        broken: Details of the failed ones; any makes the result invalid.
+    """
+
+    headline: str
+    lights: tuple[Light, ...]
+    broken: tuple[str, ...]
+
+
+def integrity_card(checks: Sequence[Mapping[str, Any]]) -> IntegrityCard:
+    """Lay out the checks of a snapshot, the failed first."""
+    ordered = sorted(checks, key=lambda check: -_PLACE[check["status"]])
+    lights = tuple(
+        Light(
+            glyph=_GLYPHS[check["status"]],
+            said=_SAID[check["status"]],
+            title=_title(check),
+            detail=check["detail"],
+        )
+        for check in ordered
+    )
+    broken = tuple(check["detail"] for check in ordered if check["status"] == "fail")
+    return IntegrityCard(headline=_headline(ordered), lights=lights, broken=broken)
+
+
+def _title(check: Mapping[str, Any]) -> str:
+    name = str(check["check"])
+    spare = sentence_case(name.replace("_", " "))
+    return TITLES.get(name, (spare, spare, spare))[_PLACE[check["status"]]]
+
+
+def _headline(checks: Sequence[Mapping[str, Any]]) -> str:
+    failed = [_title(check).lower() for check in checks if check["status"] == "fail"]
+    warned = [_title(check).lower() for check in checks if check["status"] == "warn"]
+    passed = len(checks) - len(failed) - len(warned)
+    if failed:
+        return f"The measurement cannot be trusted: {listed(failed)}"
+    if warned:
+        verb = "deserves" if len(warned) == 1 else "deserve"
+        return (
+            f"{sentence_case(counted(len(warned), 'check'))} {verb} a look before this is"
+            f" believed; {counted(passed, 'check')} passed"
+        )
+    return f"The measurement can be trusted: {counted(passed, 'check')} passed"

@@ -1,0 +1,158 @@
+"""The pages of decisions, learnings and metrics as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from truelift.apps.experiments.models import DecisionRecord, LearningRecord, MetricRecord
+from truelift.apps.experiments.reads import decisions_of, learnable, learnings_of, metrics_of
+from truelift.apps.experiments.wording import (
+    ADVICE,
+    CHOICES,
+    counted,
+    definition,
+    moment,
+    sentence_case,
+)
+from truelift.apps.sites.models import Site
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """A line of the decision log."""
+
+    record: DecisionRecord
+    when: str
+    choice: str
+    glyph: str
+    advice: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionsPage:
+    """The decision log."""
+
+    answer: str
+    grounds: str
+    rows: tuple[DecisionRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LearningRow:
+    """A learning, with what it came from."""
+
+    record: LearningRecord
+    when: str
+    choice: str
+
+
+@dataclass(frozen=True, slots=True)
+class LearningsPage:
+    """What was learned.
+
+    Attributes:
+        open: Experiments whose learning nobody has written yet: key and name.
+    """
+
+    answer: str
+    grounds: str
+    rows: tuple[LearningRow, ...]
+    open: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """A version of a metric."""
+
+    record: MetricRecord
+    definition: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsPage:
+    """The registry of metrics."""
+
+    answer: str
+    rows: tuple[MetricRow, ...]
+
+
+_GLYPHS = {"ship": "passed", "iterate": "waiting", "stop": "missing"}
+
+
+def decisions_page(site: Site) -> DecisionsPage:
+    """Lay out the decisions of a site."""
+    rows = tuple(
+        DecisionRow(
+            record=each,
+            when=moment(each.decided_at, site.time_zone),
+            choice=CHOICES[each.choice],
+            glyph=_GLYPHS[each.choice],
+            advice=ADVICE[each.advice].rstrip(".") if each.advice else "",
+            by=(str(each.by) if each.by else "The operator")
+            + (", entered by the operator" if each.by and each.operator else ""),
+        )
+        for each in decisions_of(site)
+    )
+    against = sum(row.record.against_advice for row in rows)
+    shipped = sum(row.record.choice == "ship" for row in rows)
+    if not rows:
+        return DecisionsPage("Nothing has been decided yet.", "", ())
+    said = f"{sentence_case(counted(len(rows), 'decision'))}, {counted(shipped, 'change')} to ship"
+    grounds = (
+        f"{sentence_case(counted(against, 'was', 'were'))} taken against the recommendation."
+        if against
+        else "All of them follow what the analysis recommended."
+    )
+    return DecisionsPage(f"{said}.", grounds, rows)
+
+
+def learnings_page(site: Site) -> LearningsPage:
+    """Lay out the learnings of a site."""
+    rows = tuple(
+        LearningRow(
+            record=each,
+            when=moment(each.made_at, site.time_zone),
+            choice=CHOICES[each.experiment.decision.choice]
+            if hasattr(each.experiment, "decision")
+            else "",
+        )
+        for each in learnings_of(site)
+    )
+    waiting = tuple(
+        (each.key, each.name) for each in learnable(site) if each.stage in {"decided", "invalid"}
+    )
+    answer = (
+        f"{sentence_case(counted(len(rows), 'thing'))} {'is' if len(rows) == 1 else 'are'} known."
+        if rows
+        else "Nothing has been written down yet."
+    )
+    grounds = (
+        f"{sentence_case(counted(len(waiting), 'experiment'))}"
+        f" {'waits' if len(waiting) == 1 else 'wait'} for {'its' if len(waiting) == 1 else 'their'}"
+        " learning."
+        if waiting
+        else ""
+    )
+    return LearningsPage(answer, grounds, rows, waiting)
+
+
+def metrics_page(site: Site) -> MetricsPage:
+    """Lay out the metrics of a site, each version, the newest of a key first."""
+    found = list(metrics_of(site))
+    newest: dict[str, int] = {}
+    for metric in found:
+        newest[metric.key] = max(newest.get(metric.key, 0), metric.version)
+    rows = tuple(
+        MetricRow(
+            record=each, definition=definition(each), current=newest[each.key] == each.version
+        )
+        for each in found
+    )
+    answer = (
+        f"{sentence_case(counted(len(newest), 'metric'))} can decide an experiment."
+        if rows
+        else "No metric is defined yet."
+    )
+    return MetricsPage(answer, rows)

@@ -1,0 +1,404 @@
+"""A snapshot as a page shows it: a verdict in a sentence, effects on one axis, visitors by day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from truelift.apps.drawing.forest import Effect, Forest, Group, Interval
+from truelift.apps.drawing.knowledge import Knowledge
+from truelift.apps.drawing.series import Line, Series
+from truelift.apps.drawing.wording import Kind, Measure, count, lift
+from truelift.apps.experiments.integrity_card import IntegrityCard, integrity_card
+from truelift.apps.experiments.models import ExperimentRecord, MetricRecord
+from truelift.apps.experiments.wording import ADVICE, counted, definition, level, listed
+
+
+LIFT: Final = Measure(Kind.LIFT)
+
+GROUPS: Final = (
+    ("primary", "Primary: decides"),
+    ("guardrail", "Guardrails: may veto, the dashed line is the agreed margin"),
+    ("secondary", "Also measured: explain, do not decide"),
+)
+
+_READINGS: Final = {
+    ("primary", "win"): ("win", "Win"),
+    ("primary", "loss"): ("loss", "Loss"),
+    ("guardrail", "held"): ("passed", "Within margin"),
+    ("guardrail", "broken"): ("failed", "Broken"),
+    ("guardrail", "undecided"): ("watch", "Harm not ruled out"),
+}
+
+_KNOWLEDGE: Final = {
+    "win": Knowledge.BETTER,
+    "loss": Knowledge.WORSE,
+    "null": Knowledge.NO_DIFFERENCE,
+    "inconclusive": Knowledge.INCONCLUSIVE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The recommendation as a sentence with one stroke of the highlighter.
+
+    Attributes:
+        before: What stands before the highlighted words.
+        marked: The highlighted words; may be empty.
+        after: What stands after them.
+        because: The reasons, as the statistics give them.
+    """
+
+    before: str
+    marked: str
+    after: str
+    because: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The sentence without its stroke."""
+        return f"{self.before}{self.marked}{self.after}"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A snapshot, laid out.
+
+    Attributes:
+        integrity: Comes before everything else.
+        verdict: What to do, and why.
+        headline: What the effects show.
+        forest: The effects; None when nothing was compared.
+        source: What the reader must know about the numbers.
+        notes: Where absolute and relative interval disagree.
+        findings: What a study without traffic found; empty otherwise.
+        visitors: Visitors per day and variant; None when nobody came.
+        visitors_headline: What that drawing shows.
+        hidden: Whether the plan hides the effects until its end.
+    """
+
+    integrity: IntegrityCard
+    verdict: Verdict | None
+    headline: str
+    forest: Forest | None
+    source: str
+    notes: tuple[str, ...]
+    findings: str
+    visitors: Series | None
+    visitors_headline: str
+    hidden: bool
+
+    @property
+    def invalid(self) -> bool:
+        """Whether a failed check replaces the effects."""
+        return bool(self.integrity.broken)
+
+
+def result_of(record: ExperimentRecord, document: Mapping[str, Any]) -> Result:
+    """Lay out a snapshot of an experiment."""
+    planned = {each.metric.key: each.metric for each in record.metrics.select_related("metric")}
+    names = {each.key: each.name or each.key for each in record.variants.all()}
+    integrity = integrity_card(document.get("integrity", []))
+    withheld = [
+        effect["withheld"]
+        for metric in document.get("metrics", [])
+        for effect in metric["effects"]
+        if "withheld" in effect
+    ]
+    hidden = not integrity.broken and any(text.startswith("not before") for text in withheld)
+    forest = _forest(record, document, planned, names, broken=integrity.broken)
+    visitors = _visitors(document, names)
+    return Result(
+        integrity=integrity,
+        verdict=_verdict(record, document, planned, names),
+        headline=_headline(document, planned, hidden=hidden, broken=bool(integrity.broken)),
+        forest=forest,
+        source=_source(document),
+        notes=_notes(document, planned),
+        findings=str(document.get("findings", "")),
+        visitors=visitors,
+        visitors_headline=_visitors_headline(document),
+        hidden=hidden,
+    )
+
+
+def primary_effect(
+    document: Mapping[str, Any],
+) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+    """Give the primary metric and the effect that the recommendation is about, if any."""
+    primary = next((m for m in document.get("metrics", []) if m["role"] == "primary"), None)
+    if primary is None or not primary["effects"]:
+        return None
+    chosen = (document.get("recommendation") or {}).get("variant")
+    effects = primary["effects"]
+    return primary, next((e for e in effects if e["variant"] == chosen), effects[0])
+
+
+def effect_row(
+    metric: Mapping[str, Any],
+    effect: Mapping[str, Any],
+    record: MetricRecord | None,
+    *,
+    broken: tuple[str, ...] = (),
+    several: str = "",
+    levels: tuple[str, ...] = (),
+    immature: int = 0,
+    href: str = "",
+) -> Effect:
+    """Lay out one effect as a row of a forest."""
+    role, outcome = metric["role"], effect["outcome"]
+    label = record.name if record else metric["metric"]
+    detail = definition(record) if record else ""
+    if several:
+        label = f"{label}: {several}"
+    if immature:
+        detail += f"; {count(immature)} still within it are left out"
+    if broken:
+        return Effect(label=label, knowledge=Knowledge.INVALID, detail=detail, href=href)
+    withheld = str(effect.get("withheld", ""))
+    if withheld.startswith("not before"):
+        until = withheld.removeprefix("not before the planned end on ")
+        return Effect(
+            label=label,
+            knowledge=Knowledge.HIDDEN,
+            detail=detail,
+            reason=f"hidden until {until}, by the plan",
+            href=href,
+        )
+    relative = effect.get("relative")
+    if relative is None:
+        reason = effect.get("absent") or effect.get("relative_absent") or withheld
+        return Effect(
+            label=label,
+            knowledge=Knowledge.TOO_FEW,
+            detail=detail,
+            levels=levels,
+            reason=str(reason),
+            href=href,
+        )
+    status, reading = _READINGS.get((role, effect.get("guardrail") or outcome), ("", ""))
+    if effect.get("guardrail") == "held" and outcome == "loss":
+        status, reading = "watch", "Worse, within margin"
+    return Effect(
+        label=label,
+        knowledge=_KNOWLEDGE[outcome],
+        interval=Interval(relative["value"], relative["low"], relative["high"]),
+        detail=detail,
+        levels=levels,
+        margins=_margins(metric, effect),
+        status=status,
+        reading=reading,
+        href=href,
+    )
+
+
+def _forest(
+    record: ExperimentRecord,
+    document: Mapping[str, Any],
+    planned: Mapping[str, MetricRecord],
+    names: Mapping[str, str],
+    *,
+    broken: tuple[str, ...],
+) -> Forest | None:
+    metrics = document.get("metrics", [])
+    if not metrics:
+        return None
+    treatments = [v["variant"] for v in document["variants"] if v["role"] != "control"]
+    control = next((v["variant"] for v in document["variants"] if v["role"] == "control"), "")
+    several = len(treatments) > 1
+    currency = record.site.currency
+    immature = document.get("immature", {})
+    groups = []
+    for role, title in GROUPS:
+        rows = []
+        for metric in (m for m in metrics if m["role"] == role):
+            known = planned.get(metric["metric"])
+            seen = {each["variant"]: _level(each, known, currency) for each in metric["summaries"]}
+            rows += [
+                effect_row(
+                    metric,
+                    effect,
+                    known,
+                    broken=broken,
+                    several=names.get(effect["variant"], effect["variant"]) if several else "",
+                    levels=(seen.get(control, ""), seen.get(effect["variant"], "")),
+                    immature=immature.get(metric["metric"], 0),
+                )
+                for effect in metric["effects"]
+            ]
+        if rows:
+            groups.append(Group(title, tuple(rows)))
+    first = names.get(control, control)
+    second = "Variant" if several else f"{names.get(treatments[0], treatments[0])} (variant)"
+    return Forest(
+        groups=tuple(groups),
+        measure=LIFT,
+        head=f"Effect, {1 - document['alpha']:.0%}",
+        columns=(f"{first} (control)", second),
+    )
+
+
+def _level(summary: Mapping[str, Any], metric: MetricRecord | None, currency: str) -> str:
+    value = summary.get("ratio", summary["mean"])
+    if value is None or metric is None:
+        return ""
+    return level(value, metric, currency=currency)
+
+
+def _margins(metric: Mapping[str, Any], effect: Mapping[str, Any]) -> tuple[float, ...]:
+    margin = effect.get("margin")
+    if not margin:
+        return ()
+    size = float(margin["relative"])
+    if metric["role"] == "guardrail":
+        return (-size,) if metric.get("direction", "increase") == "increase" else (size,)
+    return (-size, size) if effect["outcome"] == "null" else ()
+
+
+def _verdict(
+    record: ExperimentRecord,
+    document: Mapping[str, Any],
+    planned: Mapping[str, MetricRecord],
+    names: Mapping[str, str],
+) -> Verdict | None:
+    recommendation = document.get("recommendation")
+    if not recommendation:
+        return None
+    action = recommendation["action"]
+    because = tuple(recommendation["because"])
+    lead = ADVICE[action]
+    found = primary_effect(document)
+    if action == "invalid":
+        return Verdict(lead, "", "", because)
+    if action == "keep_running" or found is None:
+        until = ""
+        if record.ends_on is not None:
+            last = record.ends_on
+            until = f" Its one look is on {last.day} {last:%B}; until then its effects stay hidden."
+        return Verdict(f"{lead}{until}", "", "", because)
+    metric, effect = found
+    known = planned.get(metric["metric"])
+    row = effect_row(metric, effect, known)
+    if action == "ship" and len(document["variants"]) > 2:
+        variant = names.get(effect["variant"], effect["variant"])
+        lead = f"Ship {variant}."
+    return Verdict(*_told(lead, row), because)
+
+
+def _told(lead: str, row: Effect) -> tuple[str, str, str]:
+    """Split the sentence of the primary effect around the words to highlight."""
+    interval = row.shown
+    if interval is None:
+        return (f"{lead} {row.sentence(LIFT)}", "", "")
+    low, high = lift(interval.low), lift(interval.high)
+    match row.knowledge:
+        case Knowledge.INCONCLUSIVE:
+            return (
+                f"{lead} {row.label}: the data cannot tell; it could be ",
+                f"{low} or {high}",
+                ".",
+            )
+        case Knowledge.NO_DIFFERENCE:
+            margin = max((abs(each) for each in row.margins), default=None)
+            size = "that matters" if margin is None else f"larger than {LIFT.size(margin)}"
+            return (f"{lead} {row.label} shows ", f"no difference {size}", ".")
+        case _:
+            verb = "rose" if interval.value > 0 else "fell"
+            near, far = sorted((abs(interval.low), abs(interval.high)))
+            start = f"{lead} {row.label} {verb} by {LIFT.size(interval.value)}; likely "
+            if interval.low < 0 < interval.high:
+                return (start, f"between {low} and {high}", ".")
+            return (start, f"between {LIFT.size(near)} and {LIFT.size(far)}", ".")
+
+
+def _headline(
+    document: Mapping[str, Any],
+    planned: Mapping[str, MetricRecord],
+    *,
+    hidden: bool,
+    broken: bool,
+) -> str:
+    metrics = document.get("metrics", [])
+    if broken:
+        return "Invalid: no effect of this experiment can be used"
+    if hidden:
+        return "The effects are hidden until the planned end"
+
+    def named(*outcomes: str) -> list[str]:
+        return [
+            (planned[m["metric"]].name if m["metric"] in planned else m["metric"])
+            for m in metrics
+            if any(e["outcome"] in outcomes and "withheld" not in e for e in m["effects"])
+        ]
+
+    better, worse = named("win"), named("loss")
+    guards = [e.get("guardrail") for m in metrics for e in m["effects"] if e.get("guardrail")]
+    parts = []
+    if better:
+        parts.append(f"{listed(better)} improved")
+    if worse:
+        parts.append(f"{listed(worse)} got worse")
+    if not parts:
+        parts.append("No clear change in any metric")
+    if "broken" in guards:
+        parts.append("a guardrail was broken")
+    elif "undecided" in guards:
+        undecided = sum(guard == "undecided" for guard in guards)
+        verb = "leaves" if undecided == 1 else "leave"
+        parts.append(f"{counted(undecided, 'guardrail')} {verb} harm open")
+    elif guards:
+        parts.append("no guardrail was broken")
+    return "; ".join(parts)
+
+
+def _source(document: Mapping[str, Any]) -> str:
+    units = sum(each["units"] for each in document.get("variants", []))
+    if not units:
+        return ""
+    versions = document.get("metric_versions", {})
+    said = (
+        f"{count(units)} visitors first exposed in the period; fixed horizon, two-sided at"
+        f" {document['alpha']:g}. Blue: clearly better. Vermilion: clearly worse. Grey: no clear"
+        " difference. Hollow: not conclusive."
+    )
+    if document.get("crossovers"):
+        said += f" {count(document['crossovers'])} who saw more than one variant are left out."
+    if versions:
+        said += " Metric versions: " + ", ".join(f"{k} v{v}" for k, v in versions.items()) + "."
+    return said
+
+
+def _notes(document: Mapping[str, Any], planned: Mapping[str, MetricRecord]) -> tuple[str, ...]:
+    return tuple(
+        f"{planned[m['metric']].name if m['metric'] in planned else m['metric']}: {e['note']}"
+        for m in document.get("metrics", [])
+        for e in m["effects"]
+        if e.get("note")
+    )
+
+
+def _visitors(document: Mapping[str, Any], names: Mapping[str, str]) -> Series | None:
+    daily = document.get("daily", [])
+    days = sorted({date.fromisoformat(each["day"]) for each in daily})
+    if len(days) < 2:
+        return None
+    counts = {(each["day"], each["variant"]): float(each["units"]) for each in daily}
+    return Series(
+        days=tuple(days),
+        lines=tuple(
+            Line(
+                label=names.get(each["variant"], each["variant"]),
+                values=tuple(counts.get((d.isoformat(), each["variant"]), 0.0) for d in days),
+                focus=each["role"] == "control",
+            )
+            for each in document["variants"][:5]
+        ),
+        measure=Measure(Kind.COUNT),
+    )
+
+
+def _visitors_headline(document: Mapping[str, Any]) -> str:
+    units = [each["units"] for each in document.get("variants", [])]
+    return f"{count(sum(units))} visitors were exposed, {listed([count(u) for u in units])}"

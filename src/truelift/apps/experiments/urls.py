@@ -1,0 +1,34 @@
+"""Addresses of experiments, their snapshots, decisions, learnings and metrics."""
+
+from __future__ import annotations
+
+from django.urls import path, register_converter
+
+from truelift.apps.experiments import views, views_library, views_plan
+from truelift.apps.experiments.paths import ExperimentKey
+
+
+register_converter(ExperimentKey, "experiment")
+
+app_name = "experiments"
+urlpatterns = [
+    path("s/<site:site>/experiments/", views.listing, name="list"),
+    path("s/<site:site>/experiments/new/", views_plan.new, name="new"),
+    path("s/<site:site>/experiments/<experiment:key>/", views.detail, name="detail"),
+    path("s/<site:site>/experiments/<experiment:key>/edit/", views_plan.edit, name="edit"),
+    path("s/<site:site>/experiments/<experiment:key>/move/", views.move, name="move"),
+    path("s/<site:site>/experiments/<experiment:key>/analyse/", views.analyse, name="analyse"),
+    path("s/<site:site>/experiments/<experiment:key>/progress/", views.progress, name="progress"),
+    path("s/<site:site>/experiments/<experiment:key>/findings/", views.findings, name="findings"),
+    path(
+        "s/<site:site>/experiments/<experiment:key>/analyses/<int:number>/",
+        views.snapshot,
+        name="snapshot",
+    ),
+    path("s/<site:site>/decisions/", views_library.decisions, name="decisions"),
+    path("s/<site:site>/learnings/", views_library.learnings, name="learnings"),
+    path("s/<site:site>/learnings/new/", views_library.new_learning, name="new_learning"),
+    path("s/<site:site>/metrics/", views_library.metrics, name="metrics"),
+    path("s/<site:site>/metrics/new/", views_library.new_metric, name="new_metric"),
+    path("s/<site:site>/metrics/library/", views_library.take, name="take_library"),
+]

@@ -1,0 +1,263 @@
+"""The pages of insights and hypotheses."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from truelift.apps.accounts.reads import role_of
+from truelift.apps.accounts.requests import SignedInRequest
+from truelift.apps.accounts.roles import Role
+from truelift.apps.research import services
+from truelift.apps.research.actor import Actor
+from truelift.apps.research.fields import BadFields
+from truelift.apps.research.forms import HypothesisForm, InsightForm
+from truelift.apps.research.models import HypothesisRecord, InsightRecord
+from truelift.apps.research.page import (
+    hypotheses_page,
+    hypothesis_page,
+    insight_page,
+    insights_page,
+)
+from truelift.apps.research.reads import hypothesis_of, insight_of, metric_choices
+from truelift.apps.research.services import NoLongerDraft
+from truelift.apps.sites.models import Site
+from truelift.apps.sites.reads import site_for
+from truelift.errors import Refusal
+from truelift.lifecycle.hypothesis import HypothesisStage
+from truelift.lifecycle.insight import InsightStage
+from truelift.lifecycle.obstacle import MoveRefused
+
+
+@require_safe
+def insights(request: SignedInRequest, site: str) -> HttpResponse:
+    """List what was found."""
+    place = site_for(request.user, site)
+    return render(request, "research/insights.html", {"page": insights_page(place)})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_insight(request: SignedInRequest, site: str) -> HttpResponse:
+    """Write down what was found."""
+    place = site_for(request.user, site, needs=Role.ANALYST)
+    if request.method != "POST":
+        initial = {
+            name: request.GET.get(name, "")[:300] for name in ("problem", "surface", "segment")
+        }
+        initial |= {"size": request.GET.get("size", "")[:200]}
+        initial |= {"text_1": request.GET.get("evidence", "")[:300]}
+        initial |= {"url_1": request.GET.get("url", "")[:500]}
+        form = InsightForm(site=place, initial=initial)
+        return render(request, "research/insight_form.html", {"form": form})
+    form = InsightForm(request.POST, site=place)
+    if form.is_valid():
+        try:
+            made = services.create_insight(
+                place, form.written(), by=Actor(request.user), now=datetime.now(UTC)
+            )
+        except BadFields as refusal:
+            _blame(form, refusal)
+        else:
+            return redirect("research:insight", site=place.name, key=made.key)
+    return render(request, "research/insight_form.html", {"form": form}, status=422)
+
+
+@require_safe
+def insight(request: SignedInRequest, site: str, key: str) -> HttpResponse:
+    """Show an insight."""
+    place = site_for(request.user, site)
+    return _insight(request, place, _insight_or_404(place, key))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit_insight(request: SignedInRequest, site: str, key: str) -> HttpResponse:
+    """Rewrite a draft."""
+    place = site_for(request.user, site, needs=Role.ANALYST)
+    found = _insight_or_404(place, key)
+    if found.stage != InsightStage.DRAFT:
+        raise NoLongerDraft(key=found.key, stage=found.stage)
+    context = {"key": found.key}
+    if request.method != "POST":
+        form = InsightForm(site=place, initial=InsightForm.initial_of(found))
+        return render(request, "research/insight_form.html", {"form": form, **context})
+    form = InsightForm(request.POST, site=place)
+    if form.is_valid():
+        try:
+            services.edit_insight(
+                place, found.key, form.written(), by=Actor(request.user), now=datetime.now(UTC)
+            )
+        except BadFields as refusal:
+            _blame(form, refusal)
+        else:
+            return redirect("research:insight", site=place.name, key=found.key)
+    return render(request, "research/insight_form.html", {"form": form, **context}, status=422)
+
+
+@require_POST
+def accept_insight(request: SignedInRequest, site: str, key: str) -> HttpResponse:
+    """Accept an insight, or say every reason why not."""
+    place = site_for(request.user, site, needs=Role.ANALYST)
+    found = _insight_or_404(place, key)
+    try:
+        services.accept_insight(place, found.key, by=Actor(request.user), now=datetime.now(UTC))
+    except MoveRefused:
+        return _insight(request, place, found, status=409)
+    return redirect("research:insight", site=place.name, key=found.key)
+
+
+@require_POST
+def delete_insight(request: SignedInRequest, site: str, key: str) -> HttpResponse:
+    """Delete a draft that nothing rests on."""
+    place = site_for(request.user, site, needs=Role.ANALYST)
+    found = _insight_or_404(place, key)
+    try:
+        services.delete_insight(place, found.key, by=Actor(request.user), now=datetime.now(UTC))
+    except Refusal as refusal:
+        return _insight(request, place, found, said=str(refusal), status=409)
+    messages.success(request, f"{found.key} is deleted.")
+    return redirect("research:insights", site=place.name)
+
+
+@require_safe
+def hypotheses(request: SignedInRequest, site: str) -> HttpResponse:
+    """List what is proposed."""
+    place = site_for(request.user, site)
+    return render(request, "research/hypotheses.html", {"page": hypotheses_page(place)})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_hypothesis(request: SignedInRequest, site: str) -> HttpResponse:
+    """Write down what is proposed."""
+    place = site_for(request.user, site, needs=Role.ANALYST)
+    metrics = metric_choices(place)
+    if request.method != "POST":
+        initial = {"insights": [request.GET.get("insight", "")]}
+        form = HypothesisForm(site=place, metrics=metrics, initial=initial)
+        return render(request, "research/hypothesis_form.html", {"form": form})
+    form = HypothesisForm(request.POST, site=place, metrics=metrics)
+    if form.is_valid():
+        try:
+            made = services.create_hypothesis(
+                place, form.written(), by=Actor(request.user), now=datetime.now(UTC)
+            )
+        except BadFields as refusal:
+            _blame(form, refusal)
+        else:
+            return redirect("research:hypothesis", site=place.name, key=made.key)
+    return render(request, "research/hypothesis_form.html", {"form": form}, status=422)
+
+
+@require_safe
+def hypothesis(request: SignedInRequest, site: str, key: str) -> HttpResponse:
+    """Show a hypothesis."""
+    place = site_for(request.user, site)
+    return _hypothesis(request, place, _hypothesis_or_404(place, key))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit_hypothesis(request: SignedInRequest, site: str, key: str) -> HttpResponse:
+    """Rewrite a draft."""
+    place = site_for(request.user, site, needs=Role.ANALYST)
+    found = _hypothesis_or_404(place, key)
+    if found.stage != HypothesisStage.DRAFT:
+        raise NoLongerDraft(key=found.key, stage=found.stage)
+    metrics = metric_choices(place)
+    context = {"key": found.key}
+    if request.method != "POST":
+        initial = HypothesisForm.initial_of(found)
+        form = HypothesisForm(site=place, metrics=metrics, initial=initial)
+        return render(request, "research/hypothesis_form.html", {"form": form, **context})
+    form = HypothesisForm(request.POST, site=place, metrics=metrics)
+    if form.is_valid():
+        try:
+            services.edit_hypothesis(
+                place, found.key, form.written(), by=Actor(request.user), now=datetime.now(UTC)
+            )
+        except BadFields as refusal:
+            _blame(form, refusal)
+        else:
+            return redirect("research:hypothesis", site=place.name, key=found.key)
+    return render(request, "research/hypothesis_form.html", {"form": form, **context}, status=422)
+
+
+@require_POST
+def accept_hypothesis(request: SignedInRequest, site: str, key: str) -> HttpResponse:
+    """Accept a hypothesis, or say every reason why not."""
+    place = site_for(request.user, site, needs=Role.ANALYST)
+    found = _hypothesis_or_404(place, key)
+    try:
+        services.accept_hypothesis(place, found.key, by=Actor(request.user), now=datetime.now(UTC))
+    except MoveRefused:
+        return _hypothesis(request, place, found, status=409)
+    return redirect("research:hypothesis", site=place.name, key=found.key)
+
+
+@require_POST
+def delete_hypothesis(request: SignedInRequest, site: str, key: str) -> HttpResponse:
+    """Delete a draft that no experiment tests."""
+    place = site_for(request.user, site, needs=Role.ANALYST)
+    found = _hypothesis_or_404(place, key)
+    try:
+        services.delete_hypothesis(place, found.key, by=Actor(request.user), now=datetime.now(UTC))
+    except Refusal as refusal:
+        return _hypothesis(request, place, found, said=str(refusal), status=409)
+    messages.success(request, f"{found.key} is deleted.")
+    return redirect("research:hypotheses", site=place.name)
+
+
+def _insight_or_404(site: Site, key: str) -> InsightRecord:
+    found = insight_of(site, key)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _hypothesis_or_404(site: Site, key: str) -> HypothesisRecord:
+    found = hypothesis_of(site, key)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _insight(
+    request: SignedInRequest, site: Site, found: InsightRecord, *, said: str = "", status: int = 200
+) -> HttpResponse:
+    context = {
+        "page": insight_page(found),
+        "said": said,
+        "was_refused": status != 200,
+        "may_write": _may_write(request, site),
+    }
+    return render(request, "research/insight.html", context, status=status)
+
+
+def _hypothesis(
+    request: SignedInRequest,
+    site: Site,
+    found: HypothesisRecord,
+    *,
+    said: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        "page": hypothesis_page(found),
+        "said": said,
+        "was_refused": status != 200,
+        "may_write": _may_write(request, site),
+    }
+    return render(request, "research/hypothesis.html", context, status=status)
+
+
+def _may_write(request: SignedInRequest, site: Site) -> bool:
+    role = role_of(request.user, site)
+    return role is not None and role.covers(Role.ANALYST)
+
+
+def _blame(form: InsightForm | HypothesisForm, refusal: BadFields) -> None:
+    for name, what in refusal.wrong.items():
+        place = {"url": "url_1", "text": "text_1", "kind": "kind_1"}.get(name, name)
+        form.add_error(place if place in form.fields else None, what)
