@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
@@ -78,7 +79,7 @@ class Company:
         link = json.loads(self.served.command("users", "reset", person, "--json"))["link"]
         context = self.context()
         page = context.new_page()
-        page.goto(link)
+        page.goto(urlsplit(link).path)
         for each in page.locator("input[type=password]").all():
             each.fill(PASSWORD)
         page.locator("main button[type=submit]").click()

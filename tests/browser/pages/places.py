@@ -1,0 +1,71 @@
+"""Which pages there are: whatever a person reaches by clicking, each kind of page once."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from urllib.parse import urlsplit
+
+from django.urls import Resolver404, resolve
+from playwright.sync_api import Page
+
+
+MANY = {"experiments:detail": 9, "experiments:snapshot": 2, "sites:connect": 6}
+"""Kinds of page that look different from one item to the next."""
+
+LEAVES = {"account_logout", "experiments:progress", "sites:status"}
+"""Not pages to look at: leaving, and pieces of pages."""
+
+
+def places_from(page: Page, start: str) -> list[str]:
+    """Walk from a page along its links, within its site, and give every kind of page there is.
+
+    A kind is a name in the table of addresses, so that a page which is linked from anywhere
+    joins by itself. An address with a query is the same kind as the one without.
+    """
+    seen: Counter[str] = Counter()
+    found: list[str] = []
+    known: set[str] = set()
+    waiting = deque([start])
+    while waiting:
+        place = waiting.popleft()
+        kind = kind_of(place)
+        if place in known or kind in LEAVES or seen[kind] >= MANY.get(kind, 1):
+            continue
+        known.add(place)
+        seen[kind] += 1
+        found.append(place)
+        page.goto(place)
+        waiting.extend(
+            link for link in links_of(page) if kind_of(link) and _site(link) in ("", _site(start))
+        )
+    return found
+
+
+def links_of(page: Page) -> list[str]:
+    """Give where a page's links lead on this server, in reading order, the rail's first."""
+    links = page.eval_on_selector_all(
+        "a[href]",
+        """all => all.filter(a => a.origin === location.origin && !a.hasAttribute('download'))
+          .map(a => a.pathname + a.search)""",
+    )
+    return [str(link) for link in dict.fromkeys(links)]
+
+
+def kind_of(place: str) -> str:
+    """Name the kind of page at an address; empty when there is none."""
+    try:
+        return resolve(urlsplit(place).path).view_name
+    except Resolver404:
+        return ""
+
+
+def name_of(place: str) -> str:
+    """Make a file name of an address."""
+    parts = urlsplit(place)
+    words = [*parts.path.strip("/").split("/"), *parts.query.replace("=", "-").split("&")]
+    return "-".join(word for word in words if word)[:80] or "home"
+
+
+def _site(place: str) -> str:
+    parts = urlsplit(place).path.split("/")
+    return parts[2] if len(parts) > 2 and parts[1] == "s" else ""

@@ -1,0 +1,206 @@
+"""Every page, light and dark, wide and on a phone: sound, readable by everyone, and quick."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response
+
+from tests.browser.conftest import Violation
+from tests.browser.pages.company import SITE, Company
+from tests.browser.pages.places import kind_of, name_of, places_from
+
+
+LOOKS = [(width, theme) for width in (1440, 390) for theme in ("light", "dark")]
+ENTRANCES = ["/accounts/login/", "/accounts/password/reset/", "/no/such/page/"]
+QUICK_MS = 200
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module")
+def places(company: Company, mara: str) -> list[str]:
+    """Every kind of page of the demo company, as its owner reaches them."""
+    context = company.context(mara)
+    found = places_from(context.new_page(), f"/s/{SITE}/")
+    context.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def empty_places(company: Company, mallory: str) -> list[str]:
+    """Every kind of page of a site on which nothing has happened yet."""
+    context = company.context(mallory)
+    found = places_from(context.new_page(), "/s/quiet/")
+    context.close()
+    return found
+
+
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
+def test_every_page_is_sound(
+    width: int,
+    theme: str,
+    company: Company,
+    mara: str,
+    places: list[str],
+    axe: Callable[[Page], list[Violation]],
+    shot: Callable[[Page, str], Path],
+) -> None:
+    with looking(company.context(mara, width=width, theme=theme)) as look:
+        wrong = look.over(places, axe=axe, shot=shot, prefix=f"{width}-{theme}")
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
+def test_every_page_of_an_empty_site_is_sound_and_says_what_to_do(
+    width: int,
+    theme: str,
+    company: Company,
+    mallory: str,
+    empty_places: list[str],
+    axe: Callable[[Page], list[Violation]],
+    shot: Callable[[Page, str], Path],
+) -> None:
+    with looking(company.context(mallory, width=width, theme=theme)) as look:
+        wrong = look.over(empty_places, axe=axe, shot=shot, prefix=f"empty-{width}-{theme}")
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "dark"), (390, "light")])
+def test_the_pages_at_the_door_are_sound(
+    width: int,
+    theme: str,
+    company: Company,
+    axe: Callable[[Page], list[Violation]],
+    shot: Callable[[Page, str], Path],
+) -> None:
+    with looking(company.context(width=width, theme=theme)) as look:
+        wrong = look.over(ENTRANCES, axe=axe, shot=shot, prefix=f"door-{width}-{theme}")
+
+    assert wrong == []
+
+
+def test_every_page_is_answered_quickly(company: Company, mara: str, places: list[str]) -> None:
+    context = company.context(mara)
+
+    took = {place: quickest_ms(context, place) for place in places}
+
+    context.close()
+    assert {place: ms for place, ms in took.items() if ms >= QUICK_MS} == {}
+
+
+def test_no_page_is_out_of_reach(company: Company, mara: str, places: list[str]) -> None:
+    reached = {kind_of(place) for place in places}
+    context = company.context(mara)
+
+    orphans = {
+        name
+        for name, path in pages_of_a_site()
+        if name not in reached and context.request.get(path).status == 200
+    }
+
+    context.close()
+    assert orphans - {"sites:status"} == set()
+
+
+class Looking:
+    """A tab that remembers what its pages complain about."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.context = context
+        self.page = context.new_page()
+        self._heard: list[str] = []
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self._heard.append(f"threw {error}"))
+        self.page.on("response", self._see)
+
+    def __enter__(self) -> Looking:
+        return self
+
+    def __exit__(self, *stopped: object) -> None:
+        self.context.close()
+
+    def over(
+        self,
+        places: list[str],
+        *,
+        axe: Callable[[Page], list[Violation]],
+        shot: Callable[[Page, str], Path],
+        prefix: str,
+    ) -> list[str]:
+        """Look at pages, and say everything that is wrong with them."""
+        wrong = []
+        for place in places:
+            self._heard.clear()
+            self.page.goto(place)
+            shot(self.page, f"{name_of(place)}--{prefix}")
+            wrong += [f"{place}: {what}" for what in self._wrong_here(axe)]
+        return wrong
+
+    def _wrong_here(self, axe: Callable[[Page], list[Violation]]) -> Iterator[str]:
+        yield from self._heard
+        page = self.page
+        for each in axe(page):
+            yield f"axe {each['id']} at {', '.join(each['where'])}"
+        beyond = page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        if beyond > 0:
+            yield f"is {beyond} px wider than its window"
+        if (headings := page.locator("h1").count()) != 1:
+            yield f"has {headings} h1"
+        elif not page.locator("h1").inner_text().strip():
+            yield "has an empty h1"
+        if (marks := page.locator("mark").count()) > 1:
+            yield f"has {marks} highlighter strokes"
+        if (mains := page.locator(".btn--main:visible").count()) > 1:
+            yield f"has {mains} solid buttons"
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        missing = "Failed to load resource" in message.text  # told by _see, with its address
+        if message.type in ("error", "warning") and not missing:
+            self._heard.append(f"console: {message.text}")
+
+    def _see(self, response: Response) -> None:
+        expected = 404 if response.url.endswith("/no/such/page/") else 399
+        if response.status > expected:
+            self._heard.append(f"{response.status} for {response.url}")
+
+
+def looking(context: BrowserContext) -> Looking:
+    """Open a tab in a profile, and close the profile afterwards."""
+    return Looking(context)
+
+
+def quickest_ms(context: BrowserContext, place: str) -> float:
+    """Time how long the server takes for a page that it has answered before."""
+    context.request.get(place)
+    best = float("inf")
+    for _ in range(4):
+        began = time.perf_counter()
+        context.request.get(place, max_redirects=0)
+        best = min(best, (time.perf_counter() - began) * 1000)
+        if best < QUICK_MS / 2:
+            break
+    return round(best)
+
+
+def pages_of_a_site() -> list[tuple[str, str]]:
+    """List every address that takes nothing but a site, with its name."""
+
+    def walk(resolver: URLResolver, prefix: str, space: str) -> Iterator[tuple[str, str]]:
+        for each in resolver.url_patterns:
+            path = prefix + str(each.pattern)
+            if isinstance(each, URLResolver):
+                inner = f"{space}{each.namespace}:" if each.namespace else space
+                yield from walk(each, path, inner)
+            elif isinstance(each, URLPattern) and path.count("<") == 1 and "<site:site>" in path:
+                yield f"{space}{each.name}", "/" + path.replace("<site:site>", SITE)
+
+    return [(name, path) for name, path in walk(get_resolver(), "", "") if path.startswith("/s/")]
