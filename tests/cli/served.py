@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -85,7 +86,8 @@ class Served:
 
     def kill_group(self) -> None:
         assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
         self._forget()
 
@@ -99,7 +101,10 @@ class Served:
         """The running process of one part."""
         assert self.process is not None
         for child in psutil.Process(self.process.pid).children():
-            words = child.cmdline()
+            try:
+                words = child.cmdline()
+            except psutil.Error:  # gone, or a zombie that nobody has waited for yet
+                continue
             if "truelift.cli" in words and words[words.index("truelift.cli") + 1] == name:
                 return child
         raise LookupError(name)
