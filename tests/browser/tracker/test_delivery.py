@@ -155,7 +155,7 @@ def test_a_refusal_for_now_is_tried_again_under_the_same_id(
 
     refused, taken = receiver.posts
     assert refused.body["batch"] == taken.body["batch"]
-    assert 0.4 < taken.received_at - refused.received_at < 3
+    assert taken.received_at - refused.received_at > 0.4
 
 
 @pytest.mark.parametrize("status", [400, 413])
@@ -196,13 +196,22 @@ def test_a_slow_network_is_waited_for_and_asked_once(
 def test_a_crowd_of_large_events_goes_in_requests_that_keepalive_allows(
     visitor: BrowserContext, pages: Pages, receiver: Receiver
 ) -> None:
+    visitor.add_init_script(
+        """const fetched = fetch;
+        window.refused = 0;
+        window.fetch = (...given) => fetched(...given).catch((error) => {
+          window.refused += 1;
+          throw error;
+        });"""
+    )
     page = visitor.new_page()
     page.goto(pages.origin)
     receiver.wait_for(1)
 
     page.evaluate("for (let n = 0; n < 40; n++) truelift('track', 'big', {text: 'ü'.repeat(6000)})")
 
-    assert len(receiver.wait_for(41)) == 41
+    assert len(receiver.wait_for(41, seconds=15)) == 41
+    assert page.evaluate("window.refused") == 0
     assert max(int(post.headers["Content-Length"]) for post in receiver.posts) < 64 * 1024
 
 
@@ -257,21 +266,21 @@ def test_a_clock_wrong_by_a_year_can_be_corrected(
     sent_at = datetime.fromisoformat(post.body["sentAt"]).timestamp()
     corrected = said + (post.received_at - sent_at)
     assert said - happened_at > 364 * 86_400
-    assert abs(corrected - happened_at) < 2
+    assert abs(corrected - happened_at) < 10
 
 
 def test_a_visitor_without_haste_sends_nothing_twice(
     visitor: BrowserContext, pages: Pages, receiver: Receiver
 ) -> None:
     page = visitor.new_page()
-    for path in ("/", "/cart", "/thanks", "/"):
+    for path in ("/", "/cart", "/thanks"):
         page.goto(f"{pages.origin}{path}")
         page.evaluate("truelift('track', 'looked')")
-        page.wait_for_timeout(300)
+        page.wait_for_function(NOTHING_LEFT)
 
-    receiver.wait_for(8)
+    receiver.wait_for(6)
 
-    assert receiver.acknowledged() == 8
+    assert receiver.acknowledged() == 6
 
 
 def test_hasty_visits_arrive_whatever_the_server_refuses_meanwhile(

@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext
 
 from tests.browser.conftest import CHROMIUM, CHROMIUM_FLAGS
 from tests.browser.tracker.receiver import KEY, Pages, Receiver, Reply
+from tests.cli.served import eventually
 
 
 def test_a_page_view_says_where_from_and_with_what_in_segments_words(
@@ -161,16 +162,19 @@ def test_a_prerendered_page_counts_when_it_is_shown_not_when_it_is_prepared(
         receiver.snippet()
         + """<script type="speculationrules">
         {"prerender": [{"source": "list", "urls": ["/cart"], "eagerness": "immediate"}]}
-        </script><script>setTimeout(() => location.href = '/cart', 2000)</script>"""
+        </script><script>setInterval(async () => {
+          if ((await fetch('/go')).ok) location.href = '/cart';
+        }, 100)</script>"""
     )
     with subprocess.Popen(
         [CHROMIUM, "--headless", *CHROMIUM_FLAGS, f"--user-data-dir={tmp_path}", pages.origin],
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as alone:
-        before = receiver.wait_for(2, seconds=1.5)
-        prepared = "/cart" in pages.visits
-        events = receiver.wait_for(4, seconds=8)
+        prepared = eventually(lambda: "/cart" in pages.visits)
+        before = receiver.wait_for(2, seconds=1)
+        pages.replies["/go"] = Reply("")
+        events = receiver.wait_for(4, seconds=15)
         os.killpg(alone.pid, signal.SIGKILL)
 
     assert prepared
