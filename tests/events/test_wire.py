@@ -7,6 +7,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 
 from truelift.events.reasons import MEANING, Reason
@@ -17,6 +19,8 @@ from truelift.events.wire import (
     Arrival,
     MalformedRequest,
     RequestTooLarge,
+    _event_or_reason,
+    _usual_line,
     accepted,
     instant_ms,
     opened,
@@ -190,7 +194,7 @@ def test_times_are_read_as_milliseconds(text: object, milliseconds: int | None) 
         (b'{"type":"track","event":"\\udc00x","userId":"u"}', Reason.LONE_SURROGATE),
         (b'{"type":"track","event":"a","userId":"u","x\\ud83d":1}', Reason.LONE_SURROGATE),
         (b'{"type":"track","event":"a","userId":"u","p":1e999}', Reason.NUMBER_OUT_OF_RANGE),
-        (WITH % (b"9" * 30), Reason.NUMBER_OUT_OF_RANGE),
+        (WITH % (b"9" * 310), Reason.NUMBER_OUT_OF_RANGE),
         (WITH % (b"-" + b"9" * 5000), Reason.NUMBER_OUT_OF_RANGE),
         (WITH % (b"[" * 32 + b"]" * 32), Reason.TOO_DEEP),
         (WITH % (b"[" * 9000 + b"]" * 9000), Reason.TOO_DEEP),
@@ -256,6 +260,11 @@ def test_numeric_ids_are_taken_as_written() -> None:
 
 def test_an_id_that_names_nobody_is_left_out() -> None:
     assert "user_id" not in one({**TRACK, "userId": "undefined"})
+
+
+@pytest.mark.parametrize("number", [2**63, -(10**30), 10**308, 1e308, -0.0, 5e-324])
+def test_a_number_that_a_double_can_hold_is_kept_as_sent(number: float) -> None:
+    assert one({**TRACK, "properties": {"n": number}})["properties"] == {"n": number}
 
 
 def test_32_levels_are_enough_and_allowed() -> None:
@@ -375,3 +384,48 @@ def test_what_only_begins_like_gzip_is_refused(body: bytes) -> None:
 
 def test_every_reason_has_its_sentence() -> None:
     assert set(MEANING) == set(Reason)
+
+
+PIECES = [
+    '"type":"track"', '"type":"page"', '"type":"identify"', '"type":null', '"event":"a"',
+    '"event":""', '"event":"' + "e" * 513 + '"', '"event":null', '"messageId":"m"',
+    '"messageId":null', '"messageId":7', '"messageId":"' + "m" * 513 + '"', '"anonymousId":"v"',
+    '"anonymousId":null', '"anonymousId":" Guest "', '"userId":"u"', '"userId":"NaN"', '"userId":5',
+    '"userId":"00000000-0000-0000-0000-000000000000"', '"timestamp":"2026-11-21T11:59:00Z"',
+    '"timestamp":""', '"timestamp":null', '"timestamp":"9999-01-01"', '"timestamp":1',
+    '"sentAt":"x"', '"writeKey":"k"', '"integrations":{"All":true}', '"_metadata":{"a":[1]}',
+    '"channel":"web"', '"name":"Home"', '"properties":null', '"properties":{}', '"properties":[1]',
+    '"properties":{"revenue":"5","currency":"eur"}', '"properties":{"a":1,"a":2}',
+    '"properties":{"url":"https://p.test/","title":"P"}', '"properties":{"n":%s}' % ("9" * 400),
+    '"properties":{"x\\u0000":"y\\u003a"}', '"properties":{"d":%s}' % ("[" * 31 + "]" * 31),
+    '"properties":{"d":%s}' % ("[" * 30 + "]" * 30), '"properties" : {"a" :1}', '"context":null',
+    '"context":{}', '"context":[]', '"context":{"a":1,"a":2}', '"context":{"page":5}',
+    '"context":{"page":{"url":"https://x.test/","referrer":"r"}}', '"context":{"userAgent":"ua"}',
+    '"context":{"page":{"url":"https://x.test/","referrer":"r","title":"t"},"userAgent":"u"}',
+    ('"context":{"page":{"url":"https://x.test/","referrer":"r","title":"t"},"userAgent":"u"}'),
+    '"context":{"d":%s}' % ("[" * 31 + "]" * 31), '"context":{"n":%s}' % ("9" * 400),
+    '"context":{"t":"\\u0000"}', '"context":{"t":"\\u00e9: \\" :"}', '"x":{"y":[]}',
+]  # fmt: skip
+"""Fields from ordinary to odd, to be put together at random."""
+
+USUAL = ['"anonymousId":"v"', '"event":"a"', '"type":"track"', '"messageId":"m"']
+
+
+def test_the_quick_reading_of_usual_items_says_what_the_thorough_one_says() -> None:
+    rng = np.random.default_rng(4)
+    arrivals = [BROWSER, Arrival(received_at_ms=NOON, user_agent="Mozilla/5.0 (X11)")]
+    quick = 0
+
+    for _ in range(6000):
+        chosen = rng.choice(len(PIECES), size=int(rng.integers(1, 5)), replace=False)
+        fields = USUAL[: int(rng.integers(2, 5))] + [PIECES[index] for index in chosen]
+        raw = ("{" + rng.choice([",", ", "]).join(rng.permutation(fields)) + "}").encode()
+        arrival = arrivals[int(rng.integers(2))]
+        kind = [None, "track", "page"][int(rng.integers(3))]
+        found = _usual_line(raw, arrival, kind, 250)
+        if found is not None:
+            quick += 1
+            thorough = _event_or_reason(raw, arrival, kind, 250, {})
+            assert json.loads(found) == json.loads(msgspec.json.encode(thorough))
+
+    assert quick > 300

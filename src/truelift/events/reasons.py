@@ -39,7 +39,7 @@ MEANING: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.DUPLICATE_KEY: "An object names the same key twice, so it has no one meaning.",
         Reason.TOO_DEEP: "Objects and lists are nested more than 32 levels deep.",
         Reason.TOO_LARGE: "The item is larger than 32 KB.",
-        Reason.NUMBER_OUT_OF_RANGE: "A number does not fit into 64 bits.",
+        Reason.NUMBER_OUT_OF_RANGE: "A number is larger than any double.",
         Reason.NOT_AN_OBJECT: "The item is not a JSON object.",
         Reason.WRONG_TYPE: "A field has the wrong type, such as a list for an id.",
         Reason.UNKNOWN_TYPE: "`type` is none of track, page, screen, identify, group, alias.",
