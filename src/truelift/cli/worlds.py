@@ -44,9 +44,13 @@ def build(
 ) -> None:
     """Build a world; what is true of it is written to DIR/worlds/NAME/truth.json first."""
     use_home(home)
+    from truelift.lake.home import Home
     from truelift.project.start import bring_up_to_date
+    from truelift.settings import settings_from
     from truelift.worlds.world import build as build_world
+    from truelift.worlds.world import check
 
+    check(name, Home.of(settings_from()), scale=scale)
     ready = bring_up_to_date()
     quieten()
     world = build_world(

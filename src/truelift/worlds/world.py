@@ -95,6 +95,22 @@ def is_built(name: str, home: Home) -> bool:
     return (home.root / "worlds" / name / _BUILT).exists()
 
 
+def check(name: str, home: Home, *, scale: float) -> None:
+    """Refuse what cannot be built, before anything is made.
+
+    Raises:
+        NoSuchWorld: There is none of this name.
+        BadScale: It would be too small to be one, or too large for a machine.
+        AlreadyBuilt: The home has it.
+    """
+    if name not in WORLDS:
+        raise NoSuchWorld(name=name)
+    if not 0.001 <= scale <= 20:
+        raise BadScale(scale=scale)
+    if is_built(name, home):
+        raise AlreadyBuilt(name=name, home=home)
+
+
 def build(
     name: str,
     home: Home,
@@ -121,12 +137,7 @@ def build(
         BadScale: It would be too small to be one, or too large for a machine.
         AlreadyBuilt: The home has it.
     """
-    if name not in WORLDS:
-        raise NoSuchWorld(name=name)
-    if not 0.001 <= scale <= 20:
-        raise BadScale(scale=scale)
-    if is_built(name, home):
-        raise AlreadyBuilt(name=name, home=home)
+    check(name, home, scale=scale)
     from truelift.lake.lake import Lake
     from truelift.worlds.company import LOGIN, live_through, open_company
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from truelift.lake.imports import rows
 from truelift.lake.imports.convert import ROW, Converter, MissingColumns
 from truelift.lake.imports.map import FileShape, format_of, map_from, standard_map
 from truelift.lake.imports.reject import RejectReason
@@ -98,16 +99,16 @@ def test_a_standard_file_fills_its_columns_and_keeps_the_rest_as_properties(
 
 
 def test_the_same_events_come_from_csv_ndjson_and_parquet(tmp_path: Path) -> None:
-    rows: list[dict[str, str | None]] = [
+    given: list[dict[str, str | None]] = [
         {"name": "a", "visitor_id": "v", "occurred_at": "1714550400000", "value": "2", "c": "x"},
         {"name": "b", "visitor_id": "w", "occurred_at": "1714550400001", "value": None, "c": "y"},
     ]
-    header = ",".join(rows[0])
-    lines = [",".join(str(cell or "") for cell in row.values()) for row in rows]
+    header = ",".join(given[0])
+    lines = [",".join(str(cell or "") for cell in row.values()) for row in given]
     csv = written(tmp_path, "\n".join([header, *lines]))
-    ndjson = written(tmp_path, "\n".join(json.dumps(row) for row in rows), "f.ndjson")
+    ndjson = written(tmp_path, "\n".join(json.dumps(row) for row in given), "f.ndjson")
     parquet = tmp_path / "f.parquet"
-    pq.write_table(pa.Table.from_pylist(rows), parquet)
+    pq.write_table(pa.Table.from_pylist(given), parquet)
 
     from_csv, from_ndjson, from_parquet = (
         [
@@ -345,3 +346,29 @@ def test_missing_words_mean_that_nothing_stands_there(tmp_path: Path) -> None:
     ((event,), _) = converted(path, text)
 
     assert event["user_id"] is None
+
+
+@pytest.mark.parametrize("piece_bytes", [20, 1 << 20])
+def test_a_session_keeps_the_day_it_began_on(
+    tmp_path: Path, piece_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "PIECE_BYTES", piece_bytes)
+    lines = ["2024-01-01,s1,500", "2024-01-02,s2,0", "2024-01-02,s1,900", "2024-01-03,s2,7"]
+    path = written(tmp_path, "\n".join(["day,s,ms", *lines]))
+    text = """
+    [[event]]
+    name = "a"
+    unit = "s"
+    [event.occurred_at]
+    start = { column = "day", first_of = "s" }
+    step = { column = "ms" }
+    """
+
+    events, _ = converted(path, text)
+
+    assert [(e["visitor_id"], e["occurred_at"]) for e in events] == [
+        ("s1", 1_704_067_200_500),
+        ("s2", 1_704_153_600_000),
+        ("s1", 1_704_067_200_900),
+        ("s2", 1_704_153_600_007),
+    ]

@@ -15,6 +15,12 @@ from truelift.lake.imports.load import Loaded, load_file
 from truelift.lake.imports.map import BadMap
 from truelift.lake.lake import Lake
 from truelift.lake.loader import Loader
+from truelift.questions.matching import Events
+from truelift.questions.metric import Counted, Metric, MetricKind
+from truelift.questions.sessions import Sessions
+from truelift.questions.trend import Trend
+from truelift.questions.variant_summaries import VariantSummaries
+from truelift.stats.summary import ProportionSummary
 
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -200,8 +206,45 @@ def test_cookie_cats_loads_whole_and_twice_is_once(real: Real) -> None:
     assert counts(second) == (90_189, 0, 90_189, 0)
 
 
-def test_diginetica_loads_whole(real: Real) -> None:
-    assert counts(real("diginetica_sample_item_views.csv", "diginetica")) == (12_391, 12_391, 0, 0)
+@pytest.mark.timeout(60)
+def test_cookie_cats_is_an_experiment_with_the_published_counts(home: Home, real: Real) -> None:
+    real("cookie_cats.csv", "cookie_cats")
+
+    question = VariantSummaries(
+        experiment="gate",
+        variants=("gate_30", "gate_40"),
+        metrics=tuple(
+            Metric(key, MetricKind.PROPORTION, Counted(Events((key,))), window_s=86_400)
+            for key in ("retention_1", "retention_7")
+        ),
+        as_of=clock(),
+    )
+    answer = Lake(home).ask("shop", question).answer
+
+    assert answer.units == {"gate_30": 44_700, "gate_40": 45_489}
+    shares = {
+        (metric, variant): round(sample.value, 5)
+        for metric, samples in answer.samples.items()
+        for variant, sample in samples.items()
+        if isinstance(sample, ProportionSummary)
+    }
+    assert shares == {
+        ("retention_1", "gate_30"): 0.44819,
+        ("retention_1", "gate_40"): 0.44228,
+        ("retention_7", "gate_30"): 0.19020,
+        ("retention_7", "gate_40"): 0.18200,
+    }
+
+
+def test_diginetica_loads_whole_with_its_sessions_as_given(home: Home, real: Real) -> None:
+    loaded = real("diginetica_sample_item_views.csv", "diginetica")
+
+    (row,) = Lake(home).ask("shop", Sessions()).answer.rows
+    views = Lake(home).ask("shop", Trend(events=Events(("view_item",)))).answer.whole
+
+    assert counts(loaded) == (12_391, 12_391, 0, 0)
+    assert (views.count, views.people) == (12_391, 2_986)
+    assert row.tally.sessions == 2_986
 
 
 def test_the_truncated_file_loads_all_but_its_last_line(real: Real) -> None:

@@ -106,6 +106,7 @@ class Converter:
         self._map = import_map
         statement = _Statement(import_map, columns=columns, digest=digest)
         self._events = statement.events()
+        self._firsts = statement.firsts
         self._parameters = statement.parameters
         self._engine = duckdb.connect(":memory:")
         self._engine.execute("SET enable_progress_bar = false")
@@ -120,6 +121,7 @@ class Converter:
             rows, broken = _json_rows(engine, piece)
             rejects += broken
         engine.register("piece", rows)
+        self._remember_firsts()
         engine.execute(f"CREATE OR REPLACE TEMP TABLE made AS {self._events}", self._parameters)
         engine.execute(
             f"""
@@ -143,6 +145,29 @@ class Converter:
         engine.unregister("piece")
         rejects.sort(key=lambda reject: reject.line)
         return Converted(events, rejects)
+
+    def _remember_firsts(self) -> None:
+        """Give each row the start of the first row of its kind, in this piece or before it."""
+        joins, columns = [], ["piece.*"]
+        for number, (key, start) in enumerate(self._firsts):
+            known = f"first_{number}"
+            self._engine.execute(
+                f"CREATE TABLE IF NOT EXISTS {known} (key VARCHAR PRIMARY KEY, start VARCHAR)"
+            )
+            self._engine.execute(
+                f"""
+                INSERT OR IGNORE INTO {known}
+                SELECT key, arg_min(start, line) FROM (
+                    SELECT {key} AS key, {start} AS start, "{LINE}" AS line FROM piece
+                ) WHERE key IS NOT NULL AND start IS NOT NULL GROUP BY key
+                """
+            )
+            joins.append(f"LEFT JOIN {known} ON {known}.key = {key}")
+            columns.append(f'{known}.start AS "__first_{number}"')
+        self._engine.execute(
+            f"CREATE OR REPLACE TEMP VIEW rows_of_piece AS"
+            f" SELECT {', '.join(columns)} FROM piece {' '.join(joins)}"
+        )
 
 
 def _json_rows(engine: duckdb.DuckDBPyConnection, piece: Piece) -> tuple[pa.Table, list[Reject]]:
@@ -186,6 +211,7 @@ class _Statement:
 
     def __init__(self, import_map: ImportMap, *, columns: tuple[str, ...], digest: str) -> None:
         self.parameters: dict[str, object] = {}
+        self.firsts: list[tuple[str, str]] = []
         self._map = import_map
         self._shape: FileShape = import_map.file
         self._columns = columns
@@ -247,7 +273,7 @@ class _Statement:
             f"SELECT * EXCLUDE (name_text, value_text), CASE {fault} END AS fault FROM ("
             f'SELECT "{LINE}" AS "{ROW}", {ordinal} AS ordinal, {chosen},'
             f" {self._text(event.name)} AS name_text, {value or 'NULL'} AS value_text"
-            f" FROM piece {where})"
+            f" FROM rows_of_piece {where})"
         )
 
     def _row_id(self) -> str:
@@ -272,7 +298,7 @@ class _Statement:
         """A column's text, null where nothing stands in it."""
         text = f"nullif(trim({self._raw(name)}), '')"
         if self._shape.missing:
-            missing = ", ".join(self._parameter(word) for word in self._shape.missing)
+            missing = ", ".join(_literal(word) for word in self._shape.missing)
             return f"CASE WHEN {text} NOT IN ({missing}) THEN {text} END"
         return text
 
@@ -302,11 +328,11 @@ class _Statement:
         if isinstance(moment.start, int):
             start = f"{moment.start}::BIGINT"
         elif moment.format:
-            text = self._column(moment.start.name)
+            text = self._start(moment.start, moment.first_of)
             read = f"try_strptime({text}, {_literal(moment.format)})"
             start = f"TRY(epoch_us(CAST({read} AS TIMESTAMPTZ)) // 1000)"
         else:
-            text = self._column(moment.start.name)
+            text = self._start(moment.start, moment.first_of)
             count = f"TRY_CAST(floor(TRY_CAST({text} AS DOUBLE) {_TO_MS[moment.unit]}) AS BIGINT)"
             start = (
                 rf"CASE WHEN regexp_full_match({text}, '-?\d{{1,20}}(\.\d+)?') THEN {count}"
@@ -320,6 +346,14 @@ class _Statement:
         if moment.step_ms:
             return f'{start} + {moment.step_ms} * ("{LINE}" - 1)'
         return start
+
+    def _start(self, start: Column, first_of: Column | None) -> str:
+        if first_of is None:
+            return self._column(start.name)
+        pair = (self._column(first_of.name), self._column(start.name))
+        if pair not in self.firsts:
+            self.firsts.append(pair)
+        return f'"__first_{self.firsts.index(pair)}"'
 
     def _condition(self, condition: Condition) -> str:
         text = self._column(condition.column)

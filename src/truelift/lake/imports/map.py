@@ -78,6 +78,8 @@ class Moment:
         step_ms: Added once for every row before this one.
         step: A column that is added to the start.
         step_unit: What that column counts.
+        first_of: The start of the first row with the same text in this column holds
+            for all of them: a session that passes midnight began on one day.
     """
 
     start: Column | int
@@ -86,6 +88,7 @@ class Moment:
     step_ms: int = 0
     step: Column | None = None
     step_unit: TimeUnit = TimeUnit.MS
+    first_of: Column | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +177,8 @@ class EventMap:
         names = [source.name for source in sources if isinstance(source, Column)]
         if isinstance(self.occurred_at.start, Column):
             names.append(self.occurred_at.start.name)
-        if self.occurred_at.step is not None:
-            names.append(self.occurred_at.step.name)
+        also = (self.occurred_at.step, self.occurred_at.first_of)
+        names += [column.name for column in also if column is not None]
         if self.when is not None:
             names.append(self.when.column)
         return tuple(dict.fromkeys(names))
@@ -450,7 +453,10 @@ class _Reader:
         if begin is None:
             return None
         form = self.text(value.get("format", ""), f"{where} format")
-        return Moment(begin, form, unit, step_ms, step, step_unit)
+        first_of: Column | None = None
+        if isinstance(start, dict) and "first_of" in start:
+            first_of = Column(self.text(start["first_of"], f"{where} first_of"))
+        return Moment(begin, form, unit, step_ms, step, step_unit, first_of)
 
     def start(
         self, value: object, where: str, shape: FileShape, *, column: bool
@@ -458,6 +464,7 @@ class _Reader:
         if column and isinstance(value, str):
             return Column(value)
         if isinstance(value, dict) and isinstance(value.get("column"), str):
+            self.only(value, where, ("column", "first_of"))
             return Column(value["column"])
         if isinstance(value, (date, datetime)):
             return _epoch_ms(value, shape.time_zone)

@@ -1,0 +1,128 @@
+"""`truelift worlds` and `truelift demo`, from nothing to a running loop."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from truelift.lake.home import Home
+from truelift.lake.lake import Lake
+
+
+pytestmark = [pytest.mark.world, pytest.mark.timeout(150)]
+
+
+def truelift(*words: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TRUELIFT_")}
+    environment.pop("DATABASE_URL", None)
+    if home is not None:
+        environment["TRUELIFT_HOME"] = str(home)
+    return subprocess.run(
+        [sys.executable, "-m", "truelift.cli", *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object], float]:
+    home = tmp_path_factory.mktemp("built") / "home"
+    began = time.monotonic()
+    done = truelift("worlds", "build", "shop", "--home", str(home), "--scale", "0.1", "--json")
+    assert done.returncode == 0, done.stderr
+    return home, json.loads(done.stdout), time.monotonic() - began
+
+
+Built = tuple[Path, dict[str, object], float]
+
+
+def test_a_small_world_is_built_in_under_a_minute(built: Built) -> None:
+    home, document, took_s = built
+
+    assert took_s < 60
+    assert document["world"] == document["site"] == "shop"
+    assert json.loads((home / "worlds" / "shop" / "truth.json").read_text())["scale"] == 0.1
+
+
+def test_the_last_hours_came_through_the_collector_and_everything_adds_up(built: Built) -> None:
+    root, _, _ = built
+
+    ledger = Lake(Home(root=root, lake=root / "lake")).ledger("shop")
+
+    assert ledger.waiting == 0
+    assert ledger.received == ledger.stored + ledger.duplicates + ledger.quarantined
+    # What the old app sent over HTTP: each item for another reason no event.
+    assert {"bad_timestamp", "not_an_object", "unknown_type", "wrong_type"} <= set(ledger.reasons)
+
+
+def test_the_loop_stands_where_the_story_left_it(built: Built) -> None:
+    home, _, _ = built
+
+    listed = truelift("experiments", "list", "--site", "shop", "--json", home=home)
+
+    stages = {each["key"]: each["stage"] for each in json.loads(listed.stdout)["experiments"]}
+    assert stages == {
+        "reviews-higher": "closed",
+        "urgency-timer": "closed",
+        "delivery-cost-early": "running",
+    }
+
+
+def test_the_demo_says_what_the_loop_found(built: Built) -> None:
+    home, _, _ = built
+
+    found = json.loads(truelift("demo", "--json", home=home).stdout)
+
+    assert found["leak"]["before"] == "add_shipping_info"
+    assert found["leak"]["by"] == {"device": "phone"}
+    assert found["leak"]["value_per_week_minor"]["low"] > 0
+    assert found["verdict"]["experiment"] == "delivery-cost-early"
+    assert found["verdict"]["action"] == "keep_running"
+    assert found["proposal"]["hypothesis"].startswith("H-")
+
+
+def test_the_demo_speaks_to_a_person(built: Built) -> None:
+    home, _, _ = built
+
+    said = truelift("demo", home=home).stdout
+
+    for word in ("What the loop found", "At delivery, phone visitors", "Keep running"):
+        assert word in said
+    assert "password" not in said  # shown once, when it was built
+
+
+def test_a_home_holds_a_world_once(built: Built) -> None:
+    home, _, _ = built
+
+    refused = truelift("worlds", "build", "shop", "--home", str(home))
+
+    assert refused.returncode == 1
+    assert json.loads(refused.stderr.splitlines()[-1])["error"]["code"] == "worlds.already_built"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("shop", "--scale", "0"), "worlds.bad_scale"),
+        (("atlantis",), "worlds.no_such_world"),
+    ],
+)
+def test_what_cannot_be_built_is_refused(tmp_path: Path, words: tuple[str, ...], code: str) -> None:
+    refused = truelift("worlds", "build", *words, "--home", str(tmp_path / "home"))
+
+    assert refused.returncode == 1
+    assert json.loads(refused.stderr.splitlines()[-1])["error"]["code"] == code
+
+
+def test_worlds_are_listed() -> None:
+    listed = json.loads(truelift("worlds", "list", "--json").stdout)
+
+    assert [world["world"] for world in listed["worlds"]] == ["shop"]

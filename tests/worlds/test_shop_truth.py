@@ -1,0 +1,50 @@
+"""The truth is written before any event, from the parameters alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from truelift.lake.home import Home
+from truelift.worlds.shop.build import folder_of, plant
+from truelift.worlds.shop.parameters import Shop
+from truelift.worlds.shop.truth import truth_of
+
+
+ENDS_AT_MS = 1_777_896_000_000
+
+
+def test_the_truth_is_plain_json_and_names_the_planted_facts() -> None:
+    truth = json.loads(json.dumps(truth_of(Shop(ends_at_ms=ENDS_AT_MS))))
+
+    assert truth["leak"]["step"] == "add_shipping_info"
+    assert truth["leak"]["segment"] == {"device": "phone"}
+    assert truth["leak"]["rate"] < truth["leak"]["best"] - 0.2
+    assert truth["running_experiment"] == "delivery-cost-early"
+    assert set(truth["experiments"]) == {"reviews-higher", "urgency-timer", "delivery-cost-early"}
+    phone = truth["experiments"]["delivery-cost-early"]["rates"]["phone"]
+    assert phone["treatment"] - phone["control"] == pytest.approx(0.1)
+    assert phone["order_control"] < phone["order_treatment"]
+
+
+def test_a_trial_begins_and_ends_with_the_shops_own_days() -> None:
+    shop = Shop(ends_at_ms=ENDS_AT_MS)
+    ended = shop.trials[0]
+
+    since, until = shop.span_of(ended)
+
+    assert shop.first_day_of(ended).isoformat() == "2026-03-12"
+    assert until == shop.midnight_ms(shop.first_day_of(shop.trials[0]).replace(month=4, day=2))
+    assert (until - since) // 86_400_000 == 20  # switched on in the morning, a summer hour less
+
+
+def test_a_planted_truth_holds_when_the_build_is_taken_up_again(tmp_path: Path) -> None:
+    home = Home(root=tmp_path, lake=tmp_path / "lake")
+    first = plant(home, Shop(ends_at_ms=ENDS_AT_MS, scale=0.02, seed=3))
+
+    again = plant(home, Shop(ends_at_ms=ENDS_AT_MS + 60_000, scale=0.5, seed=9))
+
+    assert again == first
+    assert json.loads((folder_of(home) / "truth.json").read_text())["seed"] == 3
