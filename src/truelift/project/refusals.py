@@ -39,5 +39,8 @@ class SayRefusals:
 def status_of(error: TrueliftError) -> int:
     """Say which HTTP status an error is: what the person can put right, or the operator."""
     if isinstance(error, Refusal):
-        return 404 if error.code.rpartition(".")[2].startswith("no_such_") else 409
+        what = error.code.rpartition(".")[2]
+        if what.startswith("no_such_"):
+            return 404
+        return 422 if what.startswith("bad_") else 409
     return 503 if isinstance(error, Outage) else 500

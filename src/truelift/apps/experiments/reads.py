@@ -247,6 +247,14 @@ def learnings_of(site: Site) -> QuerySet[LearningRecord]:
     )
 
 
+def analyses_of(site: Site, *, experiment: str = "") -> QuerySet[AnalysisRecord]:
+    """Give the snapshots of a site without their text, the newest first."""
+    found = AnalysisRecord.objects.filter(experiment__site=site)
+    if experiment:
+        found = found.filter(experiment__key=experiment[:80])
+    return found.select_related("experiment").defer("text").order_by("-made_at", "-pk")
+
+
 def learnable(site: Site) -> list[ExperimentRecord]:
     """Give the experiments that something can be learned from, those that wait for it first."""
     stages = [Stage.DECIDED, Stage.INVALID, Stage.LEARNED, Stage.CLOSED]

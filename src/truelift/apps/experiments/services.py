@@ -120,7 +120,7 @@ class IncompleteLearning(Refusal):
         wrong: Field and what is missing.
     """
 
-    code = "experiment.incomplete_learning"
+    code = "experiment.bad_learning"
 
     def __init__(self, wrong: Mapping[str, str]) -> None:
         self.wrong = dict(wrong)

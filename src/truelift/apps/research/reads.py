@@ -133,6 +133,24 @@ def hypothesis_of(site: Site, key: str) -> HypothesisRecord | None:
     )
 
 
+def insights_of(site: Site) -> QuerySet[InsightRecord]:
+    """Give the insights of a site with what their documents need, the newest first."""
+    return (
+        InsightRecord.objects.filter(site=site)
+        .prefetch_related("evidence", "hypotheses")
+        .order_by("-number")
+    )
+
+
+def hypotheses_of(site: Site) -> QuerySet[HypothesisRecord]:
+    """Give the hypotheses of a site with what their documents need, the newest first."""
+    return (
+        HypothesisRecord.objects.filter(site=site)
+        .prefetch_related("insights", "experiments")
+        .order_by("-number")
+    )
+
+
 def accepted_insights(site: Site) -> QuerySet[InsightRecord]:
     """Give the insights that a hypothesis can rest on, the newest first."""
     return InsightRecord.objects.filter(site=site, stage=InsightStage.ACCEPTED.value).order_by(
@@ -187,7 +205,9 @@ def insight_document(insight: InsightRecord) -> dict[str, object]:
             {"kind": piece.kind, "text": piece.text, "url": piece.url}
             for piece in insight.evidence.all()
         ],
-        "hypotheses": [each.key for each in insight.hypotheses.order_by("number")],
+        "hypotheses": [
+            each.key for each in sorted(insight.hypotheses.all(), key=lambda each: each.number)
+        ],
         "made_at": insight.made_at,
         "accepted_at": insight.accepted_at,
     }
@@ -208,7 +228,7 @@ def hypothesis_document(hypothesis: HypothesisRecord) -> dict[str, object]:
         "stage": hypothesis.stage,
         "finding": hypothesis.finding or None,
         "insights": list(hypothesis.as_domain().evidence),
-        "experiments": list(hypothesis.experiments.order_by("pk").values_list("key", flat=True)),
+        "experiments": sorted(each.key for each in hypothesis.experiments.all()),
         "made_at": hypothesis.made_at,
         "accepted_at": hypothesis.accepted_at,
     }

@@ -1,0 +1,208 @@
+"""Insights and hypotheses over HTTP, through the same services as the pages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Field, Router, Schema, Status
+
+from truelift.apps.accounts.models import User
+from truelift.apps.accounts.roles import Role
+from truelift.apps.research import services
+from truelift.apps.research.actor import Actor
+from truelift.apps.research.fields import HypothesisFields, InsightFields, Piece
+from truelift.apps.research.models import EvidenceKind
+from truelift.apps.research.reads import (
+    hypotheses_of,
+    hypothesis_document,
+    hypothesis_of,
+    insight_document,
+    insight_of,
+    insights_of,
+)
+from truelift.apps.research.services import NoSuchHypothesis, NoSuchInsight
+from truelift.apps.sites.models import Site
+from truelift.apps.sites.reads import site_for
+
+
+router = Router(tags=["research"])
+
+
+class PieceIn(Schema):
+    """One piece of evidence."""
+
+    kind: EvidenceKind = EvidenceKind.ANALYTICS
+    text: str = Field(max_length=300, min_length=1)
+    url: str = Field(default="", max_length=500)
+
+
+class InsightIn(Schema):
+    """What goes wrong, where, for whom, how large it is and what shows it."""
+
+    problem: str = Field(default="", max_length=300)
+    surface: str = Field(default="", max_length=120)
+    segment: str = Field(default="", max_length=120)
+    size: str = Field(default="", max_length=200)
+    weekly_value_minor: int | None = Field(default=None, ge=0, le=10**15)
+    evidence: list[PieceIn] = Field(default_factory=list, max_length=50)
+
+
+class HypothesisIn(Schema):
+    """The four parts, the number to hold them to, and what supports it."""
+
+    change: str = Field(default="", max_length=300)
+    audience: str = Field(default="", max_length=200)
+    outcome: str = Field(default="", max_length=300)
+    reason: str = Field(default="", max_length=600)
+    metric: str = Field(default="", max_length=80)
+    direction: str = Field(default="", max_length=8)
+    expected_lift: float | None = Field(default=None, gt=0, le=10, allow_inf_nan=False)
+    insights: list[str] = Field(default_factory=list, max_length=50)
+
+
+Document = dict[str, Any]
+
+
+@router.get("/insights")
+def list_insights(request: HttpRequest, site: str) -> Document:
+    """List the insights of a site, the newest first."""
+    place = _site(request, site)
+    return {"insights": [insight_document(each) for each in insights_of(place)]}
+
+
+@router.post("/insights", response={201: Document})
+def create_insight(request: HttpRequest, site: str, given: InsightIn) -> Status[Document]:
+    """Write down what was found."""
+    place = _site(request, site, needs=Role.ANALYST)
+    made = services.create_insight(place, _insight(given), by=_actor(request), now=_now())
+    return Status(201, insight_document(made))
+
+
+@router.get("/insights/{key}")
+def show_insight(request: HttpRequest, site: str, key: str) -> Document:
+    """Show an insight."""
+    return _insight_document(_site(request, site), key)
+
+
+@router.put("/insights/{key}")
+def edit_insight(request: HttpRequest, site: str, key: str, given: InsightIn) -> Document:
+    """Rewrite a draft."""
+    place = _site(request, site, needs=Role.ANALYST)
+    services.edit_insight(place, key, _insight(given), by=_actor(request), now=_now())
+    return _insight_document(place, key)
+
+
+@router.post("/insights/{key}/accept")
+def accept_insight(request: HttpRequest, site: str, key: str) -> Document:
+    """Accept an insight, or say every reason why not."""
+    place = _site(request, site, needs=Role.ANALYST)
+    services.accept_insight(place, key, by=_actor(request), now=_now())
+    return _insight_document(place, key)
+
+
+@router.delete("/insights/{key}", response={204: None})
+def delete_insight(request: HttpRequest, site: str, key: str) -> Status[None]:
+    """Delete a draft that nothing rests on."""
+    place = _site(request, site, needs=Role.ANALYST)
+    services.delete_insight(place, key, by=_actor(request), now=_now())
+    return Status(204, None)
+
+
+@router.get("/hypotheses")
+def list_hypotheses(request: HttpRequest, site: str) -> Document:
+    """List the hypotheses of a site, the newest first."""
+    place = _site(request, site)
+    return {"hypotheses": [hypothesis_document(each) for each in hypotheses_of(place)]}
+
+
+@router.post("/hypotheses", response={201: Document})
+def create_hypothesis(request: HttpRequest, site: str, given: HypothesisIn) -> Status[Document]:
+    """Write down what is proposed."""
+    place = _site(request, site, needs=Role.ANALYST)
+    made = services.create_hypothesis(place, _hypothesis(given), by=_actor(request), now=_now())
+    return Status(201, hypothesis_document(made))
+
+
+@router.get("/hypotheses/{key}")
+def show_hypothesis(request: HttpRequest, site: str, key: str) -> Document:
+    """Show a hypothesis."""
+    return _hypothesis_document(_site(request, site), key)
+
+
+@router.put("/hypotheses/{key}")
+def edit_hypothesis(request: HttpRequest, site: str, key: str, given: HypothesisIn) -> Document:
+    """Rewrite a draft."""
+    place = _site(request, site, needs=Role.ANALYST)
+    services.edit_hypothesis(place, key, _hypothesis(given), by=_actor(request), now=_now())
+    return _hypothesis_document(place, key)
+
+
+@router.post("/hypotheses/{key}/accept")
+def accept_hypothesis(request: HttpRequest, site: str, key: str) -> Document:
+    """Accept a hypothesis, or say every reason why not."""
+    place = _site(request, site, needs=Role.ANALYST)
+    services.accept_hypothesis(place, key, by=_actor(request), now=_now())
+    return _hypothesis_document(place, key)
+
+
+@router.delete("/hypotheses/{key}", response={204: None})
+def delete_hypothesis(request: HttpRequest, site: str, key: str) -> Status[None]:
+    """Delete a draft that no experiment tests."""
+    place = _site(request, site, needs=Role.ANALYST)
+    services.delete_hypothesis(place, key, by=_actor(request), now=_now())
+    return Status(204, None)
+
+
+def _site(request: HttpRequest, name: str, *, needs: Role = Role.VIEWER) -> Site:
+    return site_for(request.user, name, needs=needs)
+
+
+def _actor(request: HttpRequest) -> Actor:
+    user = request.user
+    return Actor(user if isinstance(user, User) else None)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _insight(given: InsightIn) -> InsightFields:
+    return InsightFields(
+        problem=given.problem,
+        surface=given.surface,
+        segment=given.segment,
+        size=given.size,
+        weekly_value_minor=given.weekly_value_minor,
+        evidence=tuple(
+            Piece(kind=piece.kind.value, text=piece.text, url=piece.url) for piece in given.evidence
+        ),
+    )
+
+
+def _hypothesis(given: HypothesisIn) -> HypothesisFields:
+    return HypothesisFields(
+        change=given.change,
+        audience=given.audience,
+        outcome=given.outcome,
+        reason=given.reason,
+        metric=given.metric,
+        direction=given.direction,
+        expected_lift=given.expected_lift,
+        insights=tuple(given.insights),
+    )
+
+
+def _insight_document(site: Site, key: str) -> Document:
+    found = insight_of(site, key)
+    if found is None:
+        raise NoSuchInsight(key=key)
+    return insight_document(found)
+
+
+def _hypothesis_document(site: Site, key: str) -> Document:
+    found = hypothesis_of(site, key)
+    if found is None:
+        raise NoSuchHypothesis(key=key)
+    return hypothesis_document(found)
