@@ -78,6 +78,9 @@ def test_from_serve_to_the_first_funnel_in_under_five_minutes(
     visitor.goto(shop_address)
     visitor.locator("#cart").click()
     visitor.locator("#login").click()
+    # What is sent while a page goes away carries Chromium's own name, a robot's, whatever
+    # the profile says: so this visitor stays until the queue has emptied itself.
+    visitor.wait_for_timeout(2_500)
     visitor.goto(f"{shop_address}thanks.html")
     visitor.wait_for_load_state("networkidle")
     visitor.context.close()
@@ -95,8 +98,7 @@ def test_from_serve_to_the_first_funnel_in_under_five_minutes(
         f"{served.address}/s/harbour/funnels/"
         "?step=page_view&step=add_to_cart&step=purchase&window=1h&period=all"
     )
-    expect(page.locator("main")).to_contain_text("purchase")
-    expect(page.locator("main")).to_contain_text("100")
+    expect(page.get_by_role("row", name=re.compile(r"^3\. Purchase 1 100%")).first).to_be_visible()
     shot(page, "first-hour-funnel")
 
     assert time.monotonic() - began < FIVE_MINUTES_S
