@@ -124,6 +124,15 @@ class Lake:
             took_ms=(time.perf_counter() - began) * 1000,
         )
 
+    def position(self, site: str) -> tuple[int, int]:
+        """Give the lake version and journal position that an answer asked now would be true of.
+
+        Raises:
+            NoSuchSite: There is nothing of that name.
+        """
+        snapshot = self._reader(site).snapshot()
+        return snapshot.lake_version, snapshot.journal_position
+
     def ledger(self, site: str) -> Ledger:
         """Say where every item of a site is.
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from django.conf import settings
 
@@ -14,6 +16,7 @@ from truelift.questions.events_seen import EventSeen, EventsSeen
 from truelift.questions.funnel import Funnel
 from truelift.questions.leaks import Leak, leaks_between_segments
 from truelift.questions.metric import Amount, AmountKind
+from truelift.questions.question import Question
 from truelift.questions.trend import Interval, Trend
 
 
@@ -26,6 +29,14 @@ LEAKS_BY: Final = ("device", "channel")
 """Dimensions in which a site's own leak is looked for."""
 
 WEEK_S: Final = 7 * 86_400
+
+
+MOST_REMEMBERED: Final = 256
+"""Answers kept per process; each is a few numbers."""
+
+Partial = TypeVar("Partial")
+Answer = TypeVar("Answer")
+_remembered: dict[tuple[object, ...], object] = {}
 
 
 def lake() -> Lake:
@@ -41,9 +52,32 @@ def _lake_of(home: Home) -> Lake:
     return Lake(home)
 
 
+def ask(site: str, question: Question[Partial, Answer]) -> Asked[Answer]:
+    """Ask the lake, or give the answer that it gave while nothing new has come in.
+
+    An answer is true of one position of the site's journal. While that stands, the
+    same question has the same answer; a refusal is never remembered.
+    """
+    opened = lake()
+    key = (opened.home, site, question, opened.position(site))
+    found = _remembered.get(key)
+    if found is None:
+        found = opened.ask(site, question)
+        _remembered[key] = found
+        while len(_remembered) > MOST_REMEMBERED:
+            with suppress(KeyError, StopIteration):  # another thread was quicker
+                del _remembered[next(iter(_remembered))]
+    return cast("Asked[Answer]", found)
+
+
+def this_minute(now: datetime) -> datetime:
+    """Cut a moment to its minute, so that a page asked again asks the same questions."""
+    return now.replace(second=0, microsecond=0)
+
+
 def events_seen(site: str) -> Sequence[EventSeen]:
     """List the names of a site's events, the most frequent first."""
-    return lake().ask(site, EventsSeen()).answer.rows
+    return ask(site, EventsSeen()).answer.rows
 
 
 def worth_minor(site: str, question: Funnel, *, currency: str) -> float | None:
@@ -52,20 +86,16 @@ def worth_minor(site: str, question: Funnel, *, currency: str) -> float | None:
     Money of the period's last-step events by the people who did them, in minor
     units. Amounts in other currencies are left out.
     """
-    whole = (
-        lake()
-        .ask(
-            site,
-            Trend(
-                events=question.steps[-1].events,
-                interval=Interval.WEEK,
-                amount=Amount(kind=AmountKind.MONEY, currency=currency),
-                since=question.since,
-                until=question.until,
-            ),
-        )
-        .answer.whole
-    )
+    whole = ask(
+        site,
+        Trend(
+            events=question.steps[-1].events,
+            interval=Interval.WEEK,
+            amount=Amount(kind=AmountKind.MONEY, currency=currency),
+            since=question.since,
+            until=question.until,
+        ),
+    ).answer.whole
     return whole.total / whole.people if whole.measured and whole.people else None
 
 
@@ -87,7 +117,7 @@ def weeks_of(site: str, question: Funnel) -> float:
     since, until = question.since, question.until
     if since is None or until is None:
         steps = Trend(events=question.steps[0].events, interval=Interval.DAY)
-        days = [row.begins for row in lake().ask(site, steps).answer.rows if row.point.count]
+        days = [row.begins for row in ask(site, steps).answer.rows if row.point.count]
         since, until = (days[0], days[-1]) if days else (question.as_of, question.as_of)
     until = min(until, question.as_of)
     return max((until - since).total_seconds(), 86_400) / WEEK_S
@@ -97,6 +127,6 @@ def site_leaks(
     site: str, question: Funnel, *, weeks: float, currency: str
 ) -> tuple[tuple[Asked[FunnelAnswer], ...], tuple[Leak, ...]]:
     """Ask one funnel by each dimension in which leaks are looked for, and find them."""
-    asked = tuple(lake().ask(site, replace(question, by=by)) for by in LEAKS_BY)
+    asked = tuple(ask(site, replace(question, by=by)) for by in LEAKS_BY)
     leaks = leaks_of(site, [each.answer for each in asked], weeks=weeks, currency=currency)
     return asked, leaks

@@ -9,6 +9,7 @@ from truelift.apps.measurement import views
 
 app_name = "measurement"
 urlpatterns = [
+    path("s/<site:site>/", views.home, name="home"),
     path("s/<site:site>/funnels/", views.funnel, name="funnel"),
     path("s/<site:site>/ledger/", views.ledger, name="ledger"),
 ]

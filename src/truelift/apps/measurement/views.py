@@ -23,6 +23,7 @@ from truelift.apps.measurement.funnel_form import (
     period_before,
 )
 from truelift.apps.measurement.funnel_page import funnel_page
+from truelift.apps.measurement.home import home_of
 from truelift.apps.measurement.ledger_page import ledger_page
 from truelift.apps.measurement.naming import period_said
 from truelift.apps.sites.models import Site
@@ -37,6 +38,14 @@ SPARE_STEPS: Final = 1
 
 
 @require_safe
+def home(request: HttpRequest, site: str) -> HttpResponse:
+    """Answer the four questions for today."""
+    place = site_for(request.user, site)
+    page = home_of(place, now=reads.this_minute(datetime.now(UTC)))
+    return render(request, "measurement/home.html", {"page": page})
+
+
+@require_safe
 def ledger(request: HttpRequest, site: str) -> HttpResponse:
     """Show what became of everything that was received."""
     place = site_for(request.user, site)
@@ -48,7 +57,7 @@ def ledger(request: HttpRequest, site: str) -> HttpResponse:
 def funnel(request: HttpRequest, site: str) -> HttpResponse:
     """Show who gets through the steps that the address names."""
     place = site_for(request.user, site)
-    now = datetime.now(UTC)
+    now = reads.this_minute(datetime.now(UTC))
     seen = reads.events_seen(place.name)
     form = FunnelForm.of(request.GET) if request.GET else default_form(seen, now=now)
     role = role_of(request.user, place)
@@ -76,10 +85,9 @@ def funnel(request: HttpRequest, site: str) -> HttpResponse:
 
 def answered(place: Site, form: FunnelForm, question: Funnel, *, weeks: float) -> dict[str, Any]:
     """Ask a funnel, the period before and what its leaks cost."""
-    lake = reads.lake()
-    asked = lake.ask(place.name, question)
+    asked = reads.ask(place.name, question)
     earlier = period_before(question) if form.compare else None
-    before = lake.ask(place.name, earlier).answer if earlier is not None else None
+    before = reads.ask(place.name, earlier).answer if earlier is not None else None
     leaks = (
         reads.leaks_of(place.name, [asked.answer], weeks=weeks, currency=place.currency)
         if question.by

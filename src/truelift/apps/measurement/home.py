@@ -1,0 +1,73 @@
+"""Gathers what the site's home answers from."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from truelift.apps.experiments.reads import experiments_of, learnings_of
+from truelift.apps.measurement import reads
+from truelift.apps.measurement.funnel_form import default_form
+from truelift.apps.measurement.home_page import HomePage, home_page
+from truelift.apps.research.reads import hypothesis_rows
+from truelift.apps.sites.models import Site
+from truelift.questions.funnel import FunnelAnswer
+from truelift.questions.leaks import Leak
+from truelift.questions.metric import Amount, AmountKind
+from truelift.questions.trend import Interval, Trend, TrendAnswer
+
+
+MOST_TESTS = 12
+"""Rows of the table of experiments on the home page."""
+
+TREND = timedelta(days=29)
+"""How far back orders are drawn: four weeks and today."""
+
+
+def home_of(site: Site, *, now: datetime) -> HomePage:
+    """Answer the four questions of a site; empty while it has no events."""
+    zone = ZoneInfo(site.time_zone)
+    form = default_form(reads.events_seen(site.name), now=now)
+    leaks: tuple[Leak, ...] = ()
+    funnels: tuple[FunnelAnswer, ...] = ()
+    orders: TrendAnswer | None = None
+    last_step = ""
+    if len(form.steps) >= 2:
+        question = form.question(now=now, zone=zone)
+        asked, leaks = reads.site_leaks(
+            site.name,
+            question,
+            weeks=reads.weeks_of(site.name, question),
+            currency=site.currency,
+        )
+        funnels = tuple(each.answer for each in asked)
+        last_step = form.steps[-1]
+        orders = reads.ask(
+            site.name,
+            Trend(
+                events=question.steps[-1].events,
+                interval=Interval.DAY,
+                time_zone=site.time_zone,
+                amount=Amount(kind=AmountKind.MONEY, currency=site.currency),
+                since=now - TREND,
+                until=now,
+            ),
+        ).answer
+    return home_page(
+        site.name,
+        now=now,
+        zone=zone,
+        currency=site.currency,
+        leaks=leaks,
+        funnels=funnels,
+        hypotheses=hypothesis_rows(site),
+        experiments=[
+            (record, json.loads(text) if (text := getattr(record, "newest_text", None)) else None)
+            for record in experiments_of(site)[:MOST_TESTS]
+        ],
+        learnings=list(learnings_of(site)[:1]),
+        orders=orders,
+        last_step=last_step,
+        measured=bool(form.steps),
+    )
