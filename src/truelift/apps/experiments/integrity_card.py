@@ -70,7 +70,7 @@ def integrity_card(checks: Sequence[Mapping[str, Any]]) -> IntegrityCard:
             glyph=_GLYPHS[check["status"]],
             said=_SAID[check["status"]],
             title=_title(check),
-            detail=check["detail"],
+            detail=_kept_together(check["detail"]),
         )
         for check in ordered
     )
@@ -97,3 +97,8 @@ def _headline(checks: Sequence[Mapping[str, Any]]) -> str:
             f" believed; {counted(passed, 'check')} passed"
         )
     return f"The measurement can be trusted: {counted(passed, 'check')} passed"
+
+
+def _kept_together(detail: str) -> str:
+    """Keep `p = 0.37` on one line."""
+    return detail.replace("p = ", "p\u00a0=\u00a0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
@@ -282,8 +283,13 @@ def _facts(
     if domain.deputy:
         yield "Deputy", domain.deputy.name
     if domain.ends_on and domain.starts_on:
-        due = day(domain.ends_on, year=domain.starts_on.year)
-        yield ("Due", due) if domain.stage in {Stage.STOPPED, Stage.ANALYSED} else ("Ends", due)
+        decided_from = domain.stage in {Stage.STOPPED, Stage.ANALYSED}
+        named, at = (
+            ("Due", domain.ends_on)
+            if decided_from
+            else ("Last day", domain.ends_on - timedelta(days=1))
+        )
+        yield named, day(at, year=domain.starts_on.year)
     if domain.n_per_variant:
         yield "Needs", f"{domain.n_per_variant:,} visitors per variant"
     if domain.waiver:
