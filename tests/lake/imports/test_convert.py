@@ -372,3 +372,25 @@ def test_a_session_keeps_the_day_it_began_on(
         ("s1", 1_704_067_200_900),
         ("s2", 1_704_153_600_007),
     ]
+
+
+@pytest.mark.parametrize(
+    ("levels", "fits"), [(32, True), (33, False), (500, False), (15_000, False)]
+)
+def test_a_json_line_nests_at_most_32_levels(tmp_path: Path, levels: int, fits: bool) -> None:
+    deep = "[" * (levels - 1) + "]" * (levels - 1)
+    line = f'{{"name":"a","visitor_id":"v","occurred_at":1714550400000,"d":{deep}}}'
+
+    events, bad = converted(written(tmp_path, line, "f.ndjson"))
+
+    assert len(events) == fits
+    assert [reason for _, reason, _ in bad] == ([] if fits else [RejectReason.TOO_DEEP])
+
+
+def test_a_nul_character_is_a_character(tmp_path: Path) -> None:
+    path = written(tmp_path, "name,visitor_id,occurred_at,p\na\x00b,v,2024-01-01,x\x00y\n")
+
+    ((event,), _) = converted(path)
+
+    assert event["event"] == "a\x00b"
+    assert properties(event) == {"p": "x\x00y"}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -40,6 +41,9 @@ ROW: Final = "__row"
 PAYLOAD: Final = tuple(
     name for name in ARRIVED.names if name not in {"position", "received_at", "key_id"}
 )
+MOST_LEVELS: Final = 32
+"""Objects and lists within each other; the collector takes no more either."""
+
 _LATEST_MS: Final = 4_102_444_800_000
 _TRUE: Final = "('true', 't', 'yes', 'y', '1')"
 _PHONES: Final = "('phone', 'mobile', 'smartphone', 'mobile phone')"
@@ -108,8 +112,15 @@ class Converter:
         self._events = statement.events()
         self._firsts = statement.firsts
         self._parameters = statement.parameters
-        self._engine = duckdb.connect(":memory:")
-        self._engine.execute("SET enable_progress_bar = false")
+        self._engine = duckdb.connect(
+            ":memory:",
+            config={
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "enable_external_access": False,
+            },
+        )
+        self._engine.execute("SET python_enable_replacements = false")
         self._engine.execute("SET TimeZone = $zone", {"zone": shape.time_zone})
 
     def convert(self, piece: Piece) -> Converted:
@@ -182,28 +193,47 @@ def _json_rows(engine: duckdb.DuckDBPyConnection, piece: Piece) -> tuple[pa.Tabl
     ).to_arrow_table()["fine"]
     engine.unregister("lines")
     fine = pc.fill_null(fine, fill_value=False)
-    doubtful = pc.match_substring_regex(piece.rows[TEXT], _BARE_WORDS)
-    if pc.any(pc.and_(fine, doubtful)).as_py():
-        texts = piece.rows[TEXT].to_pylist()
-        checked = [
-            good and (not doubt or _is_json(text))
-            for good, doubt, text in zip(fine.to_pylist(), doubtful.to_pylist(), texts, strict=True)
-        ]
-        fine = pa.chunked_array([pa.array(checked, pa.bool_())])
-    lines = piece.rows[LINE].filter(pc.invert(fine)).to_pylist()
-    rejects = [Reject(line, RejectReason.BAD_JSON, piece.text_of(line)) for line in lines]
+    texts = piece.rows[TEXT]
+    opened = pc.add(pc.count_substring(texts, "{"), pc.count_substring(texts, "["))
+    doubtful = pc.or_(pc.match_substring_regex(texts, _BARE_WORDS), pc.greater(opened, MOST_LEVELS))
+    faults: list[RejectReason | None] = [
+        None if good else RejectReason.BAD_JSON for good in fine.to_pylist()
+    ]
+    for place in np.flatnonzero(pc.and_(fine, doubtful).to_numpy()).tolist():
+        faults[place] = _fault_of(texts[place].as_py())
+    fine = pa.array([fault is None for fault in faults], pa.bool_())
+    lines = piece.rows[LINE].to_pylist()
+    rejects = [
+        Reject(line, fault, piece.text_of(line))
+        for line, fault in zip(lines, faults, strict=True)
+        if fault is not None
+    ]
     return piece.rows.filter(fine), rejects
 
 
-def _is_json(text: str) -> bool:
+def _fault_of(text: str) -> RejectReason | None:
+    """Read a line as strictly as JSON is meant, and see how deep it goes."""
+
     def refuse(word: str) -> object:
         raise ValueError(word)
 
     try:
-        json.loads(text, parse_constant=refuse)
-    except (ValueError, RecursionError):
-        return False
-    return True
+        level: list[object] = [json.loads(text, parse_constant=refuse)]
+    except RecursionError:
+        return RejectReason.TOO_DEEP
+    except ValueError:
+        return RejectReason.BAD_JSON
+    for _ in range(MOST_LEVELS):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, (dict, list))
+            for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, (dict, list))
+        ]
+        if not level:
+            return None
+    return RejectReason.TOO_DEEP
 
 
 class _Statement:

@@ -32,6 +32,7 @@ class RejectReason(StrEnum):
     BAD_CURRENCY = "bad_currency"
     HALF_EXPOSURE = "half_exposure"
     TOO_LARGE = "too_large"
+    TOO_DEEP = "too_deep"
     UNREADABLE = "unreadable"
 
 
@@ -50,6 +51,7 @@ MEANINGS: Final[Mapping[RejectReason, str]] = MappingProxyType(
         RejectReason.BAD_CURRENCY: "the currency is not a three-letter code",
         RejectReason.HALF_EXPOSURE: "an experiment without a variant, or a variant without one",
         RejectReason.TOO_LARGE: "the row is larger than 32 KB",
+        RejectReason.TOO_DEEP: "objects and lists are nested more than 32 levels deep",
         RejectReason.UNREADABLE: "the engine refused the row; it is in quarantine",
     }
 )
