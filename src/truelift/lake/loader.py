@@ -148,6 +148,7 @@ class Loader:
         self._engine = Engine(home)
         self._sites: dict[str, _Site] = {}
         self._segments: dict[str, _Progress] = {}
+        self._untidy: set[str] = set()
         self._ahead: dict[tuple[str, int], Future[_Read]] = {}
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="loader-reads")
         self._compaction = Compaction(home=home, reached=reached)
@@ -187,7 +188,6 @@ class Loader:
                 if name in self._sites and self._sites[name].tail.files:
                     self._commit(name)
             self._forget_segments()
-            self._drop_memories()
             self._tidy()
 
     def run(self, stop: threading.Event) -> None:
@@ -199,7 +199,8 @@ class Loader:
                 log.exception("the loader rests after a failure")
                 stop.wait(5)
                 continue
-            if not busy:
+            # A trickle is gathered for a moment, which saves most of the work; a backlog is not.
+            if not (busy and self._ahead):
                 stop.wait(_IDLE_S)
 
     # Taking
@@ -503,6 +504,7 @@ class Loader:
         self._at("tail.emptied")
         manifest.forget(self.home)
         self._at("manifest.forgotten")
+        self._untidy.add(name)
         log.info("committed %d rows of %s", sum(file.rows for file in files), name)
 
     def _write_lake_files(
@@ -561,7 +563,10 @@ class Loader:
         """Compact one site that needs it; remove what nobody reads any more."""
         for site in self._sites.values():
             self._remove_retired(site)
-        for name, site in self._sites.items():
+        self._drop_memories()
+        while self._untidy:
+            name = self._untidy.pop()
+            site = self._site(name)
             if self._compaction.needed(site.reader, site.tail):
                 self._compact(name, site)
                 return True

@@ -16,6 +16,8 @@ WINDOW_S: Final = 48 * 3600
 """A streamed event with a known id is a duplicate for this long after the first arrived."""
 
 _GROWTH: Final = 4
+_LARGEST_RUN: Final = 4_000_000
+"""Runs beyond this are not merged any more: putting two together takes several times their size."""
 
 
 @dataclass(slots=True)
@@ -67,9 +69,16 @@ class Seen:
         if not len(hashes):
             return
         self._runs.append(_sorted(hashes, arrived_s))
-        while len(self._runs) > 1 and len(self._runs[-2][0]) < _GROWTH * len(self._runs[-1][0]):
+        while len(self._runs) > 1 and self._worth_merging():
             newer, older = self._runs.pop(), self._runs.pop()
             self._runs.append(self._merged(older, newer))
+        if self.window_s is not None:
+            oldest = int(arrived_s.max()) - self.window_s
+            self._runs = [run for run in self._runs if int(run[1].max()) >= oldest]
+
+    def _worth_merging(self) -> bool:
+        older, newer = len(self._runs[-2][0]), len(self._runs[-1][0])
+        return older < _GROWTH * newer and older + newer <= _LARGEST_RUN
 
     def _merged(
         self, older: tuple[Hashes, Seconds], newer: tuple[Hashes, Seconds]

@@ -94,10 +94,14 @@ class LakeState:
     counts: Counts
     buckets: int
     delta: DeltaTable = field(repr=False)
+    _reached: dict[str, int] = field(default_factory=dict, repr=False)
 
     def reached(self, writer: str) -> int:
         """The last journal position of a writer that is in the table; 0 for none."""
-        return self.delta.transaction_version(writer) or 0
+        found = self._reached.get(writer)
+        if found is None:
+            found = self._reached[writer] = self.delta.transaction_version(writer) or 0
+        return found
 
 
 @dataclass(slots=True)
@@ -115,8 +119,13 @@ class SiteTable:
         """Give the newest version, or None while nothing was ever committed."""
         with self._lock:
             state = self._state
-            # Versions have no gaps, so one look tells whether there is a newer one.
-            if state is not None and not _log(self.path, state.version + 1).exists():
+            # Versions have no gaps, so one look tells whether there is a newer one; when the
+            # log of this version has gone, later ones may have gone with it.
+            if (
+                state is not None
+                and not _log(self.path, state.version + 1).exists()
+                and _log(self.path, state.version).exists()
+            ):
                 return state
             if state is None and not (self.path / "_delta_log").is_dir():
                 return None
