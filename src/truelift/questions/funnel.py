@@ -18,7 +18,7 @@ from truelift.questions.matching import BadQuestion, Condition, Events, candidat
 from truelift.questions.period import AT_MS, between, earlier, later, period_obstacles
 from truelift.questions.question import Scan
 from truelift.questions.sessions import SESSION_MARGIN
-from truelift.questions.table import codes, integers
+from truelift.questions.table import codes, integers, small_integers
 from truelift.sequences.funnels import Order, Rules, funnel
 from truelift.sequences.sessions import LONGEST_MS, session_starts
 
@@ -179,11 +179,7 @@ class Funnel:
         sets = [step.events for step in self.steps]
         if self.exclude is not None:
             sets.append(self.exclude)
-        bits = [f"({events.sql(values)}::BIGINT << {bit})" for bit, events in enumerate(sets)]
-        mask = " | ".join(bits)
-        if self.where:
-            held = " AND ".join(f"({condition.sql(values)})" for condition in self.where)
-            mask = f"CASE WHEN {held} THEN {mask} ELSE 0 END"
+        mask = self._mask(sets, values)
         every_event = self.order is Order.STRICT or self.unit is Unit.SESSION
         named = "true" if every_event else candidates(sets, values)
         group = text_of(self.by, values) if self.by else "NULL::VARCHAR"
@@ -210,9 +206,25 @@ class Funnel:
             until=until,
         )
 
+    def _mask(self, sets: list[Events], values: Placeholders) -> str:
+        """Give the SQL that says which steps an event may serve, a bit each."""
+        # The smaller the number, the less there is to sort.
+        kind = "TINYINT" if len(sets) <= 7 else "INTEGER"
+        if self._disjoint():
+            cases = [f"WHEN {events.sql(values)} THEN {1 << n}" for n, events in enumerate(sets)]
+            mask = f"(CASE {' '.join(cases)} ELSE 0 END)"
+        else:
+            bits = [f"({events.sql(values)}::INTEGER << {n})" for n, events in enumerate(sets)]
+            mask = f"({' | '.join(bits)})"
+        if self.where:
+            held = " AND ".join(f"({condition.sql(values)})" for condition in self.where)
+            mask = f"CASE WHEN {held} THEN {mask} ELSE 0 END"
+        return f"({mask})::{kind}"
+
     def partial(self, rows: pa.Table) -> Tally:
         """Count the units of one bucket."""
-        unit, at_ms, mask = (integers(rows, name) for name in ("person", "at_ms", "mask"))
+        unit, at_ms = integers(rows, "person"), integers(rows, "at_ms")
+        mask = small_integers(rows, "mask")
         grouped, titles = codes(rows, "grouped") if self.by else (np.zeros_like(unit), [None])
         if self.unit is Unit.SESSION and len(unit):
             begins = np.zeros(len(unit), dtype=np.int64)

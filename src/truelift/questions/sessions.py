@@ -17,13 +17,16 @@ from truelift.questions.document import Json, epoch_ms
 from truelift.questions.matching import BadQuestion, Events, is_text
 from truelift.questions.period import AT_MS, between, earlier, later, period_obstacles
 from truelift.questions.question import Scan
-from truelift.questions.table import codes, flags, integers
+from truelift.questions.table import codes, integers, small_integers
 from truelift.questions.zone import is_zone
 from truelift.sequences.sessions import LONGEST_MS, session_starts
 
 
 ENGAGED_MS: Final = 10_000
 ENGAGED_PAGES: Final = 2
+
+_KEY: Final = 2
+"""Bit of a key event in the column `kind`; 1 is a page's."""
 
 PAGES: Final = Events(("page_view", "screen_view"))
 KEY_EVENTS: Final = Events(("purchase",))
@@ -196,17 +199,24 @@ class Sessions:
                 grouped = text_of(name, values)
         since = earlier(self.since, SESSION_MARGIN)
         until = later(self.until, timedelta(milliseconds=LONGEST_MS + 1))
+        # Simultaneous events have an order only where it tells: in what a session is
+        # grouped by. A row of numbers alone sorts several times faster.
+        tie = ", position, kind DESC, grouped" if self.by else ""
         return Scan(
             sql=f"""
-            SELECT
-                person,
-                {AT_MS} AS at_ms,
-                {is_page} AS is_page,
-                {self.key_events.sql(values)} AS is_key,
-                {grouped} AS grouped
-            FROM events
-            WHERE {between(since, until, values)}
-            ORDER BY person, at_ms, position, is_page DESC, grouped
+            SELECT person, at_ms, kind{", grouped" if self.by else ""}
+            FROM (
+                SELECT
+                    person,
+                    {AT_MS} AS at_ms,
+                    ({is_page}::TINYINT + 2 * {self.key_events.sql(values)}::TINYINT)::TINYINT
+                        AS kind,
+                    position,
+                    {grouped} AS grouped
+                FROM events
+                WHERE {between(since, until, values)}
+            )
+            ORDER BY person, at_ms{tie}
             """,
             parameters=values.values,
             since=since,
@@ -221,8 +231,9 @@ class Sessions:
             return {}
         last = np.append(first[1:], len(person)) - 1
         duration = at_ms[last] - at_ms[first]
-        pages = np.add.reduceat(flags(rows, "is_page").astype(np.int64), first)
-        key = np.logical_or.reduceat(flags(rows, "is_key"), first)
+        kind = small_integers(rows, "kind")
+        pages = np.add.reduceat(kind & 1, first, dtype=np.int64)
+        key = np.bitwise_or.reduceat(kind, first) >= _KEY
         engaged = (duration >= ENGAGED_MS) | (pages >= ENGAGED_PAGES) | key
         grouped, titles = self._groups(rows, first)
         begins = at_ms[first]
@@ -286,6 +297,8 @@ class Sessions:
         self, rows: pa.Table, first: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], list[str | None]]:
         """Give every session's group: its first event that has one, for exits its last."""
+        if not self.by:
+            return np.zeros(len(first), dtype=np.int64), [None]
         code, titles = codes(rows, "grouped")
         nothing = len(titles) - 1
         places = np.arange(len(code))

@@ -13,17 +13,17 @@ def integers(rows: pa.Table, name: str) -> NDArray[np.int64]:
     return column
 
 
+def small_integers(rows: pa.Table, name: str) -> NDArray[np.signedinteger]:
+    """Give a column of whole numbers in the width it came in; it has no nulls."""
+    column: NDArray[np.signedinteger] = rows[name].combine_chunks().to_numpy()
+    return column
+
+
 def numbers(rows: pa.Table, name: str) -> NDArray[np.float64]:
     """Give a column of numbers; NaN where it is null."""
     column = rows[name].combine_chunks().cast(pa.float64())
     found: NDArray[np.float64] = column.to_numpy(zero_copy_only=False)
     return found
-
-
-def flags(rows: pa.Table, name: str) -> NDArray[np.bool_]:
-    """Give a column of yes and no; it has no nulls."""
-    found: NDArray[np.bool_] = rows[name].combine_chunks().to_numpy(zero_copy_only=False)
-    return found.astype(bool)
 
 
 def codes(rows: pa.Table, name: str) -> tuple[NDArray[np.int64], list[str | None]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -13,7 +14,7 @@ from truelift.sequences.ties import deepest_attempt
 
 Instants = NDArray[np.int64]
 Rows = NDArray[np.int64]
-Masks = NDArray[np.int64]
+Masks = NDArray[np.signedinteger]
 
 NEVER = np.iinfo(np.int64).max
 
@@ -169,7 +170,7 @@ def _with_step_one_in_range(at_ms: Instants, mask: Masks, rules: Rules) -> Masks
         outside |= at_ms < rules.since_ms
     if rules.until_ms is not None:
         outside |= at_ms >= rules.until_ms
-    return np.where(outside, mask & ~np.int64(1), mask) if outside.any() else mask
+    return np.where(outside, mask & ~1, mask) if outside.any() else mask
 
 
 class _Following:
@@ -188,35 +189,91 @@ class _Following:
 
 
 def _ordered(events: _Events, rules: Rules) -> _Best:
-    start = np.flatnonzero(events.mask & 1)
-    attempts = _Attempts(events, start, _deadlines(start, events, rules))
-    depth = np.ones(len(start), dtype=np.int64)
-    alive = np.arange(len(start))
-    standing = start
-    optional: dict[int, NDArray[np.bool_]] = {}
-    pending: list[int] = []
-    for step in [*range(1, rules.steps), None]:
-        if step in rules.optional:
-            pending.append(int(step))
-            continue
-        following = np.full(len(alive), len(events.mask))
-        if step is not None:
-            following = _Following(events.mask, step).after(standing)
-        there = attempts.hold(following, alive)
-        for extra in pending:
-            # An optional step counts before the required one that the attempt goes on to.
-            limit = np.where(there, following, len(events.mask))
-            between = _Following(events.mask, extra).after(standing)
-            taken = np.zeros(len(start), dtype=bool)
-            taken[alive] = attempts.hold(between, alive) & (between < limit)
-            optional[extra] = taken
-        pending = []
-        alive = alive[there]
-        standing = following[there]
-        depth[alive] += 1
+    required = [step for step in range(rules.steps) if step not in rules.optional]
+    # Of several starts with no second step between them only the last needs walking:
+    # they go on to the same event, and its window is the one that reaches furthest.
+    second = required[1] if len(required) > 1 else None
+    beginning = events.mask & (1 if second is None else 1 | 1 << second)
+    row = np.flatnonzero(beginning)
+    bits, unit = beginning[row], events.unit[row]
+    is_start = (bits & 1) != 0
+    is_last = is_start.copy()
+    is_last[:-1] &= (unit[:-1] != unit[1:]) | ((bits[1:] & ~1) != 0)
+    start = row[is_start]
+    last = np.flatnonzero(is_last[is_start])
+    attempts = _Attempts(events, start[last], _deadlines(start[last], events, rules))
+    depth, reached = _walk(attempts, required)
     best = _best_of(attempts, depth, rules)
-    chosen = np.searchsorted(start, best.start)
-    return replace(best, optional={step: taken[chosen] for step, taken in optional.items()})
+    which = np.searchsorted(attempts.start, best.start)
+    low = np.append(0, last[:-1] + 1)[which]
+    # Of the starts that were not walked the earliest that still reaches as deep counts:
+    # no further than its window, and a single step needs no window at all.
+    at_ms = events.at_ms
+    needed = np.where(best.depth > 1, at_ms[reached[which]], np.iinfo(np.int64).min)
+    chosen = start[_earliest(low, last[which], start, needed, events, rules)]
+    best = replace(best, start=chosen)
+    return replace(best, optional=_taken(best, events, rules)) if rules.optional else best
+
+
+def _walk(attempts: _Attempts, required: Sequence[int]) -> tuple[NDArray[np.int64], Rows]:
+    """Give how many steps each attempt gets through, and the row that was its last."""
+    depth = np.ones(len(attempts.start), dtype=np.int64)
+    reached = attempts.start.copy()
+    alive = np.arange(len(attempts.start))
+    for step in required[1:]:
+        following = _Following(attempts.events.mask, step).after(reached[alive])
+        there = attempts.hold(following, alive)
+        alive = alive[there]
+        reached[alive] = following[there]
+        depth[alive] += 1
+    return depth, reached
+
+
+def _earliest(
+    low: Rows, high: Rows, start: Rows, needed: Instants, events: _Events, rules: Rules
+) -> Rows:
+    """Give the first start from `low` to `high` whose deadline is not before what it needs."""
+    low, high = low.copy(), high.copy()
+    searching = np.flatnonzero(low < high)
+    while len(searching):
+        middle = (low[searching] + high[searching]) >> 1
+        fits = _deadlines(start[middle], events, rules) >= needed[searching]
+        high[searching] = np.where(fits, middle, high[searching])
+        low[searching] = np.where(fits, low[searching], middle + 1)
+        searching = searching[low[searching] < high[searching]]
+    return low
+
+
+def _taken(best: _Best, events: _Events, rules: Rules) -> dict[int, NDArray[np.bool_]]:
+    """Say which of the deepest attempts took the optional steps.
+
+    An optional step counts after the required step before it, and before the one that
+    the attempt goes on to.
+    """
+    attempts = _Attempts(events, best.start, _deadlines(best.start, events, rules))
+    everyone = np.arange(len(best.start))
+    found: dict[int, NDArray[np.bool_]] = {}
+    standing = best.start
+    pending: list[int] = []
+    nowhere = np.full(len(best.start), len(events.mask))
+    for step in range(1, rules.steps + 1):
+        if step in rules.optional:
+            pending.append(step)
+            continue
+        following = nowhere
+        if step < rules.steps:
+            there = _Following(events.mask, step).after(np.minimum(standing, len(events.mask) - 1))
+            fits = (standing < len(events.mask)) & attempts.hold(there, everyone)
+            following = np.where(fits, there, nowhere)
+        for extra in pending:
+            between = _Following(events.mask, extra).after(
+                np.minimum(standing, len(events.mask) - 1)
+            )
+            fits = (standing < len(events.mask)) & attempts.hold(between, everyone)
+            found[extra] = fits & (between < following)
+        pending = []
+        standing = following
+    return found
 
 
 def _strict(events: _Events, rules: Rules) -> _Best:
@@ -378,7 +435,7 @@ def _unclear_units(events: _Events, steps: NDArray[np.int64], order: Order) -> N
     unclear = np.add.reduceat(steps != 0, first) > 1
     unclear &= np.logical_or.reduceat((steps & (steps - 1)) != 0, first)
     if order is Order.ORDERED:
-        lowest = np.minimum.reduceat(np.where(steps == 0, NEVER, steps), first)
+        lowest = np.minimum.reduceat(np.where(steps == 0, np.int64(NEVER), steps), first)
         unclear &= np.maximum.reduceat(steps, first) != lowest
     return np.unique(events.unit[first[unclear]])
 
