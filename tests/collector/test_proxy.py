@@ -63,7 +63,7 @@ async def edge_before_web(
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
         await serving
         await proxy.close()
         await runner.cleanup()

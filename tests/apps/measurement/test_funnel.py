@@ -122,7 +122,7 @@ def test_groups_of_the_breakdown_add_up_to_the_steps(
     ],
 )
 def test_a_form_that_is_no_question_is_refused_with_what_is_wrong(
-    loaded: Site, ada: User, client_of: SignedIn, query: dict[str, object], says: str
+    loaded: Site, ada: User, client_of: SignedIn, query: dict[str, str | list[str]], says: str
 ) -> None:
     answer = client_of(ada).get(f"/s/{loaded.name}/funnels/", query)
 

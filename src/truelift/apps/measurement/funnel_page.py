@@ -298,7 +298,8 @@ def _heat_sentence(heat: Heat | None, by: str) -> str:
     if not behind:
         return f"By {by}, nobody is clearly behind the others"
     _, row, column = min(behind, key=lambda found: found[0])
-    more = f", and {len(behind) - 1} more cells stand back" if len(behind) > 1 else ""
+    others = len(behind) - 1
+    more = f"; {others} more {'cell is' if others == 1 else 'cells are'} behind" if others else ""
     return f"“{spoken(row)}” goes on to “{column}” clearly less often than the others{more}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,15 @@ from truelift.apps.drawing.forest import Effect, Forest
 from truelift.apps.drawing.forest import forest as rows_of
 from truelift.apps.drawing.knowledge import Knowledge
 from truelift.apps.drawing.series import Line, Series
-from truelift.apps.drawing.wording import Kind, Measure, count, lift, percent, rough_money
+from truelift.apps.drawing.wording import (
+    Kind,
+    Measure,
+    count,
+    lift,
+    percent,
+    rough_money,
+    short_day,
+)
 from truelift.apps.experiments.models import ExperimentRecord, LearningRecord
 from truelift.apps.experiments.result import LIFT, effect_row, primary_effect, result_of
 from truelift.apps.measurement.funnel_page import segment_said
@@ -516,7 +524,8 @@ def _series_sentence(orders: TrendAnswer | None, last_step: str) -> str:
 def _test(record: ExperimentRecord, document: Mapping[str, object] | None, base: str) -> Effect:
     """Lay out an experiment as a row: its primary effect, and where it stands."""
     stage = Stage(record.stage)
-    ends = f", ends {record.ends_on.day} {record.ends_on:%b}" if record.ends_on else ""
+    last = record.ends_on - timedelta(days=1) if record.ends_on else None
+    ends = f", last day {short_day(last)}" if last else ""
     row = Effect(
         label=record.name,
         knowledge=Knowledge.TOO_FEW,

@@ -1,0 +1,105 @@
+"""The site's home answers the four questions, and says what to do while it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from tests.apps.measurement.files import Row, load, write
+from truelift.apps.accounts.models import User
+from truelift.apps.measurement.home import home_of
+from truelift.apps.sites.models import Site
+from truelift.lake.home import Home
+
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+
+SignedIn = Callable[[User], Client]
+STEPS = ("view_item", "begin_checkout", "add_shipping_info", "purchase")
+
+
+def visits(now: datetime) -> list[Row]:
+    """Two thousand people, of whom phones are lost at the shipping step and others are not."""
+    rows = []
+    for visitor in range(2000):
+        device = "phone" if visitor % 2 else "desktop"
+        depth = 4 if visitor % 10 < 4 else 2
+        if device == "phone" and visitor % 10 < 4 and visitor % 4 == 1:
+            depth = 2
+        at = now - timedelta(days=12) + timedelta(minutes=visitor)
+        rows += [
+            Row(step, f"v{visitor}", at + timedelta(seconds=place), device)
+            for place, step in enumerate(STEPS[:depth])
+        ]
+    return rows
+
+
+def test_the_step_and_group_that_lose_most_are_named_with_their_number(
+    home: Home, site: Site, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    load(home, site.name, write(tmp_path / "events.csv", visits(now)), now=now)
+
+    first = home_of(site, now=now).questions[0]
+
+    assert first.answer.startswith("Phones: ")
+    assert "“Begin checkout” do not go on to “Add shipping info”" in first.answer
+    assert first.marked.endswith("a week")
+    assert [pair.label for pair in first.pairs if pair.focus] == ["Add shipping info"]
+    assert first.pairs_of == ("phones", "desktop")
+
+
+def test_each_question_has_a_next_step_even_where_nothing_is_planned(
+    home: Home, site: Site, ada: User, client_of: SignedIn, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    load(home, site.name, write(tmp_path / "events.csv", visits(now)), now=now)
+
+    page = client_of(ada).get(f"/s/{site.name}/").context["page"]
+
+    assert [question.number for question in page.questions] == [1, 2, 3, 4]
+    assert all(question.next.href.startswith(f"/s/{site.name}/") for question in page.questions)
+
+
+def test_an_answer_is_given_again_while_nothing_new_came_in(
+    home: Home,
+    site: Site,
+    ada: User,
+    client_of: SignedIn,
+    tmp_path: Path,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    now = datetime.now(UTC)
+    load(home, site.name, write(tmp_path / "events.csv", visits(now)), now=now)
+    browser = client_of(ada)
+    first = browser.get(f"/s/{site.name}/").content.decode()
+
+    with django_assert_max_num_queries(16):
+        again = browser.get(f"/s/{site.name}/").content.decode()
+    load(
+        home,
+        site.name,
+        write(tmp_path / "more.csv", [Row("purchase", "new", now, "tablet")]),
+        now=now,
+    )
+    later = browser.get(f"/s/{site.name}/").content.decode()
+
+    assert "600 people did" in first
+    assert "600 people did" in again
+    assert "601 people did" in later
+
+
+def test_an_empty_site_says_how_to_begin(site: Site, ada: User, client_of: SignedIn) -> None:
+    page = client_of(ada).get(f"/s/{site.name}/").content.decode()
+
+    assert "Nothing has been measured on this site yet." in page
+    assert "Connect the site" in page
+
+
+def test_a_stranger_gets_404(site: Site, mallory: User, client_of: SignedIn) -> None:
+    assert client_of(mallory).get(f"/s/{site.name}/").status_code == 404
