@@ -15,21 +15,24 @@ from tests.cli.served import Served
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
+VISITOR_AGENT = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/156.0.0.0 Safari/537.36"
+)
+"""A visitor's browser: headless Chromium calls itself a robot, and robots are kept apart.
+
+Given to the whole browser: Playwright's own option for a context does not reach
+requests that outlive their page.
+"""
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
     "--no-first-run",
+    f"--user-agent={VISITOR_AGENT}",
     "--host-resolver-rules=MAP *.shop.test 127.0.0.1",
 ]
-
-
-VISITOR_AGENT = (
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
-    " Chrome/156.0.0.0 Safari/537.36"
-)
-"""A visitor's browser; headless Chromium calls itself a robot, and robots are kept apart."""
 
 
 class Violation(TypedDict):
@@ -76,9 +79,7 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
     """A fresh profile's first tab, 1440 px wide."""
-    context = chromium.new_context(
-        viewport={"width": 1440, "height": 900}, user_agent=VISITOR_AGENT
-    )
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
     context.set_default_timeout(10_000)
     yield context.new_page()
     context.close()

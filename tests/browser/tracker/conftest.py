@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from tests.browser.conftest import VISITOR_AGENT
 from tests.browser.tracker.receiver import Pages, Receiver, Reply
 
 
@@ -33,7 +32,7 @@ def pages(receiver: Receiver) -> Iterator[Pages]:
 @pytest.fixture
 def visitor(chromium: Browser) -> Iterator[BrowserContext]:
     """A browser profile that nobody has used."""
-    context = chromium.new_context(user_agent=VISITOR_AGENT)
+    context = chromium.new_context()
     context.set_default_timeout(8000)
     yield context
     context.close()
