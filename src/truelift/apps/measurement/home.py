@@ -21,6 +21,8 @@ from truelift.questions.trend import Interval, Trend, TrendAnswer
 MOST_TESTS = 12
 """Rows of the table of experiments on the home page."""
 
+MINUTE = timedelta(minutes=1)
+
 TREND = timedelta(days=29)
 """How far back orders are drawn: four weeks and today."""
 
@@ -51,7 +53,7 @@ def home_of(site: Site, *, now: datetime) -> HomePage:
                 time_zone=site.time_zone,
                 amount=Amount(kind=AmountKind.MONEY, currency=site.currency),
                 since=now - TREND,
-                until=now,
+                until=now + MINUTE,  # `now` is cut to its minute, which is not over
             ),
         ).answer
     return home_page(
