@@ -203,3 +203,12 @@ def test_the_schema_in_the_docs_is_the_one_of_the_code() -> None:
     assert json.loads(written.read_text(encoding="utf-8")) == schema(), (
         "run `python scripts/questions_schema.py`"
     )
+
+
+def test_the_question_in_the_guide_can_be_asked() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "guide" / "questions.md"
+    blocks = guide.read_text(encoding="utf-8").split("```json\n")[1:]
+
+    questions = [parse_question(json.loads(block.split("```")[0]), BERLIN) for block in blocks]
+
+    assert [question.name for question in questions] == ["funnel"]
