@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -103,28 +102,34 @@ def build_events(
         now: The clock.
         say: Is told what happens.
     """
-    generator = np.random.default_rng(shop.seed)
     say("drawing the visits of eight weeks")
-    table = events_of(shop, visits_of(shop, generator), generator)
-    streamed = pc.greater_equal(table["occurred_at"], shop.live_from_ms)
-    past = table if write_key is None else table.filter(pc.invert(streamed))
-    say(f"importing {past.num_rows:,} events")
-    history = _import(home, past, now=now)
+    path, imported, items = _draw(home, shop, live=write_key is not None)
+    say(f"importing {imported:,} events")
+    try:
+        history = load_file(home, SITE, path, map_file=MAP, now=now)
+    finally:
+        path.unlink()
     if write_key is None:
         return Built(shop, history, 0)
-    live = table.filter(streamed)
-    say(f"sending the last {shop.live_hours} hours, {live.num_rows:,} events, to the collector")
-    items: list[object] = [*as_segment_items(live), *_BROKEN_ITEMS]
+    say(f"sending the last {shop.live_hours} hours, {len(items):,} items, to the collector")
     with running_collector(home) as collector:
         send(collector, write_key, items)
     wait_for_streams(home, SITE, now=now)
     return Built(shop, history, len(items))
 
 
-def _import(home: Home, table: pa.Table, *, now: Callable[[], datetime]) -> Loaded:
+def _draw(home: Home, shop: Shop, *, live: bool) -> tuple[Path, int, list[object]]:
+    """Draw all events; give the file of the past, its rows, and the items of the last hours.
+
+    The table itself is large, and let go of before the import begins.
+    """
+    generator = np.random.default_rng(shop.seed)
+    table = events_of(shop, visits_of(shop, generator), generator)
+    items: list[object] = []
+    if live:
+        recent = pc.greater_equal(table["occurred_at"], shop.live_from_ms)
+        items = [*as_segment_items(table.filter(recent)), *_BROKEN_ITEMS]
+        table = table.filter(pc.invert(recent))
     path = folder_of(home) / "history.parquet"
     pq.write_table(table, path, compression="zstd", compression_level=1)
-    try:
-        return load_file(home, SITE, path, map_file=MAP, now=now)
-    finally:
-        path.unlink()
+    return path, table.num_rows, items
