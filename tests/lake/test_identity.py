@@ -190,6 +190,7 @@ def test_moved_persons_stay_one_person_over_commits_and_buckets(
     loader.flush()
     committed = persons(home)
     loader._compaction.moves_to_settle = 1
+    loader._untidy.add("shop")
     loader.flush()
     settled = persons(home)
 
@@ -199,3 +200,36 @@ def test_moved_persons_stay_one_person_over_commits_and_buckets(
     assert {fresh[name] for name in ("a1", "a2", "b1", "login")} == {fresh["a1"]}
     assert len(set(fresh.values())) == 61
     assert loader._site("shop").tail.moves is None
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_identities_can_be_learned_again_from_the_rows(
+    home: Home, clock: Clock, send: Sender, *, settled: bool
+) -> None:
+    with Loader(home, now=clock) as loader:
+        send({"message_id": "a", "user_id": "ada"}, {"message_id": "b"})
+        send({"message_id": "s1", "visitor_id": "v2"})
+        loader.step()
+        send({"message_id": "s2", "visitor_id": "v2", "user_id": "ada"}, trusted=True)
+        send({"message_id": "m", "visitor_id": "evil", "user_id": "ada"})
+        send({"message_id": "x", "visitor_id": "v1", "user_id": "ben"})
+        loader.flush()
+        if settled:
+            loader._compaction.moves_to_settle = 1
+            loader._untidy.add("shop")
+            loader.flush()
+        had_moves = loader._site("shop").tail.moves is not None
+    for file in (home.loader / "identities").iterdir():
+        file.unlink()
+
+    with Loader(home, now=clock) as loader:
+        send({"message_id": "n1", "visitor_id": None, "user_id": "ada"}, trusted=True)
+        send({"message_id": "n2", "visitor_id": "v2"}, {"message_id": "n3", "visitor_id": "v1"})
+        send({"message_id": "n4", "visitor_id": "evil"})
+        loader.step()
+
+    found = persons(home)
+    assert had_moves is not settled
+    assert {found[name] for name in ("a", "b", "s1", "s2", "n1", "n2")} == {found["a"]}
+    assert found["x"] == found["n3"] == person_of_user("shop", "ben")
+    assert found["m"] == found["n4"] == person_of_visitor("shop", "evil")

@@ -232,3 +232,13 @@ def test_many_small_steps_leave_few_tail_files(home: Home, send: Sender, loader:
     files = loader._site("shop").tail.files
     assert len(files) <= 8
     assert Lake(home).ledger("shop").stored == 80
+
+
+def test_events_of_the_first_and_the_last_year_are_committed(
+    home: Home, send: Sender, loader: Loader
+) -> None:
+    send({"occurred_at": -62_135_596_800_000}, {"occurred_at": 253_402_300_799_999})
+
+    loader.flush()
+
+    assert len(Lake(home).ask("shop", Rows("message_id")).answer) == 2

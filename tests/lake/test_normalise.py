@@ -247,3 +247,20 @@ def test_a_quarantined_row_keeps_what_was_sent_and_gets_the_time_of_arrival(
     assert (row["state"], row["reason"]) == ("quarantined", "bad_timestamp")
     assert row["occurred_at"] == row["received_at"]
     assert json.loads(str(row["properties"])) == {"raw": '{"t": 1e400}'}
+
+
+def test_hostile_campaigns_and_times_make_rows_like_any_other(normaliser: Normaliser) -> None:
+    rows = rows_of(
+        normaliser,
+        {"utm_source": "a\x1fb", "utm_medium": "\x1e"},
+        {"url": "https://shop.example/?utm_source=%1f%00"},
+        {"value": 1e300},
+        {"occurred_at": -62_135_596_800_000},
+        {"occurred_at": 253_402_300_799_999},
+        {"occurred_at": 9_000_000_000_000_000},
+        {"properties": {"a": "'; DROP TABLE given; --"}},
+    )
+
+    assert [row["state"] for row in rows] == ["stored"] * 7
+    assert str(rows[3]["occurred_at"]).startswith("0001-01-01")
+    assert rows[5]["occurred_at"] == rows[5]["received_at"]

@@ -102,7 +102,10 @@ def origins(settings: SiteSettings) -> Distinct[Traffic]:
     """Make the rule for where visits come from, as one site wants it."""
 
     def work_out(key: str) -> Traffic:
-        texts = (None if part == _NULL else part for part in key.split(_SEPARATOR))
+        texts = [None if part == _NULL else part for part in key.split(_SEPARATOR)]
+        if len(texts) != len(_ORIGIN):
+            # The separator itself was sent: a campaign with control characters says nothing.
+            return Traffic()
         (source, medium, campaign, term, content, click, host, path, referrer) = texts
         return traffic_of(
             _address(host, path, click),

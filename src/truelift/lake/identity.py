@@ -143,7 +143,8 @@ class Identities:
                         strict=True,
                     )
                 ]
-                batch.sizes = dict(sizes(batch.may_move(telling, former, site=self.site)))
+                compared = batch.may_move(telling, former, site=self.site)
+                batch.sizes = dict(sizes(compared)) if compared else {}
                 for row, previous in zip(telling.tolist(), former, strict=True):
                     batch.learn(row, trusted=bool(trusted[row]), previous=previous, site=self.site)
         return Resolution(persons=batch.persons(unnamed), steps=tuple(batch.steps))
@@ -166,6 +167,53 @@ class Identities:
         self._rows.execute("COMMIT")
         new = np.array(sorted({s.a for s in steps if s.kind == "visitor"}), dtype=np.int64)
         self._linked = np.union1d(self._linked, new)
+
+    def learn_again(self, known: pa.Table, *, moves: pa.Table) -> None:
+        """Fill an empty file from the rows of the lake.
+
+        The first row of a user always is the user's own; a visitor was attached to a
+        user when a row of both is that person's, and is on the user who came last.
+
+        Args:
+            known: One row per `user_id`, `visitor_id` and `person`, with `first` and
+                `position` of the earliest and `last` and `last_position` of the latest event.
+            moves: Columns `person` and `target`: who moved and is not rewritten yet.
+        """
+        if not known.num_rows:
+            return
+        rows = known.filter(_identify(known["user_id"])).sort_by(
+            [("first", "ascending"), ("position", "ascending")]
+        )
+        people: dict[str, int] = {}
+        for row in rows.select(["user_id", "person"]).to_pylist():
+            people.setdefault(row["user_id"], row["person"])
+        attached = rows.filter(
+            pa.array(
+                [
+                    visitor is not None and identifies(visitor) and people[user] == person
+                    for user, visitor, person in zip(
+                        rows["user_id"].to_pylist(),
+                        rows["visitor_id"].to_pylist(),
+                        rows["person"].to_pylist(),
+                        strict=True,
+                    )
+                ],
+                pa.bool_(),
+            )
+        ).sort_by([("last", "ascending"), ("last_position", "ascending")])
+        steps = [
+            Step("user", person_of_user(self.site, user), person) for user, person in people.items()
+        ]
+        steps += [
+            Step(
+                "visitor",
+                person_of_visitor(self.site, row["visitor_id"]),
+                person_of_user(self.site, row["user_id"]),
+            )
+            for row in attached.select(["visitor_id", "user_id"]).to_pylist()
+        ]
+        steps += [Step("move", row["person"], row["target"]) for row in moves.to_pylist()]
+        self.keep(steps)
 
     def moves(self, steps: Iterable[Step] = ()) -> pa.Table:
         """List the persons whose rows in the lake are not rewritten yet, and who they are now.
@@ -197,6 +245,10 @@ class Identities:
             "UPDATE move SET settled = 1 WHERE person = ?", [(person,) for person in moved]
         )
         self._rows.execute("COMMIT")
+
+    def is_new(self) -> bool:
+        """Say whether nothing was ever kept here."""
+        return not self._rows.execute("SELECT EXISTS (SELECT 1 FROM user)").fetchone()[0]
 
     def sync(self) -> None:
         """Return when what is kept would survive a power cut."""
@@ -353,17 +405,24 @@ class _Batch:
         *,
         site: str,
     ) -> list[int]:
-        """List the persons whose sizes a merge would compare."""
+        """List the persons whose sizes a merge would compare.
+
+        A user who is new and comes with one visitor adopts it, and nothing moves.
+        """
+        users = self.users.persons[self.users.codes[telling]]
+        names, count = np.unique(users, return_counts=True)
+        several = set(names[count > 1].tolist())
         found: set[int] = set()
-        for row, previous in zip(telling.tolist(), former, strict=True):
-            user = int(self.users.persons[self.users.codes[row]])
+        for row, user, previous in zip(telling.tolist(), users.tolist(), former, strict=True):
+            if previous is not None:
+                other = person_of_user(site, previous)
+                found.update({self._of_user(other), person_of_visitor(site, previous)})
+            elif user not in self.known.person and user not in several:
+                continue
             found.add(self.known.person.get(user, user))
             code = self.visitors.codes[row]
             if code >= 0:
                 found.add(int(self.visitors.persons[code]))
-            if previous is not None:
-                other = person_of_user(site, previous)
-                found.update({self._of_user(other), person_of_visitor(site, previous)})
         return sorted(found)
 
     def learn(self, row: int, *, trusted: bool, previous: str | None, site: str) -> None:
@@ -466,6 +525,10 @@ class _Batch:
                 return user
             self.known.person[user] = person
         return person
+
+
+def _identify(column: pa.ChunkedArray) -> pa.Array:
+    return pa.array([identifies(name) for name in column.to_pylist()], pa.bool_())
 
 
 def _digest(site: str, kind: str, name: str) -> int:

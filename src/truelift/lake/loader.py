@@ -31,7 +31,7 @@ from truelift.lake.normalise import Normalised, Normaliser
 from truelift.lake.schema import EVENTS
 from truelift.lake.seen import WINDOW_S, Seen
 from truelift.lake.sites import PublishedSites, SiteSettings
-from truelift.lake.snapshot import Engine, SiteReader
+from truelift.lake.snapshot import Engine, SiteReader, Slice, Snapshot
 from truelift.lake.tables import CommitLost, LakeFile, LakeState, write_file
 from truelift.lake.tail import SMALL_BYTES, Tail, TailFile, TailGone
 from truelift.lake.waiting import keep_cursors, segment_key
@@ -41,6 +41,15 @@ COMMIT_BYTES: Final = 64 << 20
 COMMIT_AGE: Final = timedelta(minutes=15)
 PIECE_BYTES: Final = 16 << 20
 """How much of a segment is taken at once; bounds memory whatever the backlog."""
+
+_WHO_IS_WHO: Final = """
+SELECT user_id, visitor_id, person,
+    min(received_at) AS first, arg_min(position, received_at) AS position,
+    max(received_at) AS last, max(position) AS last_position
+FROM all_events
+WHERE state = 'stored' AND user_id IS NOT NULL
+GROUP BY user_id, visitor_id, person
+"""
 
 _IDLE_S: Final = 0.25
 _TINY_BYTES: Final = 64 << 10
@@ -426,10 +435,10 @@ class Loader:
         asked = list(persons)
         for part in snapshot.slices:
             with self._engine.relations(snapshot, part) as cursor:
+                # Written out, so that sorted files are read only where these persons can be.
                 found = cursor.sql(
                     "SELECT person, count(*) FROM all_events"
-                    " WHERE list_contains($persons::BIGINT[], person) GROUP BY person",
-                    params={"persons": asked},
+                    f" WHERE person IN ({', '.join(map(str, asked))}) GROUP BY person"
                 )
                 for person, count in found.fetchall():
                     sizes[person] = sizes.get(person, 0) + count
@@ -606,8 +615,22 @@ class Loader:
                 identities=Identities(self.home.loader / "identities" / f"{name}.sqlite3", name),
                 tail=reader.tail.current(),
             )
+            if site.identities.is_new() and reader.table.current() is not None:
+                self._learn_again(site)
             self._sites[name] = site
         return site
+
+    def _learn_again(self, site: _Site) -> None:
+        """Work out from the rows themselves who is who, when the file that says so was lost."""
+        snapshot = site.reader.snapshot()
+        known = pa.concat_tables(
+            self._ask_slice(snapshot, part, _WHO_IS_WHO) for part in snapshot.slices
+        )
+        site.identities.learn_again(known, moves=snapshot.moves)
+
+    def _ask_slice(self, snapshot: Snapshot, part: Slice, statement: str) -> pa.Table:
+        with self._engine.relations(snapshot, part) as cursor:
+            return cursor.sql(statement).to_arrow_table()
 
     def _recover(self) -> None:
         """Finish or undo what a crash interrupted."""

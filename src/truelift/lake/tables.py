@@ -364,7 +364,7 @@ def _add(table_path: Path, file: LakeFile, *, data_change: bool) -> AddAction:
 
 
 def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _log(path: Path, version: int) -> Path:

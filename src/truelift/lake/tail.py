@@ -132,10 +132,11 @@ class TailFolder:
         """Read what was published last, from memory when it has not changed."""
         try:
             content = (self.folder / _INDEX).read_bytes()
-        except FileNotFoundError:
+            if content != self._content:
+                self._read, self._content = parse_tail(content), content
+        except (FileNotFoundError, ValueError):
+            # Never written, or a power cut took it: the journal has what was in it.
             return Tail()
-        if content != self._content:
-            self._read, self._content = parse_tail(content), content
         return self._read
 
     def publish(self, tail: Tail) -> Tail:
