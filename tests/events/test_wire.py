@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
+from truelift.events.items import Arrival, instant_ms
 from truelift.events.reasons import MEANING, Reason
 from truelift.events.wire import (
     MAX_ITEMS,
     MAX_REQUEST_BYTES,
     Accepted,
-    Arrival,
     MalformedRequest,
     RequestTooLarge,
-    _event_or_reason,
-    _usual_line,
     accepted,
-    instant_ms,
     opened,
     unpacked,
 )
@@ -267,6 +264,12 @@ def test_a_number_that_a_double_can_hold_is_kept_as_sent(number: float) -> None:
     assert one({**TRACK, "properties": {"n": number}})["properties"] == {"n": number}
 
 
+def test_an_item_is_too_large_also_where_blanks_make_it_so() -> None:
+    item = b'{"type":"track","event":"a","userId":"u"%s}' % (b" " * 33_000)
+
+    assert reason(item) == Reason.TOO_LARGE
+
+
 def test_32_levels_are_enough_and_allowed() -> None:
     raw = WITH % (b"[" * 31 + b"]" * 31)
 
@@ -402,7 +405,8 @@ PIECES = [
     '"context":{}', '"context":[]', '"context":{"a":1,"a":2}', '"context":{"page":5}',
     '"context":{"page":{"url":"https://x.test/","referrer":"r"}}', '"context":{"userAgent":"ua"}',
     '"context":{"page":{"url":"https://x.test/","referrer":"r","title":"t"},"userAgent":"u"}',
-    ('"context":{"page":{"url":"https://x.test/","referrer":"r","title":"t"},"userAgent":"u"}'),
+    '"context":{"campaign":{"source":"s","medium":5},"userAgent":"ua"}',
+    '"context":{"campaign":[],"userAgent":7}',
     '"context":{"d":%s}' % ("[" * 31 + "]" * 31), '"context":{"n":%s}' % ("9" * 400),
     '"context":{"t":"\\u0000"}', '"context":{"t":"\\u00e9: \\" :"}', '"x":{"y":[]}',
 ]  # fmt: skip
@@ -419,13 +423,15 @@ def test_the_quick_reading_of_usual_items_says_what_the_thorough_one_says() -> N
     for _ in range(6000):
         chosen = rng.choice(len(PIECES), size=int(rng.integers(1, 5)), replace=False)
         fields = USUAL[: int(rng.integers(2, 5))] + [PIECES[index] for index in chosen]
-        raw = ("{" + rng.choice([",", ", "]).join(rng.permutation(fields)) + "}").encode()
+        item = "{" + rng.choice([",", ", "]).join(rng.permutation(fields)) + "}"
+        kind = [None, None, "track", "page"][int(rng.integers(4))]
+        body = (item if kind else f'{{"batch":[{item},{{{",".join(USUAL)}}}]}}').encode()
         arrival = arrivals[int(rng.integers(2))]
-        kind = [None, "track", "page"][int(rng.integers(3))]
-        found = _usual_line(raw, arrival, kind, 250)
-        if found is not None:
-            quick += 1
-            thorough = _event_or_reason(raw, arrival, kind, 250, {})
-            assert json.loads(found) == json.loads(msgspec.json.encode(thorough))
+        envelope = opened(body, batch=kind is None)
+        thorough = accepted(dataclasses.replace(envelope, usual=None), arrival, kind=kind)
+        found = accepted(envelope, arrival, kind=kind)
+        quick += envelope.usual is not None and not found.quarantined
+        assert found.quarantined == thorough.quarantined
+        assert list(map(json.loads, found.lines)) == list(map(json.loads, thorough.lines))
 
     assert quick > 300

@@ -27,11 +27,11 @@ from truelift.collector.limits import (
 )
 from truelift.collector.published import Key, Network, NoKeysYet, Published
 from truelift.errors import Outage, Refusal, TrueliftError
+from truelift.events.items import Arrival
 from truelift.events.wire import (
     BATCHES,
     KINDS,
     MAX_REQUEST_BYTES,
-    Arrival,
     MalformedRequest,
     RequestTooLarge,
     accepted,
