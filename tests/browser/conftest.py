@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypedDict, cast
 
@@ -121,14 +122,10 @@ def shot() -> Callable[[Page, str], Path]:
     return keep
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    """Start `truelift serve` on a free port with an empty home; stop it afterwards.
-
-    `served.address` is where it answers, `served.setup_link()` the one-time link,
-    `served.command("sites", "create", "shop", "--json")` runs a command on its home.
-    """
-    installation = Served(tmp_path / "served")
+@contextmanager
+def serving(folder: Path) -> Iterator[Served]:
+    """Run `truelift serve` on a free port with an empty home in a folder."""
+    installation = Served(folder / "served")
     try:
         first_line = installation.start()
         assert first_line.strip() == f"ready {installation.address}", installation.log
@@ -137,3 +134,14 @@ def served(tmp_path: Path) -> Iterator[Served]:
     finally:
         if installation.process is not None:
             installation.kill_group()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """Give a `truelift serve` of one's own.
+
+    `served.address` is where it answers, `served.setup_link()` the one-time link,
+    `served.command("sites", "create", "shop", "--json")` runs a command on its home.
+    """
+    with serving(tmp_path) as installation:
+        yield installation

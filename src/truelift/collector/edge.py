@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,17 @@ SCRIPT_HEADERS: Final = [
     ("access-control-allow-origin", "*"),
     ("cross-origin-resource-policy", "cross-origin"),
     ("x-content-type-options", "nosniff"),
+    ("vary", "accept-encoding"),
 ]
 """How the tracker may be kept and by whom it may be loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script as browsers take it, compressed once."""
+
+    plain: bytes
+    packed: bytes
 
 
 class EdgeScope(ProxyScope, Protocol):
@@ -45,12 +55,17 @@ class Edge:
 
     collector: Collector
     proxy: WebProxy
-    scripts: Mapping[str, bytes]
+    scripts: Mapping[str, Script]
 
     async def __rsgi__(self, scope: EdgeScope, exchange: EdgeExchange) -> None:
         """Answer one request."""
         if scope.path in self.scripts and scope.method in {"GET", "HEAD"}:
-            exchange.response_bytes(200, SCRIPT_HEADERS, self.scripts[scope.path])
+            script = self.scripts[scope.path]
+            if "gzip" in (scope.headers.get("accept-encoding") or ""):
+                headers = [*SCRIPT_HEADERS, ("content-encoding", "gzip")]
+                exchange.response_bytes(200, headers, script.packed)
+            else:
+                exchange.response_bytes(200, SCRIPT_HEADERS, script.plain)
         elif self.collector.owns(scope.path):
             reply = await self.collector.handle(
                 scope.method,
@@ -65,7 +80,10 @@ class Edge:
             await self.proxy.pass_on(scope, exchange)
 
 
-def scripts_in(folder: Path) -> dict[str, bytes]:
+def scripts_in(folder: Path) -> dict[str, Script]:
     """Read the scripts that pages of other sites load: the tracker."""
     tracker = folder / "t.js"
-    return {"/t.js": tracker.read_bytes()} if tracker.exists() else {}
+    if not tracker.exists():
+        return {}
+    plain = tracker.read_bytes()
+    return {"/t.js": Script(plain, gzip.compress(plain, 9, mtime=0))}

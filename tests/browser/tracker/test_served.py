@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import time
+import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import BrowserContext
 
-from tests.browser.tracker.receiver import Pages, Reply
+from tests.browser.conftest import serving
+from tests.browser.tracker.receiver import BUILT, Pages, Reply
 from tests.cli.served import Served
 from truelift.lake.home import Home
 from truelift.lake.lake import Lake
@@ -18,6 +21,13 @@ from truelift.questions.matching import Events
 
 
 KEY = "pk_shop_public"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One installation for this file; starting takes seconds."""
+    with serving(tmp_path_factory.mktemp("installation")) as running:
+        yield running
 
 
 @pytest.fixture
@@ -53,6 +63,19 @@ def test_a_visit_is_in_the_funnel_within_ten_seconds(
         time.sleep(0.2)
 
     assert reached(lake) == [1, 1, 1]
+
+
+def test_the_tracker_comes_compressed_in_less_than_three_kilobytes(served: Served) -> None:
+    request = urllib.request.Request(
+        f"{served.address}/t.js", headers={"Accept-Encoding": "gzip, br"}
+    )
+
+    with urllib.request.urlopen(request) as answer:
+        packed = answer.read()
+
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert len(packed) <= 3 * 1024
+    assert gzip.decompress(packed) == (BUILT / "t.js").read_bytes()
 
 
 def reached(lake: Lake) -> list[int]:
