@@ -85,7 +85,7 @@ def recipe(way: Way, *, origin: str, key: str, currency: str) -> Recipe:
                         "snippet-purchase",
                         "Report an order",
                         "On the page that thanks for the order, with the order’s own figures."
-                        " `order_id` makes sure that reloading the page counts nothing twice.",
+                        " Loading the page again does not count the order again.",
                         _purchase(currency),
                     ),
                 ),
@@ -201,7 +201,13 @@ def _stub() -> str:
 def _purchase(currency: str) -> str:
     return f"""<script>
   {_stub()}
-  truelift('track', 'purchase', {{
+  (function (order) {{
+    try {{
+      if (localStorage.getItem('truelift.order') === order.order_id) return;
+      localStorage.setItem('truelift.order', order.order_id);
+    }} catch (storageDenied) {{}}
+    truelift('track', 'purchase', order);
+  }})({{
     order_id: '10042',
     value: 49.90,
     currency: '{currency}',

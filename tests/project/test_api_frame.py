@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from django.test import Client
+
+from truelift.apps.accounts import services
+from truelift.apps.accounts.models import User
+
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+
+
+def test_the_description_of_the_api_is_public(client: Client) -> None:
+    response = client.get("/api/v1/openapi.json")
+
+    assert response.status_code == 200
+    assert response.json()["info"]["title"] == "Truelift"
+
+
+def test_a_problem_is_said_as_a_problem(client: Client) -> None:
+    from truelift.project.api import problem
+
+    response = problem(409, code="x.refused", detail="No.", facts={"a": 1})
+
+    assert response["Content-Type"] == "application/problem+json"
+    assert b'"code": "x.refused"' in response.content
+
+
+def test_an_access_token_is_enough_to_be_somebody(
+    ada: User, client_of: Callable[[User], Client]
+) -> None:
+    from django.test import RequestFactory
+
+    from truelift.project.api import AccessTokenAuth
+
+    token = services.make_token(ada, name="script", now=datetime.now(UTC))
+    request = RequestFactory().get("/", HTTP_AUTHORIZATION=f"Bearer {token}")
+
+    assert AccessTokenAuth()(request) == ada
+    assert not AccessTokenAuth()(RequestFactory().get("/", HTTP_AUTHORIZATION="Bearer tl_x"))
