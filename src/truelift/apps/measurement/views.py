@@ -69,7 +69,7 @@ def funnel(request: HttpRequest, site: str) -> HttpResponse:
         "orders": ORDERS,
         "windows": WINDOWS,
         "inputs": [*form.steps, *[""] * max(SPARE_STEPS, 2 - len(form.steps))],
-        "may_edit": role is not None and role.covers(Role.EDITOR),
+        "may_record": role is not None and role.covers(Role.ANALYST),
         "problems": form.problems() if request.GET else (),
     }
     if not context["problems"] and form.steps:
