@@ -198,3 +198,22 @@ def test_a_job_that_is_not_due_waits(site: Site, stopped: ExperimentRecord, ada:
     ask_for_analysis(site, stopped.key, by=Actor(ada), now=AT_THE_END)
 
     assert run_due_jobs(AT_THE_END - timedelta(seconds=1)) == 0
+
+
+@pytest.mark.usefixtures("events")
+def test_visitors_who_still_have_time_are_left_out_and_said(
+    site: Site, planned: ExperimentRecord, moved: Callable[..., None], ada: User
+) -> None:
+    moved(planned.key, Action.SUBMIT, Action.LAUNCH, Action.STOP)
+    ExperimentRecord.objects.filter(pk=planned.pk).update(stage="running", stopped_at=None)
+    at_once = datetime(2026, 5, 13, 12, tzinfo=UTC)
+    ExperimentRecord.objects.filter(pk=planned.pk).update(
+        origin="imported", plan_hash="", starts_on=None, ends_on=at_once.date()
+    )
+
+    document = analyse_experiment(site, planned.key, by=Actor(ada), now=at_once).document
+
+    (maturity,) = [check for check in document["integrity"] if check["check"] == "maturity"]
+    assert maturity["status"] == "warn"
+    assert document["immature"]["order_rate"] > 0
+    assert f"{document['immature']['order_rate']:,} of 800 visitors" in maturity["detail"]

@@ -372,7 +372,7 @@ def test_metrics_are_taken_from_the_library_and_versioned_on_the_page(
             "name": "Order rate",
             "kind": "proportion",
             "event": "purchase",
-            "window_days": "7",
+            "window_days": "14",
             "better": "increase",
         },
     )
@@ -382,7 +382,7 @@ def test_metrics_are_taken_from_the_library_and_versioned_on_the_page(
         MetricRecord.objects.filter(key="order_rate")
         .order_by("version")
         .values_list("version", "window_days")
-    ) == [(1, 14), (2, 7)]
+    ) == [(1, 7), (2, 14)]
 
 
 GETS = [

@@ -389,8 +389,8 @@ def test_nothing_is_learned_before_the_decision(
 def test_the_same_definition_is_one_version_and_another_is_the_next(
     site: Site, planned: ExperimentRecord, ada: User, now: datetime
 ) -> None:
-    same = MetricSpec("order_rate", "proportion", "purchase")
-    other = MetricSpec("order_rate", "proportion", "purchase", window_days=7)
+    same = MetricSpec("order_rate", "proportion", "purchase", window_days=7)
+    other = MetricSpec("order_rate", "proportion", "purchase", window_days=14)
 
     first = define_metric(site, same, by=Actor(ada), now=now)
     second = define_metric(site, other, by=Actor(ada), now=now)

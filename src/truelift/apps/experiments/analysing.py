@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
 
+from truelift.apps.drawing.wording import day
 from truelift.apps.experiments.domain import as_domain, day_at, midnight_at
 from truelift.apps.experiments.models import (
     AnalysisRecord,
@@ -108,6 +109,7 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
     )
     document: dict[str, Any] = {**analysis.document(), **_facts(record, asked)}
     _add_unplanned(document, asked.answer)
+    _add_maturity(document, record, question)
     with transaction.atomic():
         held = experiment_for_update(site, record.key)
         snapshot = store_snapshot(held, document, as_of=question.as_of, by=by, now=now)
@@ -262,5 +264,28 @@ def _add_unplanned(document: dict[str, Any], answer: VariantSummariesAnswer) -> 
             "value": float(units),
             "detail": f"{units:,} visitors saw variants that the plan does not name ({names});"
             " they are left out.",
+        }
+    )
+
+
+def _add_maturity(
+    document: dict[str, Any], record: ExperimentRecord, question: VariantSummaries
+) -> None:
+    """Say on the integrity card how many visitors the primary metric cannot judge yet."""
+    primary = record.metrics.select_related("metric").get(role=MetricRole.PRIMARY)
+    left = int(document["immature"].get(primary.metric.key, 0))
+    until = question.until
+    if not left or until is None or question.as_of < until:
+        return
+    units = sum(each["units"] for each in document["variants"])
+    complete = until + timedelta(days=primary.metric.window_days)
+    document["integrity"].append(
+        {
+            "check": "maturity",
+            "status": "warn",
+            "value": left / units if units else None,
+            "detail": f"{left:,} of {units:,} visitors are still within the"
+            f" {primary.metric.window_days:g} days in which {primary.metric.key} counts, and are"
+            f" left out of it; it is complete on {day(complete.date())}.",
         }
     )

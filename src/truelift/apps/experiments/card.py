@@ -22,7 +22,14 @@ from truelift.apps.experiments.models import (
 )
 from truelift.apps.experiments.panel import Panel, panel_of
 from truelift.apps.experiments.reads import experiments_of
-from truelift.apps.experiments.result import LIFT, Result, effect_row, primary_effect, result_of
+from truelift.apps.experiments.result import (
+    LIFT,
+    Result,
+    effect_row,
+    last_day_of,
+    primary_effect,
+    result_of,
+)
 from truelift.apps.experiments.wording import (
     CHOICES,
     METHODS,
@@ -325,7 +332,9 @@ def _list_row(record: ExperimentRecord, *, now: datetime) -> ListRow:
 
 def _when(record: ExperimentRecord, *, now: datetime) -> str:
     if record.starts_on is None or record.ends_on is None:
-        return "no dates"
+        if record.origin == Origin.IMPORTED:
+            return "ended elsewhere"
+        return "no dates yet" if record.stage == Stage.DRAFT else METHODS[record.method].lower()
     if record.stage != Stage.RUNNING:
         return period(record.starts_on, record.ends_on)
     today = day_at(record.site, now)
@@ -354,7 +363,7 @@ def _primary_effects(site: Site, records: Sequence[ExperimentRecord]) -> tuple[E
             broken = ("it was marked invalid",)
         metric, effect = found
         known = planned.get(record.pk)
-        row = effect_row(metric, effect, known, broken=broken)
+        row = effect_row(metric, effect, known, broken=broken, last_day=last_day_of(record))
         effects.append(
             Effect(
                 label=record.name,

@@ -20,6 +20,7 @@ TITLES: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
         "planned_end": ("Read by the plan", "No end was planned", "Read too early"),
         "primary_metric": ("Metric computed", "Metric not computed yet", "Metric not computed"),
         "unplanned_variants": ("No stray variant", "A variant nobody planned", "Stray variants"),
+        "maturity": ("Everyone’s time is over", "Some still have time", "Some still have time"),
         "plan": ("Plan unchanged", "Plan not recorded", "Plan was changed"),
     }
 )
@@ -80,6 +81,8 @@ def integrity_card(checks: Sequence[Mapping[str, Any]]) -> IntegrityCard:
 
 def _title(check: Mapping[str, Any]) -> str:
     name = str(check["check"])
+    if name == "crossovers" and check["value"] == 0:
+        return "Nobody saw both"
     spare = sentence_case(name.replace("_", " "))
     return TITLES.get(name, (spare, spare, spare))[_PLACE[check["status"]]]
 

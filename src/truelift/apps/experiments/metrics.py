@@ -19,9 +19,14 @@ from truelift.apps.sites.models import Site
 LIBRARY: Final[Mapping[str, tuple[MetricSpec, ...]]] = MappingProxyType(
     {
         "shop": (
-            MetricSpec("order_rate", "proportion", "purchase", "Order rate"),
+            MetricSpec("order_rate", "proportion", "purchase", "Order rate", window_days=7),
             MetricSpec(
-                "revenue_per_visitor", "sum", "purchase", "Revenue per visitor", property="value"
+                "revenue_per_visitor",
+                "sum",
+                "purchase",
+                "Revenue per visitor",
+                property="value",
+                window_days=7,
             ),
             MetricSpec(
                 "order_value",
@@ -30,10 +35,13 @@ LIBRARY: Final[Mapping[str, tuple[MetricSpec, ...]]] = MappingProxyType(
                 "Order value",
                 property="value",
                 denominator_event="purchase",
+                window_days=7,
             ),
-            MetricSpec("cart_rate", "proportion", "add_to_cart", "Add-to-cart rate"),
-            MetricSpec("checkout_rate", "proportion", "begin_checkout", "Checkout rate"),
-            MetricSpec("page_views", "count", "page_view", "Pages per visitor"),
+            MetricSpec("cart_rate", "proportion", "add_to_cart", "Add-to-cart rate", window_days=7),
+            MetricSpec(
+                "checkout_rate", "proportion", "begin_checkout", "Checkout rate", window_days=7
+            ),
+            MetricSpec("page_views", "count", "page_view", "Pages per visitor", window_days=7),
         ),
         "leads": (
             MetricSpec("lead_rate", "proportion", "generate_lead", "Lead rate", window_days=30),

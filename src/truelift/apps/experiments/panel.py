@@ -201,7 +201,10 @@ def panel_of(
         for action in actions_from(stage)
         if action is Action.INVALIDATE
     )
-    if not any(button.main for button in buttons) and buttons and stage is not Stage.ANALYSED:
+    # Stopping before the planned end is possible, but it is not what the page suggests.
+    early = domain.ends_on is not None and asked.today < domain.ends_on
+    suggested = stage is not Stage.ANALYSED and not (stage is Stage.RUNNING and early)
+    if buttons and suggested and not any(button.main for button in buttons):
         buttons[0] = _mainly(buttons[0])
     reasons = tuple(
         Reason(each.sentence, each.remedy, _href(each.code, record, home=home))

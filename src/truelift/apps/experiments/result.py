@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 from truelift.apps.drawing.forest import Effect, Forest, Group, Interval
 from truelift.apps.drawing.knowledge import Knowledge
 from truelift.apps.drawing.series import Line, Series
-from truelift.apps.drawing.wording import Kind, Measure, count, lift
+from truelift.apps.drawing.wording import Kind, Measure, count, lift, short_day
 from truelift.apps.experiments.integrity_card import IntegrityCard, integrity_card
 from truelift.apps.experiments.models import ExperimentRecord, MetricRecord
-from truelift.apps.experiments.wording import ADVICE, counted, definition, level, listed
+from truelift.apps.experiments.wording import ADVICE, counted, definition, inner, level, listed
 
 
 LIFT: Final = Measure(Kind.LIFT)
@@ -49,12 +49,14 @@ class Verdict:
         marked: The highlighted words; may be empty.
         after: What stands after them.
         because: The reasons, as the statistics give them.
+        also: What a reader must know besides, in the names of the page.
     """
 
     before: str
     marked: str
     after: str
     because: tuple[str, ...]
+    also: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -145,6 +147,7 @@ def effect_row(
     several: str = "",
     levels: tuple[str, ...] = (),
     immature: int = 0,
+    last_day: date | None = None,
     href: str = "",
 ) -> Effect:
     """Lay out one effect as a row of a forest."""
@@ -159,7 +162,7 @@ def effect_row(
         return Effect(label=label, knowledge=Knowledge.INVALID, detail=detail, href=href)
     withheld = str(effect.get("withheld", ""))
     if withheld.startswith("not before"):
-        until = withheld.removeprefix("not before the planned end on ")
+        until = f"{short_day(last_day)} is over" if last_day else "its planned end"
         return Effect(
             label=label,
             knowledge=Knowledge.HIDDEN,
@@ -225,18 +228,20 @@ def _forest(
                     several=names.get(effect["variant"], effect["variant"]) if several else "",
                     levels=(seen.get(control, ""), seen.get(effect["variant"], "")),
                     immature=immature.get(metric["metric"], 0),
+                    last_day=last_day_of(record),
                 )
                 for effect in metric["effects"]
             ]
         if rows:
             groups.append(Group(title, tuple(rows)))
+    shown = any(row.shown for group in groups for row in group.rows)
     first = names.get(control, control)
     second = "Variant" if several else f"{names.get(treatments[0], treatments[0])} (variant)"
     return Forest(
         groups=tuple(groups),
         measure=LIFT,
         head=f"Effect, {1 - document['alpha']:.0%}",
-        columns=(f"{first} (control)", second),
+        columns=(f"{first} (control)", second) if shown else (),
     )
 
 
@@ -245,6 +250,11 @@ def _level(summary: Mapping[str, Any], metric: MetricRecord | None, currency: st
     if value is None or metric is None:
         return ""
     return level(value, metric, currency=currency)
+
+
+def last_day_of(record: ExperimentRecord) -> date | None:
+    """Give the last day that counts."""
+    return record.ends_on - timedelta(days=1) if record.ends_on else None
 
 
 def _margins(metric: Mapping[str, Any], effect: Mapping[str, Any]) -> tuple[float, ...]:
@@ -273,10 +283,8 @@ def _verdict(
     if action == "invalid":
         return Verdict(lead, "", "", because)
     if action == "keep_running" or found is None:
-        until = ""
-        if record.ends_on is not None:
-            last = record.ends_on
-            until = f" Its one look is on {last.day} {last:%B}; until then its effects stay hidden."
+        last = last_day_of(record)
+        until = f" It is read once, when {last.day} {last:%B} is over." if last else ""
         return Verdict(f"{lead}{until}", "", "", because)
     metric, effect = found
     known = planned.get(metric["metric"])
@@ -284,7 +292,7 @@ def _verdict(
     if action == "ship" and len(document["variants"]) > 2:
         variant = names.get(effect["variant"], effect["variant"])
         lead = f"Ship {variant}."
-    return Verdict(*_told(lead, row), because)
+    return Verdict(*_told(lead, row), because, _also(document, planned))
 
 
 def _told(lead: str, row: Effect) -> tuple[str, str, str]:
@@ -313,6 +321,22 @@ def _told(lead: str, row: Effect) -> tuple[str, str, str]:
             return (start, f"between {LIFT.size(near)} and {LIFT.size(far)}", ".")
 
 
+def _also(document: Mapping[str, Any], planned: Mapping[str, MetricRecord]) -> tuple[str, ...]:
+    """Say what guardrails and open windows mean for the recommendation."""
+    said = []
+    for metric in document.get("metrics", []):
+        known = planned.get(metric["metric"])
+        name = known.name if known else metric["metric"]
+        for effect in metric["effects"]:
+            margin = effect.get("margin")
+            beyond = f" beyond the agreed {LIFT.size(margin['relative'])}" if margin else ""
+            if effect.get("guardrail") == "broken":
+                said.append(f"{name} got worse, and harm{beyond} cannot be ruled out.")
+            elif effect.get("guardrail") == "undecided":
+                said.append(f"For {inner(name)} the data cannot rule out harm{beyond}.")
+    return tuple(said)
+
+
 def _headline(
     document: Mapping[str, Any],
     planned: Mapping[str, MetricRecord],
@@ -327,11 +351,12 @@ def _headline(
         return "The effects are hidden until the planned end"
 
     def named(*outcomes: str) -> list[str]:
-        return [
+        found = [
             (planned[m["metric"]].name if m["metric"] in planned else m["metric"])
             for m in metrics
             if any(e["outcome"] in outcomes and "withheld" not in e for e in m["effects"])
         ]
+        return [*found[:1], *(inner(name) for name in found[1:])]
 
     better, worse = named("win"), named("loss")
     guards = [e.get("guardrail") for m in metrics for e in m["effects"] if e.get("guardrail")]
@@ -339,6 +364,7 @@ def _headline(
     if better:
         parts.append(f"{listed(better)} improved")
     if worse:
+        worse[0] = inner(worse[0]) if better else worse[0]
         parts.append(f"{listed(worse)} got worse")
     if not parts:
         parts.append("No clear change in any metric")
@@ -396,6 +422,7 @@ def _visitors(document: Mapping[str, Any], names: Mapping[str, str]) -> Series |
             for each in document["variants"][:5]
         ),
         measure=Measure(Kind.COUNT),
+        from_zero=True,
     )
 
 

@@ -98,6 +98,12 @@ def sentence_case(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def inner(name: str) -> str:
+    """Write a name inside a sentence: without its capital, unless it is an abbreviation."""
+    second = name[1:2]
+    return name[:1].lower() + name[1:] if second.islower() or second in {"", " ", "-"} else name
+
+
 def level(value: float, metric: MetricRecord, *, currency: str) -> str:
     """Write the level of a metric in its own unit."""
     if metric.kind == "proportion":
