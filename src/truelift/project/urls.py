@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Final
 
+from allauth.account.urls import urlpatterns as account_urls
 from django.urls import URLPattern, URLResolver, include, path
 
 from truelift.project import pages
@@ -12,6 +13,24 @@ from truelift.project.api import api
 
 
 APPS: Final = ("accounts", "sites", "measurement", "research", "experiments")
+
+ACCOUNT_PAGES: Final = frozenset(
+    {
+        "account_login",
+        "account_logout",
+        "account_signup",
+        "account_inactive",
+        "account_reauthenticate",
+        "account_change_password",
+        "account_set_password",
+        "account_reset_password",
+        "account_reset_password_done",
+        "account_reset_password_from_key",
+        "account_reset_password_from_key_done",
+    }
+)
+"""What is used of allauth. Changing one's address is left out: an address is who a person is to
+invitations and to the audit, and only an invitation proves it."""
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.home, name="home"),
@@ -24,7 +43,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         for app in APPS
         if find_spec(f"truelift.apps.{app}.urls")
     ),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include([each for each in account_urls if each.name in ACCOUNT_PAGES])),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
 ]
 
 handler403 = "truelift.project.pages.forbidden"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -193,3 +193,19 @@ def test_members_read_the_settings_and_only_owners_change_them(
     assert b"disabled" in page.content
     assert b">Save<" not in page.content
     assert saved.status_code == 403
+
+
+def test_the_list_of_keys_says_which_one_brought_events(
+    ada: User,
+    site: Site,
+    client_of: Callable[[User], Client],
+    now: datetime,
+) -> None:
+    from truelift.apps.sites.keys_seen import KeysSeen
+
+    question = KeysSeen(since=now)
+
+    merged = question.merge({"k1": now, "k2": now}, {"k1": now + timedelta(hours=1)})
+
+    assert merged == {"k1": now + timedelta(hours=1), "k2": now}
+    assert b"none in 30 days" in client_of(ada).get("/s/shop/settings/").content

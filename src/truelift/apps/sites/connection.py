@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from truelift.apps.measurement.reads import lake
+from truelift.apps.sites.keys_seen import KeysSeen
 from truelift.apps.sites.models import Site
 from truelift.errors import Outage, Refusal
 from truelift.questions.checks import CheckName, Checks, CheckStatus, Findings
@@ -114,6 +116,14 @@ def connection(site: Site) -> Connection:
         else None,
         checks=checks,
     )
+
+
+def keys_last_used(site: Site, *, now: datetime) -> Mapping[str, datetime]:
+    """Say when each key last brought an event, within 30 days; empty when nothing can be told."""
+    try:
+        return lake().ask(site.name, KeysSeen(since=now - timedelta(days=30))).answer
+    except (Outage, Refusal):
+        return {}
 
 
 def five_checks(site: Site) -> tuple[Check, ...]:

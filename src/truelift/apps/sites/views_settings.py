@@ -18,6 +18,7 @@ from truelift.apps.accounts.reads import role_of
 from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
 from truelift.apps.sites import services
+from truelift.apps.sites.connection import keys_last_used
 from truelift.apps.sites.defaults import SENDERS
 from truelift.apps.sites.forms import SECTIONS, Section, rules_from
 from truelift.apps.sites.models import Site
@@ -122,12 +123,13 @@ def _page(
         for form in forms.values():
             for field in form.fields.values():
                 field.disabled = True
+    used = keys_last_used(site, now=datetime.now(UTC))
     context = {
         "site": site,
         "sections": forms,
         "rows": [*(rows if rows is not None else own), ("", "", "")],
         "built_in": [(rule, SENDERS.get(rule.event, "")) for rule in BUILT_IN_EXPOSURES],
-        "keys": keys_of(site),
+        "keys": [(key, used.get(key.key_id)) for key in keys_of(site)],
         "may_change": may_change,
         **more,
     }
