@@ -163,6 +163,13 @@ def test_a_wrong_sent_at_spoils_nothing_when_the_item_has_no_time(sent_at: objec
         ("1970-01-01T01:00:00+01:00", 0),
         ("1970-01-01T00:00:00.0009999", 0),
         ("1970-01-02", 86_400_000),
+        ("2026-11-21T12:00:00.250Z", NOON + 250),
+        ("2026-11-21T12:00:59.999Z", NOON + 59_999),
+        ("2026-11-21T12:00:59.999+00:00", NOON + 59_999),
+        ("2026-11-21T12:00:60.000Z", None),
+        ("2026-11-21T12:00:1 .000Z", None),
+        ("2026-11-21T12:00:1٣.000Z", None),
+        ("2026-11-21T12:00:00.250+00:0", None),
         (1_700_000_000, 1_700_000_000_000),
         (1_700_000_000_123, 1_700_000_000_123),
         (float("inf"), None),
@@ -170,6 +177,7 @@ def test_a_wrong_sent_at_spoils_nothing_when_the_item_has_no_time(sent_at: objec
     ],
 )
 def test_times_are_read_as_milliseconds(text: object, milliseconds: int | None) -> None:
+    assert instant_ms("2026-11-21T12:00:30.000Z") == NOON + 30_000
     assert instant_ms(text) == milliseconds
 
 

@@ -54,6 +54,10 @@ _READ: Final = frozenset(
 )  # fmt: skip
 """Keys of an item that have a place of their own, or none; any other goes into its context."""
 
+_UTC_ZONES: Final = frozenset({"Z", "+00:00"})
+_REMEMBERED_MINUTES: Final = 4096
+_minutes: dict[str, int] = {}
+
 _DIGITS: Final = bytes(ord("0") if 48 <= code <= 57 else 32 for code in range(256))
 _LONG_NUMBER: Final = b"0" * 308
 _LONG_NUMBER_SEEN: Final = b"0000"
@@ -149,21 +153,36 @@ def instant_ms(value: object) -> int | None:
     A number below 10¹¹ is taken as seconds. Anything else is None.
     """
     if isinstance(value, str):
-        if not 8 <= len(value) <= 64:
-            return None
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        since = moment - _EPOCH
-        return since.days * DAY_MS + since.seconds * 1000 + since.microseconds // 1000
+        return _instant_of_text(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     if not abs(value) < 1e15:
         return None
     return int(value * 1000) if abs(value) < 1e11 else int(value)
+
+
+def _instant_of_text(text: str) -> int | None:
+    """Read ISO 8601; of the usual forms only the first of a minute is parsed in full."""
+    usual = text[23:] in _UTC_ZONES and text[19:20] == "."
+    if usual:
+        minute = _minutes.get(text[:17])
+        digits = text[17:19] + text[20:23]
+        if minute is not None and digits.isdigit() and digits.isascii() and digits < "6":
+            return minute + int(digits)
+    if not 8 <= len(text) <= 64:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    since = moment - _EPOCH
+    if usual and text[10:11] == "T" and text[16:17] == ":":
+        if len(_minutes) >= _REMEMBERED_MINUTES:
+            _minutes.clear()
+        _minutes[text[:17]] = since.days * DAY_MS + since.seconds // 60 * 60_000
+    return since.days * DAY_MS + since.seconds * 1000 + since.microseconds // 1000
 
 
 def event_line(

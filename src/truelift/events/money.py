@@ -60,10 +60,14 @@ def amount_of(properties: Mapping[str, object]) -> float | None:
     Numbers and plain numeric texts count; anything else is passed over.
     """
     for name in _AMOUNTS:
-        if name in properties:
-            amount = number(properties[name])
-            if amount is not None:
-                return amount
+        value = properties.get(name)
+        if value is None:
+            continue
+        if type(value) is float and -_LARGEST <= value <= _LARGEST:
+            return value
+        amount = number(value)
+        if amount is not None:
+            return amount
     return None
 
 
