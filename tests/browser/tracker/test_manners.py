@@ -41,35 +41,30 @@ def test_it_runs_under_a_strict_content_security_policy(
     assert heard == []
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        "truelift()",
-        "truelift('nonsense', 1)",
-        "truelift('constructor')",
-        "truelift('track', Symbol('x'))",
-        "truelift('track', 'x', {toJSON() { throw new Error('no') }})",
-        "(() => { const o = {}; o.o = o; truelift('track', 'x', o) })()",
-        "truelift('track', 'x', {n: 10n})",
-        "truelift('identify')",
-        "truelift('identify', null)",
-    ],
-)
-def test_a_wrong_call_neither_throws_nor_stops_what_follows(
-    call: str, visitor: BrowserContext, pages: Pages, receiver: Receiver
+WRONG_CALLS = """
+  () => truelift(),
+  () => truelift('nonsense', 1),
+  () => truelift('constructor'),
+  () => truelift('track', Symbol('x')),
+  () => truelift('track', 'x', {toJSON() { throw new Error('no') }}),
+  () => { const o = {}; o.o = o; truelift('track', 'x', o) },
+  () => truelift('track', 'x', {n: 10n}),
+  () => truelift('identify'),
+  () => truelift('identify', null),
+"""
+
+
+def test_wrong_calls_neither_throw_nor_stop_what_follows(
+    visitor: BrowserContext, pages: Pages, receiver: Receiver
 ) -> None:
-    pages.replies["/"] = Reply(f"<script>0</script>{receiver.snippet()}")
     page = visitor.new_page()
     page.goto(pages.origin)
     receiver.wait_for(1)
-    heard: list[str] = []
-    page.on("pageerror", lambda error: heard.append(str(error)))
 
-    page.evaluate(f"(() => {{ {call}; truelift('track', 'still here') }})()")
+    page.evaluate(f"[{WRONG_CALLS}].forEach((call) => {{ call(); truelift('track', 'on'); }})")
 
-    receiver.wait_for(2)
-    assert receiver.names() == ["page /", "still here /"]
-    assert heard == []
+    receiver.wait_for(10)
+    assert receiver.names() == ["page /", *["on /"] * 9]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +92,7 @@ def test_a_hostile_page_is_counted_or_left_alone_but_never_broken(
 
     page.goto(pages.origin)
 
-    receiver.wait_for(1, seconds=1.5)
+    receiver.wait_for(1, seconds=1)
     assert heard == []
 
 
