@@ -168,11 +168,15 @@ def _verdict(verdict: Verdict | None) -> tuple[str, str]:
     if verdict is None:
         return "No experiment runs.", "Plan one on the hypothesis above."
     action = verdict.action.replace("_", " ").capitalize()
+    hidden = verdict.action == "keep_running"  # a fixed test is read once, here as on its page
     effect = (
-        f"So far {verdict.value:+.1%} on {verdict.metric} ({verdict.low:+.1%} to"
+        f"{verdict.value:+.1%} on {verdict.metric} ({verdict.low:+.1%} to"
         f" {verdict.high:+.1%}), {verdict.units:,} visitors. "
-        if verdict.value is not None and verdict.low is not None and verdict.high is not None
-        else ""
+        if not hidden
+        and verdict.value is not None
+        and verdict.low is not None
+        and verdict.high is not None
+        else f"{verdict.units:,} visitors so far. "
     )
     because = verdict.because[0] if verdict.because else ""
     return f"{verdict.name}: {action}", f"{effect}{because}"

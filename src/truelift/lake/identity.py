@@ -419,7 +419,7 @@ class _Batch:
                 found.update({self._of_user(other), person_of_visitor(site, previous)})
             elif user not in self.known.person and user not in several:
                 continue
-            found.add(self.known.person.get(user, user))
+            found.add(self.known.person.get(user, user))  # pyright: ignore[reportArgumentType]
             code = self.visitors.codes[row]
             if code >= 0:
                 found.add(int(self.visitors.persons[code]))

@@ -270,8 +270,8 @@ def write_file(table_path: Path, rows: pa.Table, *, bucket: int, name: str) -> L
         compression="zstd",
         compression_level=1,
         row_group_size=128 << 10,
-        use_dictionary=_REPETITIVE,
-        write_statistics=["person", "occurred_at", "received_at"],
+        use_dictionary=_REPETITIVE,  # pyright: ignore[reportArgumentType] - names do, too
+        write_statistics=["person", "occurred_at", "received_at"],  # pyright: ignore[reportArgumentType]
     )
     sync_file(path)
     sync_folder(path.parent)
