@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from truelift.sequences.funnels import Order, Reached, Rules, funnel
+from truelift.sequences.funnels import BLOCK, Order, Reached, Rules, funnel
 
 
 Event = tuple[int, int, int, int]
@@ -155,6 +155,26 @@ def test_a_unit_is_in_the_group_of_the_earliest_of_its_deepest_attempts() -> Non
 
 def test_nobody_reaches_nothing() -> None:
     assert asked([], TEN, groups=2).units.tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
+def test_more_rows_than_one_block_are_cut_between_units_and_add_up() -> None:
+    people = BLOCK
+    patient = 2 * BLOCK
+    unit = np.concatenate([np.repeat(np.arange(people), 2), np.full(patient, people)])
+    at_ms = np.concatenate([np.tile([0, 1], people), np.zeros(patient, dtype=np.int64)])
+    mask = np.concatenate([np.tile([1, 2], people), np.ones(patient, dtype=np.int64)])
+    mask[-1] = 2
+
+    reached = funnel(
+        unit=unit,
+        at_ms=at_ms,
+        mask=mask,
+        group=np.zeros(len(unit), dtype=np.int64),
+        groups=1,
+        rules=replace(TEN, steps=2),
+    )
+
+    assert reached.units.tolist() == [[people + 1, people + 1]]
 
 
 @pytest.mark.parametrize("order", list(Order))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -17,6 +17,9 @@ Rows = NDArray[np.int64]
 Masks = NDArray[np.signedinteger]
 
 NEVER = np.iinfo(np.int64).max
+
+BLOCK = 1 << 17
+"""Rows of one pass, more where a unit has more."""
 
 
 class Order(StrEnum):
@@ -97,10 +100,40 @@ def funnel(
         groups: How many codes there are.
         rules: What counts as an attempt.
     """
+    units = np.zeros((groups, rules.steps), dtype=np.int64)
+    immature = units.copy()
+    for first, end in _blocks(unit):
+        these = slice(first, end)
+        reached = _block(unit[these], at_ms[these], mask[these], group[these], groups, rules)
+        units += reached.units
+        immature += reached.immature
+    return Reached(units=units, immature=immature)
+
+
+def _blocks(unit: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Cut the rows between units, so that every pass over a block stays in the cache."""
+    first = 0
+    while first < len(unit):
+        end = min(first + BLOCK, len(unit))
+        while end < len(unit):
+            others = np.flatnonzero(unit[end : end + BLOCK] != unit[end - 1])
+            if len(others):
+                end += int(others[0])
+                break
+            end = min(end + BLOCK, len(unit))
+        yield first, end
+        first = end
+
+
+def _block(
+    unit: NDArray[np.int64],
+    at_ms: Instants,
+    mask: Masks,
+    group: NDArray[np.int64],
+    groups: int,
+    rules: Rules,
+) -> Reached:
     steps = rules.steps
-    empty = np.zeros((groups, steps), dtype=np.int64)
-    if not len(unit):
-        return Reached(units=empty, immature=empty.copy())
     events = _Events(unit, at_ms, _with_step_one_in_range(at_ms, mask, rules))
     match rules.order:
         case Order.ORDERED:
@@ -112,7 +145,8 @@ def funnel(
     best = _with_ambiguous_ties(best, events, mask, rules)
     code = group[best.start]
     required = [step for step in range(steps) if step not in rules.optional]
-    units, immature = empty, empty.copy()
+    units = np.zeros((groups, steps), dtype=np.int64)
+    immature = units.copy()
     for nth, step in enumerate(required):
         here = best.depth > nth
         units[:, step] = np.bincount(code[here], minlength=groups)
