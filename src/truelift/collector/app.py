@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol
 
 import msgspec
@@ -230,7 +231,8 @@ class Collector:
         published.look(received)
         self._watermark.check(received)
 
-        shown = _shown_key(headers)
+        authorization = headers.get("authorization")
+        shown = None if authorization is None else _shown_key(authorization)
         key = None if shown is None else self._known(shown)
         if key is not None:
             self._count(key, client_address, received)
@@ -309,13 +311,13 @@ def refused(error: Refusal | Outage) -> Reply:
     return Reply(status, headers, body)
 
 
-def _shown_key(headers: Headers) -> str | None:
-    """Read the key from `Authorization: Basic base64(key:)`, or None where there is none."""
-    text = headers.get("authorization")
-    if text is None or text[:6].lower() != "basic ":
+@lru_cache(maxsize=4096)
+def _shown_key(authorization: str) -> str | None:
+    """Read the key from `Basic base64(key:)`, or None where that is not what it is."""
+    if authorization[:6].lower() != "basic ":
         return None
     try:
-        pair = base64.b64decode(text[6:].strip(), validate=True).decode()
+        pair = base64.b64decode(authorization[6:].strip(), validate=True).decode()
     except (binascii.Error, ValueError):
         return ""
     return pair.partition(":")[0]
