@@ -177,10 +177,9 @@ class Receiver(Served):
         )
 
     def names(self) -> list[str]:
-        """Type, or for custom events their name, with the path they happened on."""
-        return [
-            f"{e.get('event', e['type'])} {e['context']['page']['path']}" for e in self.events()
-        ]
+        """Type, or for custom events their name, with the path; in the order they happened."""
+        happened = sorted(self.events(), key=lambda event: event["timestamp"])
+        return [f"{e.get('event', e['type'])} {e['context']['page']['path']}" for e in happened]
 
     def events(self) -> list[Mapping[str, Any]]:
         """Acknowledged events in order of arrival, repeats removed as the server does."""
