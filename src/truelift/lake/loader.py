@@ -158,6 +158,7 @@ class Loader:
         self._sites: dict[str, _Site] = {}
         self._segments: dict[str, _Progress] = {}
         self._untidy: set[str] = set()
+        self._more = False
         self._ahead: dict[tuple[str, int], Future[_Read]] = {}
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="loader-reads")
         self._compaction = Compaction(home=home, reached=reached)
@@ -191,7 +192,8 @@ class Loader:
     def flush(self, site: str | None = None) -> None:
         """Take everything that is in the journal and commit it, of one site or of all."""
         with self._gate:
-            while self._take():
+            # What arrives meanwhile waits for the next step, else a busy site would never end.
+            while self._take() and self._more:
                 self._commit_due()
             for name in sorted(self._sites) if site is None else [site]:
                 if name in self._sites and self._sites[name].tail.files:
@@ -209,21 +211,23 @@ class Loader:
                 stop.wait(5)
                 continue
             # A trickle is gathered for a moment, which saves most of the work; a backlog is not.
-            if not (busy and self._ahead):
+            if not (busy and self._more):
                 stop.wait(_IDLE_S)
 
     # Taking
 
     def _take(self) -> bool:
-        took = False
+        """Take a piece of every writer's journal; `_more` then says whether a backlog is left."""
+        took = self._more = False
         for segment in self._readable():
             took |= self._take_segment(segment)
         for piece in bulk_pieces(self.home):
             if self._site(piece.site).reached(piece.writer) < piece.last:
                 for name, made in self._normalised(piece.writer, {piece.site: piece.rows()}):
                     self._put(name, piece.writer, made)
-                took = True
+                took = self._more = True
                 break
+        self._more |= bool(self._ahead)
         if took:
             keep_cursors(
                 self.home, {key: progress.offset for key, progress in self._segments.items()}
@@ -260,7 +264,8 @@ class Loader:
         moved = read.piece.next_offset > progress.offset
         progress.offset = read.piece.next_offset
         progress.finished = read.piece.finished
-        return moved
+        self._more |= read.piece.finished
+        return moved or progress.finished
 
     def _read(self, segment: Segment, offset: int) -> _Read:
         """Read and normalise a piece; depends on nothing that other pieces change."""

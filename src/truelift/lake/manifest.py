@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from truelift.lake.durable import sync_folder, write_durably
+from truelift.lake.durable import write_durably
 from truelift.lake.home import Home
 from truelift.lake.tail import Spans
 
@@ -40,10 +40,11 @@ class Manifest:
         write_durably(path, json.dumps(document, indent=1).encode())
 
     def forget(self, home: Home) -> None:
-        """Remove it: the commit is finished, or will never be."""
-        path = _path(home, self.site)
-        path.unlink(missing_ok=True)
-        sync_folder(path.parent)
+        """Remove it: the commit is finished, or will never be.
+
+        A power cut may bring it back, and finishing a commit twice changes nothing.
+        """
+        _path(home, self.site).unlink(missing_ok=True)
 
 
 def pending(home: Home) -> list[Manifest]:
