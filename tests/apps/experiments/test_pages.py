@@ -128,6 +128,28 @@ def test_a_refusal_comes_back_as_the_same_fragment_and_keeps_what_was_written(
     assert not DecisionRecord.objects.exists()
 
 
+def test_a_decision_on_a_snapshot_that_was_overtaken_is_refused_and_keeps_what_was_written(
+    site: Site,
+    analysed: ExperimentRecord,
+    snapshot_of: Callable[..., None],
+    ada: User,
+    client_of: ClientOf,
+) -> None:
+    snapshot_of(analysed.key, action="stop", outcome="loss")
+
+    response = client_of(ada).post(
+        f"/s/{site.name}/experiments/{analysed.key}/move/",
+        {"action": "decide", "choice": "ship", "reason": "Orders rose.", "seen": "1"},
+    )
+
+    said = text_of(response)
+    assert response.status_code == 409
+    assert "Snapshot 2 came while you were reading an older one." in said
+    assert "Orders rose." in said
+    assert 'name="seen" value="2"' in said
+    assert not DecisionRecord.objects.exists()
+
+
 def test_a_refused_button_keeps_its_place_and_names_its_reasons(
     site: Site, spec: ExperimentSpec, ada: User, now: datetime, client_of: ClientOf
 ) -> None:

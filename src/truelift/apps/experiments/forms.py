@@ -45,7 +45,9 @@ class ExperimentForm(forms.Form):
     decision_owner = forms.ChoiceField(label="Who decides", required=False)
     deputy = forms.ChoiceField(label="Deputy", required=False)
     start = forms.DateField(
-        label="First day", required=False, widget=forms.DateInput({"type": "date"})
+        label="First day",
+        required=False,
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
     )
     weeks = forms.IntegerField(
         label="Whole weeks", min_value=1, max_value=52, required=False, help_text="At least two."
@@ -267,7 +269,7 @@ class ExperimentForm(forms.Form):
             initial |= {
                 f"variant_{number}": variant.key,
                 f"title_{number}": variant.name,
-                f"weight_{number}": variant.weight,
+                f"weight_{number}": f"{variant.weight:g}",
             }
         return initial
 

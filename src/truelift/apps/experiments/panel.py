@@ -280,7 +280,7 @@ def _facts(
             yield "Because", decision.reason
         if decision.against_advice:
             advice = ADVICE[decision.advice].rstrip(".").lower()
-            yield "Against the recommendation", f"which was: {advice}"
+            yield "Against", f"the recommendation, which was: {advice}"
         return
     yield "Decides", domain.decision_owner.name if domain.decision_owner else "nobody named yet"
     if domain.deputy:

@@ -42,6 +42,7 @@ from truelift.lifecycle.experiment import (
     move,
 )
 from truelift.lifecycle.hypothesis import Finding
+from truelift.lifecycle.obstacle import MoveRefused, Obstacle
 from truelift.stats.power import Design, duration_of, units_needed
 
 
@@ -220,8 +221,20 @@ def move_experiment(
     now: datetime,
     choice: Choice | None = None,
     reason: str = "",
+    seen: int | None = None,
 ) -> Move:
     """Move an experiment one step and write down who did it.
+
+    Args:
+        site: Where.
+        key: Which.
+        action: The step.
+        by: Who.
+        now: When.
+        choice: What is decided; for `decide` alone.
+        reason: Why.
+        seen: Number of the snapshot that the person looked at; a decision is refused
+            when a newer one came meanwhile. None when nobody looked at a page.
 
     Raises:
         NoSuchExperiment: The site has none with this key.
@@ -229,6 +242,8 @@ def move_experiment(
     """
     record = experiment_for_update(site, key)
     latest = record.analyses.order_by("-number").first()
+    if action is Action.DECIDE and seen is not None and latest and latest.number != seen:
+        raise MoveRefused(subject=key, action=action, obstacles=(_newer(latest.number),))
     step = move(
         as_domain(record),
         action,
@@ -439,6 +454,14 @@ def experiment_for_update(site: Site, key: str) -> ExperimentRecord:
     if found is None:
         raise NoSuchExperiment(key=key[:80], site=site.name)
     return found
+
+
+def _newer(number: int) -> Obstacle:
+    return Obstacle(
+        "experiment.newer_analysis",
+        f"Snapshot {number} came while you were reading an older one.",
+        "Read what it says, then decide.",
+    )
 
 
 def _store_decision(

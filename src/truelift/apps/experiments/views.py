@@ -85,6 +85,7 @@ def move(request: SignedInRequest, site: str, key: str) -> HttpResponse:
             now=datetime.now(UTC),
             choice=choice,
             reason=request.POST.get("reason", ""),
+            seen=_number(request.POST.get("seen", "")),
         )
     except MoveRefused as refusal:
         return _card(request, place, _record(place, key), refused=refusal.obstacles, status=409)
@@ -168,6 +169,10 @@ def _record(site: Site, key: str) -> ExperimentRecord:
     if record is None:
         raise Http404
     return record
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _card(
