@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -352,6 +353,19 @@ def test_a_site_s_own_people_are_marked_without_their_address() -> None:
 def test_a_body_that_is_no_batch_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedRequest):
         opened(body, batch=True)
+
+
+@pytest.mark.parametrize(
+    "piece", [b'\\"', b'"', b"\\", b"[", b"{", b'{"a":', b"NaN,", b"\xff", b" "]
+)
+def test_no_body_takes_long_to_refuse(piece: bytes) -> None:
+    body = b'{"batch":["' + piece * (MAX_REQUEST_BYTES // len(piece) - 10)
+
+    began = time.process_time()
+    with pytest.raises(MalformedRequest):
+        opened(body, batch=True)
+
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"5", b'{"a":NaN}', b'{"a":1}x'])

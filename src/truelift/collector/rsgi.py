@@ -106,9 +106,7 @@ async def serve_collector(
         collector.close()
 
 
-async def serve(
-    application: object, *, host: str, port: int, on_ready: Callable[[], None]
-) -> None:
+async def serve(application: object, *, host: str, port: int, on_ready: Callable[[], None]) -> None:
     """Serve an RSGI application until told to stop by SIGTERM or SIGINT."""
     from granian.constants import HTTPModes, Interfaces
     from granian.server.embed import Server

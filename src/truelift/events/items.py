@@ -63,8 +63,12 @@ _LONG_NUMBER: Final = b"0" * 308
 _LONG_NUMBER_SEEN: Final = b"0000"
 """Of 308 digits in a row every 64th byte shows at least four."""
 
-TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{},:]', re.DOTALL)
-"""Brackets, commas, colons and whole strings of JSON text that need not be valid."""
+TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{},:]', re.DOTALL)
+"""Brackets, commas, colons and whole strings of JSON text that need not be valid.
+
+A string without an end goes to the end of the text: were it no match, every quote
+in it would be tried anew, a minute's work for 500 KB of them.
+"""
 
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
