@@ -242,3 +242,16 @@ def test_events_of_the_first_and_the_last_year_are_committed(
     loader.flush()
 
     assert len(Lake(home).ask("shop", Rows("message_id")).answer) == 2
+
+
+def test_a_flush_takes_a_backlog_to_its_end_whatever_the_size_of_its_pieces(
+    home: Home, clock: Clock, send: Sender
+) -> None:
+    for _ in range(40):
+        send({}, {}, {})
+
+    with Loader(home, now=clock, piece_bytes=1500) as loader:
+        loader.flush()
+
+    ledger = Lake(home).ledger("shop")
+    assert (ledger.received, ledger.stored, ledger.waiting) == (120, 120, 0)

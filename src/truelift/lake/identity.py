@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import groupby
 from operator import attrgetter
@@ -123,8 +124,8 @@ class Identities:
             unnamed: The person of a row that names nobody, one per row.
             sizes: Asked once, for the persons that may have to move.
         """
-        visitors = _Names.of(self.site, rows["visitor_id"], person_of_visitor)
-        users = _Names.of(self.site, rows["user_id"], person_of_user)
+        visitors = _Names.of(self.site, rows["visitor_id"], _visitor)
+        users = _Names.of(self.site, rows["user_id"], _user)
         batch = _Batch(self._known(visitors, users), visitors, users)
         good = pc.equal(rows["state"], "stored").to_numpy(zero_copy_only=False)
         aliases = good & pc.equal(rows["type"], "alias").fill_null(fill_value=False).to_numpy(
@@ -347,19 +348,20 @@ class _Names:
     persons: Persons
 
     @classmethod
-    def of(cls, site: str, column: pa.ChunkedArray, person: Callable[[str, str], int]) -> _Names:
+    def of(
+        cls, site: str, column: pa.ChunkedArray, person: Callable[[str, str], int | None]
+    ) -> _Names:
         encoded = column.combine_chunks().dictionary_encode()
         if isinstance(encoded, pa.ChunkedArray):
             encoded = encoded.combine_chunks()
-        names = encoded.dictionary.to_pylist()
-        legal = [name is not None and identifies(name) for name in names]
+        persons = [person(site, name) for name in encoded.dictionary.to_pylist()]
+        legal = [found is not None for found in persons]
         place = np.cumsum(legal, dtype=np.int64) - 1
         remap = np.where(np.array(legal, dtype=bool), place, -1)
         codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
         if len(remap):
             codes = np.where(codes >= 0, remap[codes], -1)
-        persons = [person(site, name) for name, ok in zip(names, legal, strict=True) if ok]
-        return cls(codes, np.array(persons, dtype=np.int64))
+        return cls(codes, np.array([found for found in persons if found is not None], np.int64))
 
 
 @dataclass(slots=True)
@@ -438,10 +440,10 @@ class _Batch:
 
     def persons(self, unnamed: Persons) -> Persons:
         """Lay out whose each row is."""
-        own = np.array(
-            [self._of_visitor(visitor) for visitor in self.visitors.persons.tolist()],
-            dtype=np.int64,
-        )
+        own = self.visitors.persons.copy()
+        linked = np.fromiter(self.known.current, np.int64, len(self.known.current))
+        for place in np.flatnonzero(np.isin(own, linked)).tolist():
+            own[place] = self._of_user(self.known.current[int(own[place])])
         known = np.array(
             [self._of_user(user) for user in self.users.persons.tolist()], dtype=np.int64
         )
@@ -513,10 +515,6 @@ class _Batch:
         self.sizes[left] = self.sizes.get(left, 0) + moving
         self.steps.append(Step("move" if moving else "rename", right, left))
 
-    def _of_visitor(self, visitor: int) -> int:
-        user = self.known.current.get(visitor)
-        return visitor if user is None else self._of_user(user)
-
     def _of_user(self, user: int) -> int:
         person = self.known.person.get(user)
         if person is None:
@@ -525,6 +523,16 @@ class _Batch:
                 return user
             self.known.person[user] = person
         return person
+
+
+@lru_cache(maxsize=1 << 17)
+def _visitor(site: str, name: str) -> int | None:
+    return person_of_visitor(site, name) if identifies(name) else None
+
+
+@lru_cache(maxsize=1 << 15)
+def _user(site: str, name: str) -> int | None:
+    return person_of_user(site, name) if identifies(name) else None
 
 
 def _identify(column: pa.ChunkedArray) -> pa.Array:

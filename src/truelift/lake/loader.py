@@ -227,7 +227,6 @@ class Loader:
                     self._put(name, piece.writer, made)
                 took = self._more = True
                 break
-        self._more |= bool(self._ahead)
         if took:
             keep_cursors(
                 self.home, {key: progress.offset for key, progress in self._segments.items()}
@@ -261,11 +260,12 @@ class Loader:
                 made = made.filter(positions.to_numpy() > reached)  # noqa: PLW2901
             if made.rows.num_rows:
                 self._put(name, segment.writer, made)
-        moved = read.piece.next_offset > progress.offset
+        moved = read.piece.next_offset - progress.offset
         progress.offset = read.piece.next_offset
         progress.finished = read.piece.finished
-        self._more |= read.piece.finished
-        return moved or progress.finished
+        # Less than was asked for means that this was the end of what there was.
+        self._more |= progress.finished or moved >= self._piece_bytes // 2
+        return moved > 0 or progress.finished
 
     def _read(self, segment: Segment, offset: int) -> _Read:
         """Read and normalise a piece; depends on nothing that other pieces change."""
