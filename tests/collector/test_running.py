@@ -177,6 +177,24 @@ def test_it_stops_when_told_and_leaves_its_port_and_journal_free(running: Runnin
     assert status == 200
 
 
+def test_a_port_that_somebody_listens_on_is_refused_in_one_line(
+    running: Running, tmp_path: Path
+) -> None:
+    second = subprocess.run(
+        [sys.executable, "-m", "truelift.cli", "collect", "--port", str(running.port)],
+        env={**os.environ, "TRUELIFT_HOME": str(tmp_path / "other")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+    assert second.returncode == 1
+    assert second.stdout == ""
+    assert json.loads(second.stderr)["error"]["code"] == "collector.port_taken"
+    assert running.post("/v1/track", b'{"event":"x","userId":"u"}')[0] == 200
+
+
 @pytest.mark.fault
 def test_kill_minus_nine_loses_nothing_that_was_acknowledged_and_it_starts_at_once(
     running: Running,

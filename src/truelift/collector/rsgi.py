@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Final, Protocol
 
 from truelift.collector.app import BodyReader, Collector, Headers
+from truelift.errors import Outage
 
 
 _DRAINED_BYTES: Final = 32 * 1024 * 1024
 """How much of a body that is too long is read and thrown away, so that its sender hears the
 answer instead of a broken connection."""
+
+
+class PortTaken(Outage):
+    """The address to listen on cannot be had."""
+
+    code = "collector.port_taken"
+
+    def __init__(self, *, host: str, port: int, problem: str) -> None:
+        super().__init__(
+            f"{host}:{port} cannot be listened on: {problem}. Stop what listens there, or choose"
+            " another --port.",
+            host=host,
+            port=port,
+        )
 
 
 class Scope(Protocol):
@@ -107,10 +123,15 @@ async def serve_collector(
 
 
 async def serve(application: object, *, host: str, port: int, on_ready: Callable[[], None]) -> None:
-    """Serve an RSGI application until told to stop by SIGTERM or SIGINT."""
+    """Serve an RSGI application until told to stop by SIGTERM or SIGINT.
+
+    Raises:
+        PortTaken: Another process listens there.
+    """
     from granian.constants import HTTPModes, Interfaces
     from granian.server.embed import Server
 
+    refuse_taken_port(host, port)
     server = Server(
         application,
         address=host,
@@ -131,6 +152,22 @@ async def serve(application: object, *, host: str, port: int, on_ready: Callable
     if not serving.done():
         on_ready()
     await serving
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Make sure that nobody listens on a port.
+
+    Granian lets several processes share one (SO_REUSEPORT), and a second server
+    started by mistake would silently take half of the first one's events.
+
+    Raises:
+        PortTaken: Somebody does.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise PortTaken(host=host, port=port, problem=error.strerror or str(error)) from error
 
 
 async def _answers(host: str, port: int) -> None:
