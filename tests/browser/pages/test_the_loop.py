@@ -115,7 +115,7 @@ def plan_an_experiment(jonas: Page, hypothesis: str) -> str:
     expect(reasons).to_contain_text("Nothing guards against harm elsewhere.")
     expect(reasons).to_contain_text("Nobody has worked out how many visitors it needs.")
     with jonas.expect_response(re.compile("/move/$")) as answered:
-        submit.click()
+        submit.press("Enter")
     assert answered.value.status == 409
     expect(jonas.locator("#why-not")).to_be_focused()
 
@@ -136,15 +136,15 @@ def launch(jonas: Page, experiment: str) -> None:
 
 def send_visitors(company: Company) -> None:
     """Show the two variants to visitors, over the collector; the new one sells better."""
-    made = json.loads(company.served.command("sites", "keys", SITE, "--add", "secret", "--json"))
-    key = next(each["key"] for each in made["keys"] if str(each.get("key") or "").startswith("sk_"))
+    keys = json.loads(company.served.command("sites", "keys", SITE, "--json"))["keys"]
+    key = next(each["key"] for each in keys if each["kind"] == "public")
     events: list[dict[str, object]] = []
     for number in range(VISITORS):
         variant = ("control", "variant")[number % 2]
         seen = {"type": "track", "anonymousId": f"loop-{number}"}
         shown = {"experiment_id": KEY, "variation_id": variant}
         events.append({**seen, "event": "Experiment Viewed", "properties": shown})
-        if number % 10 < (3 if variant == "control" else 4):
+        if number // 2 % 10 < (3 if variant == "control" else 4):
             order = {"order_id": f"loop-{number}", "value": 60 + number % 7, "currency": "EUR"}
             events.append({**seen, "event": "purchase", "properties": order})
     for first in range(0, len(events), 100):
@@ -165,7 +165,7 @@ def stop_early(mara: Page, experiment: str) -> None:
     expect(mara.locator("#why-not")).to_contain_text("nobody says why")
     mara.get_by_label("Why before its planned end").fill("The pick-up desk closes for the winter.")
     mara.get_by_role("button", name="Stop it").click()
-    expect(mara.locator(".eyebrow")).to_contain_text("Stopped")
+    expect(mara.locator(".eyebrow")).to_contain_text("Waits for its analysis")
 
 
 def analyse(priya: Page, experiment: str) -> None:
@@ -188,11 +188,10 @@ def decide(people: dict[str, Page], experiment: str) -> None:
     mara.goto(experiment)
     mara.get_by_label("Why", exact=True).fill("The direction is right; repeat it in spring.")
     mara.get_by_role("button", name="Iterate", exact=True).click()
-    expect(mara.locator(".eyebrow")).to_contain_text("Decided")
+    expect(mara.locator(".eyebrow")).to_contain_text("Waits for its learning")
     mara.get_by_role("link", name="Decisions").click()
-    expect(mara.get_by_role("row", name=re.compile("Pick-up before the cost"))).to_contain_text(
-        "Iterate"
-    )
+    row = mara.get_by_role("row", name=re.compile("Pick-up before the cost")).first
+    expect(row).to_contain_text("Iterate")
 
 
 def learn(priya: Page, jonas: Page, experiment: str) -> str:
