@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from truelift.apps.accounts.models import User
 
@@ -60,3 +61,23 @@ def test_the_theme_switch_sends_nobody_to_another_server(client: Client) -> None
     response = client.post("/theme/", {"theme": "dark", "next": "https://evil.example/"})
 
     assert response["Location"] == "/"
+
+
+@pytest.mark.parametrize(
+    ("path", "queries"),
+    [("/s/shop/settings/", 15), ("/s/shop/members/", 15), ("/s/shop/connect/", 15), ("/me/", 9)],
+)
+def test_a_page_asks_the_database_a_fixed_number_of_times(
+    path: str,
+    queries: int,
+    ada: User,
+    ben: User,
+    cleo: User,
+    client_of: Callable[[User], Client],
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    browser = client_of(ada)
+    browser.get(path)
+
+    with django_assert_max_num_queries(queries):
+        browser.get(path)

@@ -52,9 +52,10 @@ def serve_web(*, uds: Path | None = None, host: str = "127.0.0.1", port: int = 8
     from granian.log import LogLevels
     from granian.server import Server
 
-    from truelift.project.start import ensure_ready
+    from truelift.project.start import ensure_ready, let_go
 
     link = ensure_ready(now=datetime.now(UTC))
+    let_go()
     if link:
         print(f"Nobody has an account yet. Set up Truelift, once:\n\n  {link}\n", file=sys.stderr)
     if uds is not None:

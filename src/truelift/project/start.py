@@ -51,6 +51,17 @@ def ensure_ready(*, now: datetime) -> str | None:
     return setup_link(now)
 
 
+def let_go() -> None:
+    """Close the database connections of this process, before a worker is forked from it.
+
+    A connection that two processes hold breaks both: SQLite says so in its manual, and
+    PostgreSQL mixes up their answers.
+    """
+    from django.db import connections
+
+    connections.close_all()
+
+
 def is_migrated() -> bool:
     """Say whether the database has every table in its newest form."""
     from django.db import connection
