@@ -24,6 +24,7 @@ from truelift.collector.limits import (
     QuotaUsed,
     Rate,
     TooManyRequests,
+    TooSlow,
     Watermark,
 )
 from truelift.collector.published import Key, Network, NoKeysYet, Published
@@ -123,6 +124,7 @@ _STATUS: Final[dict[type[TrueliftError], int]] = {
     UnknownKey: 401,
     UnknownAddress: 404,
     WrongMethod: 405,
+    TooSlow: 408,
     RequestTooLarge: 413,
     TooManyRequests: 429,
     QuotaUsed: 429,

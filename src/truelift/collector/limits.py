@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 from collections.abc import Callable
@@ -43,6 +44,18 @@ class QuotaUsed(Refusal):
             f"This site may receive {daily_quota} events a day and has. Raise the quota in the"
             " site's settings, or wait for midnight UTC.",
             daily_quota=daily_quota,
+        )
+
+
+class TooSlow(Refusal):
+    """A request's body trickles in."""
+
+    code = "collector.too_slow"
+
+    def __init__(self, *, within_s: float) -> None:
+        super().__init__(
+            f"A request's body has to arrive within {within_s:.0f} s. Send it again, with fewer"
+            " events at once."
         )
 
 
@@ -143,7 +156,13 @@ class Watermark:
 
 def _sender(address: str) -> str:
     """Take the /64 of an IPv6 address, of which one visitor has all."""
-    return ":".join(address.split(":")[:4]) if address.count(":") > 1 else address
+    if ":" not in address:
+        return address
+    try:
+        found = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(found.ipv4_mapped or int(found) >> 64)
 
 
 def _read(path: Path) -> tuple[int, dict[str, int]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final, Protocol
+from urllib.parse import quote
 
 import aiohttp
+from yarl import URL
 
 
 HOP_BY_HOP: Final = frozenset(
@@ -21,12 +24,31 @@ HOP_BY_HOP: Final = frozenset(
 _FORWARDED: Final = frozenset(
     {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded"}
 )
+_OURS: Final = HOP_BY_HOP | _FORWARDED | {"host", "content-length", "expect"}
+"""What the proxy says itself. The length is that of the body it read: a stated one that is not
+true would let a request run into the next person's on the same connection."""
+
 _WHOLE_BYTES: Final = 262_144
+
+MAX_BODY_BYTES: Final = 2_621_440
+"""What the web application takes in one request (Django's `DATA_UPLOAD_MAX_MEMORY_SIZE`)."""
+
+_HELD_BYTES: Final = 64 * 1024 * 1024
+_BODY_WITHIN_S: Final = 30.0
 
 _NOT_YET: Final = b"""<!doctype html><html lang="en"><meta charset="utf-8">
 <title>Truelift is starting</title><meta http-equiv="refresh" content="2">
 <p>The web application is starting or has been restarted; this page tries again by itself.
 Events are being received meanwhile.</p></html>"""
+
+
+class _NotWhole(Exception):
+    """A body was not read to its end; this never leaves the module."""
+
+    def __init__(self, status: int, words: str) -> None:
+        self.status = status
+        self.words = words
+        super().__init__(words)
 
 
 class Headers(Protocol):
@@ -87,23 +109,40 @@ class WebProxy:
         trusted_proxies: Addresses or networks whose `X-Forwarded-*` are believed;
             from all others these headers are replaced, so that nobody can choose
             the address that rate limits and the audit see.
+        body_within_s: How long a client may take to send a request's body.
     """
 
-    def __init__(self, socket: Path, *, trusted_proxies: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        socket: Path,
+        *,
+        trusted_proxies: tuple[str, ...] = (),
+        body_within_s: float = _BODY_WITHIN_S,
+    ) -> None:
         self.socket = socket
+        self._body_within_s = body_within_s
+        self._held_bytes = 0
         self._trusted = tuple(ipaddress.ip_network(each, strict=False) for each in trusted_proxies)
         self._session: aiohttp.ClientSession | None = None
 
     async def pass_on(self, scope: Scope, exchange: Exchange) -> None:
         """Send the request to the web application and its answer to the client."""
-        address = scope.path + (f"?{scope.query_string}" if scope.query_string else "")
         has_body = scope.method not in {"GET", "HEAD", "OPTIONS"}
+        try:
+            body = await self._body(scope, exchange) if has_body else None
+        except _NotWhole as refusal:
+            exchange.response_bytes(
+                refusal.status,
+                [("content-type", "text/plain; charset=utf-8"), ("connection", "close")],
+                refusal.words.encode(),
+            )
+            return
         try:
             async with self._open().request(
                 scope.method,
-                f"http://web{address}" if address.startswith("/") else "http://web/",
+                _address(scope),
                 headers=self._headers(scope),
-                data=exchange if has_body else None,
+                data=body,
                 allow_redirects=False,
             ) as answer:
                 await _relay(answer, exchange)
@@ -113,6 +152,34 @@ class WebProxy:
                 [("content-type", "text/html; charset=utf-8"), ("retry-after", "2")],
                 _NOT_YET,
             )
+
+    async def _body(self, scope: Scope, exchange: Exchange) -> bytes:
+        """Read a whole body before the web application hears of it.
+
+        Its few threads wait for what they read: passed on as they came in, a dozen
+        bodies that trickle would stop every page.
+
+        Raises:
+            _NotWhole: It is too long, too slow, cut short, or too many are being read at once.
+        """
+        kept = bytearray()
+        try:
+            async with asyncio.timeout(self._body_within_s):
+                async for chunk in exchange:
+                    if len(kept) + len(chunk) > MAX_BODY_BYTES:
+                        raise _NotWhole(413, f"A request may have {MAX_BODY_BYTES} bytes here.")
+                    if self._held_bytes + len(chunk) > _HELD_BYTES:
+                        raise _NotWhole(503, "Too much is being sent at once. Try again.")
+                    self._held_bytes += len(chunk)
+                    kept += chunk
+        except TimeoutError:
+            raise _NotWhole(408, "The request took too long to arrive. Send it again.") from None
+        finally:
+            self._held_bytes -= len(kept)
+        stated = scope.headers.get("content-length")
+        if stated is not None and stated != str(len(kept)):
+            raise _NotWhole(400, "The request ended too early. Send it again.")
+        return bytes(kept)
 
     def client_address(self, scope: Scope) -> str:
         """The address of the visitor, through proxies that are trusted and no others."""
@@ -144,10 +211,11 @@ class WebProxy:
 
     def _headers(self, scope: Scope) -> list[tuple[str, str]]:
         trusted = self._is_trusted(_without_port(scope.client))
+        # To the web application `X_Forwarded_For` and `X-Forwarded-For` are the same header.
         kept = [
             (name, value)
             for name, value in scope.headers.items()
-            if name not in HOP_BY_HOP and name not in _FORWARDED and name != "host"
+            if name not in _OURS and "_" not in name
         ]
         scheme = (trusted and scope.headers.get("x-forwarded-proto")) or scope.scheme
         host = scope.headers.get("host") or scope.authority or "localhost"
@@ -167,6 +235,14 @@ class WebProxy:
         except ValueError:
             return False
         return any(known in network for network in self._trusted)
+
+
+def _address(scope: Scope) -> URL:
+    """Write the path as it was sent: what was encoded stays so, `..` is not resolved."""
+    path = quote(scope.path, safe="/!$&'()*+,;=:@~") if scope.path.startswith("/") else "/"
+    return URL.build(
+        scheme="http", host="web", path=path, query_string=scope.query_string, encoded=True
+    )
 
 
 async def _relay(answer: aiohttp.ClientResponse, exchange: Exchange) -> None:
