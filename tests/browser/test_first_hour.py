@@ -12,6 +12,7 @@ from threading import Thread
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from typing_extensions import override
 
 from tests.browser.conftest import VISITOR_AGENT, Violation
 from tests.cli.served import Served
@@ -23,6 +24,7 @@ FIVE_MINUTES_S = 300
 class Quiet(SimpleHTTPRequestHandler):
     """Serves the shop's one page without a word on stderr."""
 
+    @override
     def log_message(self, format: str, *words: object) -> None:  # noqa: A002
         del format, words
 

@@ -93,6 +93,8 @@ def test_reset_prints_a_link_that_sets_a_password(
         (["invite", "x@example.com", "--site", "shop", "--role", "king"], "accounts.bad_role"),
         (["invite", "x@example.com", "--site", "nowhere"], "sites.no_such_site"),
         (["add", "ada@example.com"], "accounts.already_there"),
+        (["add", "no address"], "accounts.bad_address"),
+        (["invite", "no@address", "--site", "shop"], "accounts.bad_address"),
         (["invite", "ada@example.com", "--site", "shop"], "accounts.already_member"),
     ],
 )

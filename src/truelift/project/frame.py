@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Any, Final
 
 from django.http import HttpRequest
 
+from truelift.apps.measurement.reads import lake
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_if_visible, sites_of
+from truelift.errors import TrueliftError
 from truelift.project.rail import rail
 
 
@@ -36,7 +39,19 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     if site is None:
         return {**given, "my_sites": sites_of(user)}
     *groups, foot = rail(site.name, path=request.path, waiting=dict(_waiting(site)))
-    return {**given, "site": site, "groups": groups, "foot": foot}
+    return {**given, "site": site, "groups": groups, "foot": foot, "data_to": _data_to(site)}
+
+
+def _data_to(site: Site) -> datetime | None:
+    """Give the moment of the last event that arrived; nothing while none has, or none can be read.
+
+    The frame stands around pages that say themselves what is wrong with the lake.
+    """
+    try:
+        received = lake().ledger(site.name).last_received_at
+    except TrueliftError:
+        return None
+    return None if received is None else datetime.fromtimestamp(received / 1000, UTC)
 
 
 def _waiting(site: Site) -> Iterator[tuple[str, int]]:

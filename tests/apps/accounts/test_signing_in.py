@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from django.core.cache import cache
+from django.core.mail import EmailMessage
 from django.test import Client
+from pytest_django import Settings
 
 from tests.conftest import PASSWORD
 from truelift.apps.accounts import services
 from truelift.apps.accounts.models import User
+from truelift.lake.home import Home
 
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -82,6 +86,25 @@ def test_a_reset_can_be_asked_for_without_mail_being_set_up(client: Client, ada:
 
     assert response.status_code == 200
     assert b"If there is an account" in response.content
+
+
+def test_the_mailed_link_leads_to_the_public_address(
+    ada: User, settings: Settings, mailoutbox: list[EmailMessage]
+) -> None:
+    settings.TRUELIFT = replace(settings.TRUELIFT, public_url="https://lift.example")
+
+    Client(headers={"host": "localhost"}).post("/accounts/password/reset/", {"email": ada.email})
+
+    assert mailoutbox[0].subject == "Set a new password for Truelift"
+    assert "https://lift.example/accounts/password/reset/key/" in str(mailoutbox[0].body)
+
+
+def test_nobody_gets_mail_because_somebody_typed_their_address(
+    client: Client, home: Home, mailoutbox: list[EmailMessage]
+) -> None:
+    client.post("/accounts/password/reset/", {"email": "nobody@example.com"})
+
+    assert mailoutbox == []
 
 
 def test_passwords_are_hashed_with_argon2(ada: User) -> None:

@@ -43,8 +43,9 @@ def test_a_site_begins_with_a_public_and_a_secret_key(home: Home, now: datetime)
         ("shop\n", {}, "lake.bad_site_name"),
         ("fine", {"time_zone": "Mars/Olympus"}, "sites.bad_time_zone"),
         ("fine", {"currency": "EURO"}, "sites.bad_currency"),
-        ("fine", {"write_key": "short"}, "sites.bad_key"),
+        ("fine", {"write_key": "abc"}, "sites.bad_key"),
         ("fine", {"write_key": "has a space in it"}, "sites.bad_key"),
+        ("fine", {"write_key": '"><script>alert(1)</script>'}, "sites.bad_key"),
     ],
 )
 def test_what_cannot_be_a_site_is_refused_and_leaves_nothing(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import transaction
 
 from truelift.apps.accounts.audit import record
@@ -95,6 +96,15 @@ class NoSuchPerson(Refusal):
         super().__init__(
             f"There is no account for {email}. `truelift users invite` makes one.", email=email
         )
+
+
+class BadAddress(Refusal):
+    """Something is not an e-mail address."""
+
+    code = "accounts.bad_address"
+
+    def __init__(self, *, email: str) -> None:
+        super().__init__(f"{email[:80]!r} is no e-mail address.", email=email[:254])
 
 
 class WeakPassword(Refusal):
@@ -220,10 +230,11 @@ def add_person(
     """Make an account.
 
     Raises:
+        BadAddress: It is no address.
         AlreadyThere: The address has one.
         WeakPassword: The password does not meet the rules.
     """
-    email = email.strip().lower()
+    email = checked_address(email)
     if User.objects.filter(email=email).exists():
         raise AlreadyThere(email=email)
     if password is not None:
@@ -237,6 +248,20 @@ def add_person(
         now=now,
     )
     return user
+
+
+def checked_address(email: str) -> str:
+    """Give an address in the form in which it is kept.
+
+    Raises:
+        BadAddress: It is none.
+    """
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise BadAddress(email=email) from error
+    return email
 
 
 def check_password_rules(password: str, user: User) -> None:
@@ -304,9 +329,10 @@ def invite(site: Site, *, email: str, role: Role, by: User | str, now: datetime)
     """Offer a role to the owner of an address; an older offer to them is withdrawn.
 
     Raises:
+        BadAddress: It is no address.
         AlreadyMember: They have a role there.
     """
-    email = email.strip().lower()
+    email = checked_address(email)
     if Membership.objects.filter(site=site, user__email=email).exists():
         raise AlreadyMember(email=email, site=site.name)
     Invitation.objects.filter(site=site, email=email, accepted_at=None, revoked_at=None).update(

@@ -23,7 +23,8 @@ from truelift.errors import Refusal
 from truelift.lake.home import checked_site
 
 
-KEY_FORM: Final = re.compile(r"[!-~]{8,120}")
+KEY_FORM: Final = re.compile(r"[A-Za-z0-9._~:+/=-]{4,120}")
+"""What a given key may be: it stands in an attribute of a script element and in addresses."""
 
 
 class SiteExists(Refusal):
@@ -171,7 +172,7 @@ def make_key(site: Site, *, kind: str, by: User | str, now: datetime, key: str =
         BadKey: The given key is too short, has odd characters or is taken.
     """
     if key and not KEY_FORM.fullmatch(key):
-        raise BadKey(why="needs 8 to 120 plain characters without spaces")
+        raise BadKey(why="needs 4 to 120 letters, digits and . _ ~ : + / = -")
     key = key or ("pk_" if kind == "public" else "sk_") + secrets.token_urlsafe(24)
     sha256 = hashlib.sha256(key.encode()).hexdigest()
     if WriteKey.objects.filter(sha256=sha256).exists():
