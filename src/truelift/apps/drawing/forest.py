@@ -177,6 +177,11 @@ class Forest:
         return tuple(row for group in self.groups for row in group.rows)
 
     @property
+    def has_axis(self) -> bool:
+        """Whether any effect is drawn; an axis above words alone measures nothing."""
+        return any(effect.shown for effect in self.effects)
+
+    @property
     def axis(self) -> Axis:
         """One axis for all rows, zero on it.
 
@@ -291,6 +296,15 @@ def between(interval: Interval, measure: Measure) -> str:
     return f"{measure.size(near)} and {measure.size(far)}"
 
 
-def forest(*rows: Effect, measure: Measure, head: str, title: str = "") -> Forest:
+def forest(
+    *rows: Effect,
+    measure: Measure,
+    head: str,
+    title: str = "",
+    label: str = "Metric",
+    reading: str = "Reading",
+) -> Forest:
     """Make a forest of rows under one heading."""
-    return Forest(groups=(Group(title, rows),), measure=measure, head=head)
+    return Forest(
+        groups=(Group(title, rows),), measure=measure, head=head, label=label, reading=reading
+    )

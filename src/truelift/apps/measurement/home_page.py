@@ -216,6 +216,8 @@ def home_page(
             *(_test(record, document, base) for record, document in experiments),
             measure=LIFT,
             head="Effect on its primary metric",
+            label="Test",
+            reading="State",
         )
         if experiments
         else None,
@@ -356,7 +358,7 @@ def _which(hypotheses: Sequence[HypothesisRow], base: str) -> Question:
         ),
     )
     expected = (
-        f" It is expected to move {best.metric} by {lift(best.expected_lift)}."
+        f" It is expected to move the {spoken(best.metric).lower()} by {lift(best.expected_lift)}."
         if (best.expected_lift is not None)
         else ""
     )
