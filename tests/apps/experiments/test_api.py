@@ -153,6 +153,28 @@ def test_a_refused_move_is_a_problem_with_its_code_and_every_reason(
         ("experiments", {"key": "a key"}, 422, "experiment.bad_spec"),
         ("experiments", {"key": "x", "alpha": "much"}, 422, "experiment.bad_spec"),
         ("experiments", [], 422, "api.invalid"),
+        ("experiments", {"key": "x", "name": "\x00"}, 422, "experiment.bad_spec"),
+        ("experiments", {"key": "x", "name": "\ud800"}, 422, "experiment.bad_spec"),
+        ("experiments", {"key": "x", "secondary": ["\ud800"]}, 422, "experiment.bad_spec"),
+        (
+            "experiments",
+            {
+                "key": "x",
+                "primary": "order_rate",
+                "plan": {"baseline": 1e-12, "minimum_effect": 1e-12},
+            },
+            422,
+            "experiment.bad_spec",
+        ),
+        (
+            "experiments",
+            {"key": "x", "plan": {"n_per_variant": 1e12, "visitors_per_week": 1e-6}},
+            422,
+            "experiment.bad_spec",
+        ),
+        ("insights", {"problem": "\x00"}, 422, "research.bad_fields"),
+        ("insights", {"problem": "\ud800"}, 422, "api.invalid"),
+        ("experiments/%00/move", {"action": "submit"}, 404, "experiment.no_such_experiment"),
         ("experiments/nothing/move", {"action": "submit"}, 404, "experiment.no_such_experiment"),
         ("experiments/delivery-cost/move", {"action": "fly"}, 422, "api.invalid"),
         ("experiments/delivery-cost/analyse", {}, 409, "experiment.not_started"),
@@ -200,6 +222,22 @@ def test_numbers_that_json_does_not_know_are_refused(
     )
 
     assert response.status_code in {400, 422}
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("analyses/delivery-cost/99999999999999999999", "experiment.no_such_snapshot"),
+        ("analyses/%00/1", "experiment.no_such_snapshot"),
+        ("experiments/%00", "experiment.no_such_experiment"),
+        ("insights/%00", "research.no_such_insight"),
+    ],
+)
+@pytest.mark.usefixtures("planned")
+def test_what_cannot_exist_does_not(ada: User, client_of: ClientOf, path: str, code: str) -> None:
+    response = send(client_of(ada), path, method="get")
+
+    assert (response.status_code, response.json()["code"]) == (404, code)
 
 
 def test_an_analysis_is_asked_for_and_not_computed_in_the_request(

@@ -407,6 +407,45 @@ def test_metrics_are_taken_from_the_library_and_versioned_on_the_page(
     ) == [(1, 7), (2, 14)]
 
 
+def test_a_draft_is_deleted_and_what_happened_is_not(
+    site: Site,
+    planned: ExperimentRecord,
+    spec: ExperimentSpec,
+    ben: User,
+    now: datetime,
+    client_of: ClientOf,
+) -> None:
+    plan_experiment(site, replace(spec, key="other"), by=Actor(ben), now=now)
+    move_experiment(site, planned.key, Action.SUBMIT, by=Actor(ben), now=now)
+    client = client_of(ben)
+
+    gone = client.post(f"/s/{site.name}/experiments/other/delete/")
+    kept = client.post(f"/s/{site.name}/experiments/{planned.key}/delete/")
+
+    assert (gone.status_code, kept.status_code) == (302, 409)
+    assert list(ExperimentRecord.objects.all()) == [planned]
+
+
+def test_a_plan_that_cannot_work_out_is_said_at_its_field(
+    site: Site, spec: ExperimentSpec, ben: User, client_of: ClientOf
+) -> None:
+    del spec
+    response = client_of(ben).post(
+        f"/s/{site.name}/experiments/new/",
+        {
+            "name": "Too much",
+            "key": "much",
+            "method": "ab",
+            "primary": "order_rate",
+            "baseline": "95",
+            "minimum_effect": "10",
+        },
+    )
+
+    assert response.status_code == 422
+    assert "This test cannot be planned" in text_of(response)
+
+
 GETS = [
     "experiments/",
     "experiments/new/",
@@ -423,6 +462,7 @@ GETS = [
 POSTS = [
     "experiments/new/",
     "experiments/delivery-cost/edit/",
+    "experiments/delivery-cost/delete/",
     "experiments/delivery-cost/move/",
     "experiments/delivery-cost/analyse/",
     "experiments/delivery-cost/findings/",

@@ -15,6 +15,7 @@ from truelift.apps.experiments.models import (
     MetricRecord,
     PlannedMetricRecord,
 )
+from truelift.apps.experiments.reads import experiment_of
 from truelift.apps.experiments.services import (
     NoSuchExperiment,
     check_analysable,
@@ -89,7 +90,7 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
         PlanChanged: Its rows are not what was frozen at launch.
         NothingDecides: It has no primary metric or nothing to compare.
     """
-    record = ExperimentRecord.objects.filter(site=site, key=key[:80]).select_related("site").first()
+    record = experiment_of(site, key)
     if record is None:
         raise NoSuchExperiment(key=key[:80], site=site.name)
     check_analysable(record)

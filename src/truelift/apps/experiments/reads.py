@@ -16,6 +16,7 @@ from truelift.apps.experiments.models import (
     LearningRecord,
     MetricRecord,
 )
+from truelift.apps.experiments.spec import KEY
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.reads import insight_document
 from truelift.apps.sites.models import Site
@@ -62,8 +63,10 @@ class ExperimentDocument(TypedDict):
 
 def experiment_of(site: Site, key: str) -> ExperimentRecord | None:
     """Find an experiment of the site by its key, with everything that its page shows."""
+    if not KEY.match(key):
+        return None
     return (
-        ExperimentRecord.objects.filter(site=site, key=key[:80])
+        ExperimentRecord.objects.filter(site=site, key=key)
         .select_related("site", "hypothesis", "decision_owner", "deputy", "made_by")
         .first()
     )
@@ -251,7 +254,7 @@ def analyses_of(site: Site, *, experiment: str = "") -> QuerySet[AnalysisRecord]
     """Give the snapshots of a site without their text, the newest first."""
     found = AnalysisRecord.objects.filter(experiment__site=site)
     if experiment:
-        found = found.filter(experiment__key=experiment[:80])
+        found = found.filter(experiment__key=experiment) if KEY.match(experiment) else found.none()
     return found.select_related("experiment").defer("text").order_by("-made_at", "-pk")
 
 
@@ -269,6 +272,8 @@ def metrics_of(site: Site) -> QuerySet[MetricRecord]:
 
 def snapshot_of(site: Site, key: str, number: int) -> AnalysisRecord | None:
     """Find a snapshot of an experiment of the site."""
+    if not KEY.match(key) or not 0 < number < 2**31:
+        return None
     return (
         AnalysisRecord.objects.filter(experiment__site=site, experiment__key=key, number=number)
         .select_related("experiment", "experiment__site", "made_by")

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db import models, transaction
 
@@ -27,8 +27,9 @@ from truelift.apps.experiments.models import (
     PlannedMetricRecord,
     VariantRecord,
 )
-from truelift.apps.experiments.spec import BadSpec, ExperimentSpec, PlanSpec
+from truelift.apps.experiments.spec import KEY, BadSpec, ExperimentSpec, PlanSpec
 from truelift.apps.research.actor import Actor
+from truelift.apps.research.fields import storable
 from truelift.apps.research.reads import hypothesis_of
 from truelift.apps.research.services import record_finding
 from truelift.apps.sites.models import Site
@@ -43,7 +44,7 @@ from truelift.lifecycle.experiment import (
 )
 from truelift.lifecycle.hypothesis import Finding
 from truelift.lifecycle.obstacle import MoveRefused, Obstacle
-from truelift.stats.power import Design, duration_of, units_needed
+from truelift.stats.power import BadDesign, Design, duration_of, units_needed
 
 
 class NoSuchExperiment(Refusal):
@@ -137,6 +138,7 @@ def plan_experiment(
     Raises:
         BadSpec: The key is taken, or something it names does not exist.
     """
+    Site.objects.select_for_update().get(pk=site.pk)
     if ExperimentRecord.objects.filter(site=site, key=spec.key).exists():
         raise BadSpec({"key": f"There is already an experiment {spec.key!r}."})
     record = ExperimentRecord(site=site, key=spec.key, made_by=by.user, made_at=now)
@@ -247,7 +249,9 @@ def move_experiment(
     step = move(
         as_domain(record),
         action,
-        asked=asked_by(by, site=site, now=now, choice=choice, reason=reason.strip()[:1000]),
+        asked=asked_by(
+            by, site=site, now=now, choice=choice, reason=storable(reason).strip()[:1000]
+        ),
     )
     record.stage = step.after.stage.value
     record.started_at = step.after.started_at
@@ -303,7 +307,8 @@ def write_learning(
         MoveRefused: The experiment is not at the point where something is learned.
     """
     record = experiment_for_update(site, key)
-    parts = {"text": text.strip(), "scope": scope.strip(), "follow_up": follow_up.strip()}
+    written = {"text": text, "scope": scope, "follow_up": follow_up}
+    parts = {name: storable(given).strip() for name, given in written.items()}
     wrong = {
         name: said
         for name, said in (
@@ -364,7 +369,7 @@ def write_findings(site: Site, key: str, *, text: str, by: Actor, now: datetime)
         "experiment": record.key,
         "as_of": now.isoformat(),
         "method": record.method,
-        "findings": text.strip(),
+        "findings": storable(text).strip(),
         "integrity": [],
         "metrics": [],
         "variants": [],
@@ -450,7 +455,11 @@ def experiment_for_update(site: Site, key: str) -> ExperimentRecord:
     Raises:
         NoSuchExperiment: The site has none with this key.
     """
-    found = ExperimentRecord.objects.select_for_update().filter(site=site, key=key[:80]).first()
+    found = (
+        ExperimentRecord.objects.select_for_update().filter(site=site, key=key).first()
+        if KEY.match(key)
+        else None
+    )
     if found is None:
         raise NoSuchExperiment(key=key[:80], site=site.name)
     return found
@@ -543,6 +552,7 @@ def _fill(record: ExperimentRecord, spec: ExperimentSpec, *, by: Actor, now: dat
     _fill_plan(
         record,
         spec.plan,
+        wrong,
         proportion=primary is None or primary.kind == "proportion",
         arms=len(spec.variants),
     )
@@ -586,7 +596,20 @@ def _roles(
     return roles
 
 
-def _fill_plan(record: ExperimentRecord, plan: PlanSpec, *, proportion: bool, arms: int) -> None:
+MOST_VISITORS: Final = 10**12
+"""More than anybody has; numbers beyond are a slip of the pen."""
+
+MOST_WEEKS: Final = 1_000
+
+
+def _fill_plan(
+    record: ExperimentRecord,
+    plan: PlanSpec,
+    wrong: dict[str, str],
+    *,
+    proportion: bool,
+    arms: int,
+) -> None:
     record.baseline = plan.baseline
     record.cv = plan.cv
     record.minimum_effect = plan.minimum_effect
@@ -600,15 +623,27 @@ def _fill_plan(record: ExperimentRecord, plan: PlanSpec, *, proportion: bool, ar
     cv = None if proportion else plan.cv
     known = baseline is not None or cv is not None
     if not record.n_given and known and plan.minimum_effect is not None:
-        design = Design(alpha=record.alpha, arms=max(arms, 2), baseline=baseline, cv=cv)
-        record.n_per_variant = units_needed(design, lift=plan.minimum_effect, power=plan.power)
+        try:
+            design = Design(alpha=record.alpha, arms=max(arms, 2), baseline=baseline, cv=cv)
+            needed = units_needed(design, lift=plan.minimum_effect, power=plan.power)
+        except (BadDesign, OverflowError) as error:
+            wrong["plan.minimum_effect"] = str(error)
+            return
+        if needed > MOST_VISITORS:
+            wrong["plan.minimum_effect"] = "So small a lift needs more visitors than there are."
+            return
+        record.n_per_variant = needed
     if record.n_per_variant is not None and plan.visitors_per_week is not None:
-        record.weeks_needed = duration_of(
+        weeks = duration_of(
             record.n_per_variant,
             arms=max(arms, 2),
             units_per_week=plan.visitors_per_week,
             allocation=plan.allocation,
         ).weeks
+        if weeks > MOST_WEEKS:
+            wrong["plan.visitors_per_week"] = f"With so few visitors it takes {weeks:,} weeks."
+            return
+        record.weeks_needed = weeks
 
 
 def _member(site: Site, email: str, field: str, wrong: dict[str, str]) -> User | None:

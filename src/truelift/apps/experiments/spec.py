@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
 
+from truelift.apps.research.fields import is_storable
 from truelift.errors import Refusal
 from truelift.lifecycle.experiment import Method, Origin
 
@@ -275,7 +276,7 @@ class _Reader:
         if len(value) > limit:
             self.wrong[self.path(name)] = f"It has at most {limit} characters."
             return ""
-        if "\x00" in value:
+        if not is_storable(value):
             self.wrong[self.path(name)] = "It has a character that cannot be stored."
             return ""
         return value.strip()
@@ -297,7 +298,7 @@ class _Reader:
         if not isinstance(value, Sequence) or isinstance(value, str):
             self.wrong[self.path(name)] = "It is a list of texts."
             return ()
-        if not all(isinstance(each, str) for each in value) or len(value) > 50:
+        if len(value) > 50 or not all(isinstance(e, str) and is_storable(e) for e in value):
             self.wrong[self.path(name)] = "It is a list of at most 50 texts."
             return ()
         return tuple(dict.fromkeys(str(each).strip() for each in value if str(each).strip()))

@@ -16,6 +16,7 @@ urlpatterns = [
     path("s/<site:site>/experiments/new/", views_plan.new, name="new"),
     path("s/<site:site>/experiments/<experiment:key>/", views.detail, name="detail"),
     path("s/<site:site>/experiments/<experiment:key>/edit/", views_plan.edit, name="edit"),
+    path("s/<site:site>/experiments/<experiment:key>/delete/", views_plan.delete, name="delete"),
     path("s/<site:site>/experiments/<experiment:key>/move/", views.move, name="move"),
     path("s/<site:site>/experiments/<experiment:key>/analyse/", views.analyse, name="analyse"),
     path("s/<site:site>/experiments/<experiment:key>/progress/", views.progress, name="progress"),

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
 from truelift.apps.experiments.forms import ExperimentForm
 from truelift.apps.experiments.reads import experiment_of
-from truelift.apps.experiments.services import PlanIsFrozen, plan_experiment, replan_experiment
+from truelift.apps.experiments.services import (
+    PlanIsFrozen,
+    delete_experiment,
+    plan_experiment,
+    replan_experiment,
+)
 from truelift.apps.experiments.spec import BadSpec
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.reads import hypothesis_of
@@ -61,6 +67,17 @@ def edit(request: SignedInRequest, site: str, key: str) -> HttpResponse:
         form.blame(refusal)
         return _page(request, form, key=key, status=422)
     return redirect("experiments:detail", site=place.name, key=key)
+
+
+@require_POST
+def delete(request: SignedInRequest, site: str, key: str) -> HttpResponse:
+    """Delete a draft to which nothing has happened."""
+    place = site_for(request.user, site, needs=Role.EDITOR)
+    if experiment_of(place, key) is None:
+        raise Http404
+    delete_experiment(place, key, by=Actor(request.user), now=datetime.now(UTC))
+    messages.success(request, f"{key} is deleted.")
+    return redirect("experiments:list", site=place.name)
 
 
 def _page(

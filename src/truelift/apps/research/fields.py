@@ -77,12 +77,31 @@ def checked(record: models.Model, *, skip: tuple[str, ...] = ()) -> None:
     Raises:
         BadFields: At least one field does not fit.
     """
+    unstorable = {
+        field.name: "It has a character that cannot be stored."
+        for field in record._meta.concrete_fields  # noqa: SLF001 - Django's public name for it
+        if isinstance(text := getattr(record, field.attname), str) and not is_storable(text)
+    }
+    if unstorable:
+        raise BadFields(unstorable)
     try:
         record.clean_fields(exclude=set(skip))
     except ValidationError as error:
         raise BadFields(
             {field: " ".join(messages) for field, messages in error.message_dict.items()}
         ) from error
+
+
+def is_storable(text: str) -> bool:
+    """Whether both databases can keep a text: no NUL, and no half of a surrogate pair."""
+    return "\x00" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
+
+
+def storable(text: str) -> str:
+    """Give a text without the characters that no database keeps."""
+    if is_storable(text):
+        return text
+    return "".join(each for each in text if is_storable(each))
 
 
 def checked_url(url: str) -> str:
