@@ -41,4 +41,4 @@ def test_the_guide_lists_exactly_the_settings_of_the_table() -> None:
     rows = [f"| `{each.variable}` | {each.default} | {each.meaning} |" for each in SETTINGS]
 
     assert [row for row in rows if row not in GUIDE.read_text()] == []
-    assert GUIDE.read_text().count("| `") == len(SETTINGS)
+    assert GUIDE.read_text().count("\n| `") == len(SETTINGS)
