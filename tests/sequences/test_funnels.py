@@ -124,6 +124,14 @@ def test_an_excluded_event_ends_the_attempt() -> None:
     assert one((1, "x"), (1, "a"), (2, "b")) == [1, 1, 0]
 
 
+def test_an_excluded_event_that_is_a_step_too_keeps_its_place_among_simultaneous_ones() -> None:
+    two = replace(TEN, steps=2)
+
+    reached = asked([(1, 0, 0b011, 0), (1, 0, 0b101, 0)], two)
+
+    assert reached.units.tolist() == [[1, 1]]
+
+
 def test_an_optional_step_is_not_needed_by_the_steps_after_it() -> None:
     optional = replace(TEN, optional=(1,))
 

@@ -429,7 +429,8 @@ def _with_ambiguous_ties(best: _Best, events: _Events, given: Masks, rules: Rule
 
     When events of one instant may serve overlapping sets of steps, who serves what is
     a matching; the vectorised orders settle it only for single steps, for equal masks
-    and, in the ordered rule, for two steps. Such units are rare.
+    and, in the ordered rule, for two steps without an exclusion, whose bit would come
+    between them in the order of the rows. Such units are rare.
     """
     # The masks as given: an event that is too early or too late for step 1 stands among
     # its instant as if it were not, so its order there says nothing about the rest.
@@ -438,7 +439,7 @@ def _with_ambiguous_ties(best: _Best, events: _Events, given: Masks, rules: Rule
     if (
         rules.order is Order.ANY
         or not ambiguous.any()
-        or (rules.order is Order.ORDERED and rules.steps < 3)
+        or (rules.order is Order.ORDERED and rules.steps < 3 and (given == steps).all())
     ):
         return best
     unclear = _unclear_units(events, steps, rules.order)
