@@ -11,7 +11,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from truelift.apps.accounts.models import User
 from truelift.apps.sites import services
 from truelift.apps.sites.models import Site
-from truelift.apps.sites.publish import publish, replace_whole
+from truelift.apps.sites.publish import CannotPublish, publish, replace_whole
 from truelift.lake.home import Home
 from truelift.lake.sites import site_settings
 
@@ -133,3 +133,15 @@ def test_a_reader_never_sees_half_a_file(home: Home) -> None:
         stop = True
 
     assert reader.result() > 0
+
+
+def test_a_folder_that_cannot_be_written_is_an_outage_that_says_what_holds(
+    site: Site, home: Home
+) -> None:
+    for file in home.published.iterdir():
+        file.unlink()
+    home.published.rmdir()
+    home.published.write_text("in the way")
+
+    with pytest.raises(CannotPublish, match="works with what was published before"):
+        publish()

@@ -13,7 +13,23 @@ from django.conf import settings
 from django.db import transaction
 
 from truelift.apps.sites.models import Site, WriteKey
+from truelift.errors import Outage
 from truelift.lake.home import Home
+
+
+class CannotPublish(Outage):
+    """Keys and settings are stored, but the other processes could not be told."""
+
+    code = "sites.cannot_publish"
+
+    def __init__(self, *, path: Path, reason: str) -> None:
+        super().__init__(
+            f"The change is stored, but {path} could not be written ({reason}), so the collector"
+            " works with what was published before. Put that right, then save any setting again"
+            " or restart.",
+            path=str(path),
+            reason=reason,
+        )
 
 
 def publish_after_commit() -> None:
@@ -26,8 +42,19 @@ def publish() -> None:
 
     One publisher at a time reads the rows and replaces the files; without the lock an
     older state that was read first could land on top of a newer one.
+
+    Raises:
+        CannotPublish: The folder cannot be written.
     """
     home = Home.of(settings.TRUELIFT)
+    try:
+        _publish_to(home)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CannotPublish(path=home.published, reason=reason) from error
+
+
+def _publish_to(home: Home) -> None:
     home.published.mkdir(parents=True, exist_ok=True)
     with _alone(home.published / ".lock"):
         version = 1 + max(_version_of(home.keys_file), _version_of(home.sites_file))
