@@ -328,6 +328,8 @@ def test_what_ended_elsewhere_is_imported_as_stopped_and_meets_no_guard(
     assert imported.stage == Stage.STOPPED
     snapshot_of("gate", action="stop", outcome="loss")
     move_experiment(site, "gate", Action.ANALYSE, by=Actor(ada), now=AT_THE_END)
+    with pytest.raises(MoveRefused, match="Nothing was chosen"):
+        move_experiment(site, "gate", Action.DECIDE, by=Actor(ada), now=AT_THE_END)
     step = move_experiment(
         site, "gate", Action.DECIDE, by=Actor(ada), now=AT_THE_END, choice=Choice.STOP
     )

@@ -246,6 +246,9 @@ def move_experiment(
     latest = record.analyses.order_by("-number").first()
     if action is Action.DECIDE and seen is not None and latest and latest.number != seen:
         raise MoveRefused(subject=key, action=action, obstacles=(_newer(latest.number),))
+    if action is Action.DECIDE and choice is None and record.stage == Stage.ANALYSED:
+        # What was imported meets no guard, but a decision without a choice is none.
+        raise MoveRefused(subject=key, action=action, obstacles=(_NO_CHOICE,))
     step = move(
         as_domain(record),
         action,
@@ -463,6 +466,11 @@ def experiment_for_update(site: Site, key: str) -> ExperimentRecord:
     if found is None:
         raise NoSuchExperiment(key=key[:80], site=site.name)
     return found
+
+
+_NO_CHOICE: Final = Obstacle(
+    "experiment.no_choice", "Nothing was chosen.", "Choose ship, iterate or stop."
+)
 
 
 def _newer(number: int) -> Obstacle:
