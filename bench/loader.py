@@ -220,7 +220,7 @@ def main() -> None:
     if given.part == "load":
         print(json.dumps(load(Home(root=given.home, lake=given.home / "lake"))))
         return
-    folder = Path(tempfile.mkdtemp(prefix="truelift-bench-"))
+    folder = Path(tempfile.mkdtemp(prefix="bench-loader-"))
     try:
         if given.part in {"both", "backlog"}:
             root = folder / "backlog"

@@ -167,7 +167,8 @@ class Identities:
         )
         self._rows.execute("COMMIT")
         new = np.array(sorted({s.a for s in steps if s.kind == "visitor"}), dtype=np.int64)
-        self._linked = np.union1d(self._linked, new)
+        new = new[~self._are_linked(new)]
+        self._linked = np.insert(self._linked, np.searchsorted(self._linked, new), new)
 
     def learn_again(self, known: pa.Table, *, moves: pa.Table) -> None:
         """Fill an empty file from the rows of the lake.
@@ -259,6 +260,16 @@ class Identities:
         """Count the users that were seen on more visitors than one person has."""
         return int(self._rows.execute("SELECT count(*) FROM warning").fetchone()[0])
 
+    def _are_linked(self, visitors: Persons) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        # The array is kept sorted: with millions of visitors, sorting it per batch would tell.
+        if not len(self._linked):
+            return np.zeros(len(visitors), dtype=bool)
+        place = np.searchsorted(self._linked, visitors)
+        found: np.ndarray[Any, np.dtype[np.bool_]] = (
+            self._linked[np.minimum(place, len(self._linked) - 1)] == visitors
+        )
+        return found
+
     def _keep(self, kind: str, pairs: Sequence[tuple[int, int]]) -> None:
         execute = self._rows.executemany
         match kind:
@@ -282,7 +293,7 @@ class Identities:
             execute("INSERT OR REPLACE INTO move VALUES (?, ?, 0)", (person, target))
 
     def _known(self, visitors: _Names, users: _Names) -> _Known:
-        linked = visitors.persons[np.isin(visitors.persons, self._linked)].tolist()
+        linked = visitors.persons[self._are_linked(visitors.persons)].tolist()
         current = dict(
             self._rows.execute(
                 "SELECT visitor, user FROM visitor"
