@@ -2,7 +2,6 @@
 .PHONY: setup setup-test run test check format lint types contracts migrations front-end unit postgres browser fault-short fault worlds oracles simulate bench fix docs
 bin := .venv/bin
 pytest := $(bin)/pytest -q -p no:cacheprovider
-export NUMBA_CACHE_DIR := $(CURDIR)/.setup/kernels
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 setup: ; @scripts/setup.sh run

@@ -57,6 +57,19 @@ def django_db_modify_db_settings(
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> None:
+    """Make the cast's passwords without Argon2, whose purpose is to be slow."""
+    from django.conf import settings
+    from django.contrib.auth.hashers import get_hashers
+
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.MD5PasswordHasher",
+        *settings.PASSWORD_HASHERS,
+    ]
+    get_hashers.cache_clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _append_only_tables_can_be_emptied() -> None:
     """Set triggers aside while a transactional test's rows are removed.
 

@@ -87,11 +87,6 @@ class Home:
         return self.root / "run"
 
     @property
-    def kernels(self) -> Path:
-        """Compiled kernels."""
-        return self.root / "kernels"
-
-    @property
     def secret_key_file(self) -> Path:
         """The installation's own secret."""
         return self.root / "secret.key"
@@ -119,7 +114,6 @@ class Home:
             self.rejects,
             self.published,
             self.run,
-            self.kernels,
             self.lake,
         ):
             folder.mkdir(parents=True, exist_ok=True)

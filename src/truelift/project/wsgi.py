@@ -16,7 +16,7 @@ application = get_wsgi_application()
 
 
 def warm() -> None:
-    """Load every page, the engine and the kernels before the first person asks for them."""
+    """Load every page, and the engine before the first person asks for them."""
     from django.urls import get_resolver
 
     from truelift.apps.measurement.reads import lake

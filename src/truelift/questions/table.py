@@ -1,4 +1,4 @@
-"""Columns of an Arrow table as arrays that kernels can read."""
+"""Columns of an Arrow table as arrays that sequences can read."""
 
 from __future__ import annotations
 

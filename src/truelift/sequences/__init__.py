@@ -1,3 +1,3 @@
-"""Compiled kernels over per-person arrays of events in time order."""
+"""Array passes over per-person arrays of events in time order."""
 
 from __future__ import annotations
