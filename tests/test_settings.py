@@ -26,6 +26,8 @@ def test_an_empty_environment_serves_this_machine_from_var() -> None:
     [
         ("TRUELIFT_BIND", "nowhere"),
         ("TRUELIFT_BIND", "host:99999"),
+        ("TRUELIFT_BIND", "host:²"),
+        ("TRUELIFT_TRUSTED_PROXIES", "banana"),
         ("TRUELIFT_LAKE", "s3://bucket/prefix"),
         ("TRUELIFT_EXECUTOR", "tcp://host:8786"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -105,8 +106,22 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         raise BadSetting(variable="TRUELIFT_EXECUTOR", value=executor, wants="`threads`")
     bind = env.get("TRUELIFT_BIND") or "127.0.0.1:8000"
     host, _, port = bind.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
+    if not host or not port.isdecimal() or int(port) > 65535:
         raise BadSetting(variable="TRUELIFT_BIND", value=bind, wants="HOST:PORT")
+    proxies = tuple(
+        address.strip()
+        for address in env.get("TRUELIFT_TRUSTED_PROXIES", "").split(",")
+        if address.strip()
+    )
+    for each in proxies:
+        try:
+            ipaddress.ip_network(each, strict=False)
+        except ValueError as error:
+            raise BadSetting(
+                variable="TRUELIFT_TRUSTED_PROXIES",
+                value=each,
+                wants="addresses or networks such as 10.0.0.0/8, separated by commas",
+            ) from error
     return Settings(
         home=home,
         lake=Path(lake).expanduser().absolute(),
@@ -114,11 +129,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         executor=executor,
         bind=(host, int(port)),
         public_url=(env.get("TRUELIFT_PUBLIC_URL") or f"http://{bind}").rstrip("/"),
-        trusted_proxies=tuple(
-            address.strip()
-            for address in env.get("TRUELIFT_TRUSTED_PROXIES", "").split(",")
-            if address.strip()
-        ),
+        trusted_proxies=proxies,
         email_url=env.get("EMAIL_URL", ""),
         secret_key=env.get("TRUELIFT_SECRET_KEY", ""),
     )

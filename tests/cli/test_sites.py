@@ -38,6 +38,8 @@ def test_create_answers_with_the_keys(home: Home, capsys: pytest.CaptureFixture[
         (["create", "two", "--time-zone", "Mars"], "sites.bad_time_zone", 1),
         (["create", "two", "--write-key", "pk_shop_public"], "sites.bad_key", 1),
         (["keys", "nothing"], "sites.no_such_site", 1),
+        (["keys", "shop", "--revoke", "k999"], "sites.no_such_key", 1),
+        (["keys", "shop", "--revoke", "k²"], "cli.usage", 2),
         (["keys", "shop", "--new", "golden"], "cli.usage", 2),
         (["keys", "shop", "--revoke", "x"], "cli.usage", 2),
         (["create"], "cli.usage", 2),

@@ -127,3 +127,16 @@ def test_traffic_that_cannot_be_is_refused() -> None:
         duration_of(100, units_per_week=0)
     with pytest.raises(BadDesign):
         duration_of(100, units_per_week=10, allocation=1.5)
+
+
+@pytest.mark.parametrize(
+    ("design", "lift"),
+    [
+        (Design(baseline=1e-300), 1e-300),
+        (Design(cv=1e308), 0.1),
+        (Design(cv=1.0), 1e-200),
+    ],
+)
+def test_a_lift_too_small_to_be_counted_for_is_refused(design: Design, lift: float) -> None:
+    with pytest.raises(BadDesign, match="more units than can be counted"):
+        units_needed(design, lift=lift)

@@ -7,12 +7,25 @@ from typing import Annotated
 
 import typer
 
+from truelift.errors import Outage
 from truelift.lake.checkup import checkup
 from truelift.lake.home import Home
 from truelift.settings import settings_from
 
 
 app = typer.Typer(add_completion=False)
+
+
+class NotInOrder(Outage):
+    """A sum is off, or a file is not as it should be."""
+
+    code = "doctor.not_in_order"
+
+    def __init__(self, *, wrong: tuple[str, ...]) -> None:
+        super().__init__(
+            " ".join(("The home is not in order.", *wrong)),
+            wrong=wrong,
+        )
 
 
 @app.command()
@@ -40,4 +53,4 @@ def doctor(
             typer.echo(f"{'!' if remark.wrong else '·'} {remark.text}")
         typer.echo("Everything is in order." if report.healthy else "Something is wrong.")
     if not report.healthy:
-        raise typer.Exit(1)
+        raise NotInOrder(wrong=tuple(each.text for each in report.remarks if each.wrong))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
+import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -38,10 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Exits 0 when it went well, 1 when it was refused or failed, 2 when the call
     was wrong; an error is one line of JSON, the last on stderr.
     """
+    os.umask(0o077)  # what a home holds is nobody else's: visitors, sessions, password hashes
     words = sys.argv[1:] if arguments is None else list(arguments)
-    if not words or words[0] in {"--help", "-h", "help"}:
+    if not words:
         print(overview())
-        sys.exit(0 if words else 2)
+        say("cli.usage", "Name a command; the lines above list them.", {})
+        sys.exit(2)
+    if words[0] in {"--help", "-h", "help"}:
+        print(overview())
+        sys.exit(0)
     if words[0] == "--version":
         from truelift import __version__
 
@@ -59,8 +67,8 @@ def run(command: str, arguments: Sequence[str]) -> int:
 
     # Typer carries its own click; the base of its one public usage error is click's.
     usage: type[Exception] = typer.BadParameter.__mro__[1]
-    module = importlib.import_module(COMMANDS[command][0])
     try:
+        module = importlib.import_module(COMMANDS[command][0])
         code: Any = module.app(
             list(arguments), prog_name=f"truelift {command}", standalone_mode=False
         )
@@ -72,6 +80,23 @@ def run(command: str, arguments: Sequence[str]) -> int:
         return 2
     except (typer.Abort, KeyboardInterrupt):
         say("cli.aborted", "Stopped before it was done.", {})
+        return 1
+    except OSError as error:
+        traceback.print_exc()
+        say(
+            "cli.system",
+            f"{error}. Make sure that the path, disk or address is there and may be used.",
+            {"kind": type(error).__name__},
+        )
+        return 1
+    except Exception as error:  # noqa: BLE001 - scripts rely on the last line, bugs included
+        traceback.print_exc()
+        say(
+            "cli.bug",
+            f"Truelift has a bug ({type(error).__name__}). Nothing you typed should lead here:"
+            " please report the lines above, and try the command with other values meanwhile.",
+            {"kind": type(error).__name__, "command": command},
+        )
         return 1
     return code if isinstance(code, int) else 0
 
@@ -95,5 +120,10 @@ def overview() -> str:
 
 def say(code: str, message: str, facts: Mapping[str, Any]) -> None:
     """Put an error on stderr in the one form that scripts may hold on to."""
-    line = {"error": {"code": code, "message": message, "facts": dict(facts)}}
+    # JSON has no word for NaN; a script could not read the line.
+    told = {
+        name: str(fact) if isinstance(fact, float) and not math.isfinite(fact) else fact
+        for name, fact in facts.items()
+    }
+    line = {"error": {"code": code, "message": message, "facts": told}}
     print(json.dumps(line, default=str, ensure_ascii=False), file=sys.stderr)

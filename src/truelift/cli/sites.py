@@ -8,10 +8,25 @@ from typing import Annotated, Any
 
 import typer
 
+from truelift.errors import Refusal
+
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 As_json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
+
+
+class NoSuchKey(Refusal):
+    """A key that is to be revoked does not work anyway, or is another site's."""
+
+    code = "sites.no_such_key"
+
+    def __init__(self, *, key_id: str, site: str) -> None:
+        super().__init__(
+            f"{site} has no working key {key_id!r}; `truelift sites keys {site}` lists them.",
+            key_id=key_id,
+            site=site,
+        )
 
 
 @app.command()
@@ -88,9 +103,11 @@ def keys(
         raise NoSuchSite(site=site)
     if new not in {"", "public", "secret"}:
         raise typer.BadParameter("--new takes `public` or `secret`")
-    if revoke and not revoke.removeprefix("k").isdigit():
+    if revoke and not revoke.removeprefix("k").isdecimal():
         raise typer.BadParameter("--revoke takes a key's id, such as k3")
     if revoke:
+        if revoke not in {key.key_id for key in keys_of(place)}:
+            raise NoSuchKey(key_id=revoke[:40], site=site)
         revoke_key(place, int(revoke.removeprefix("k")), by="operator", now=now)
     made = make_key(place, kind=new, by="operator", now=now) if new else None
     rows: list[dict[str, Any]] = [

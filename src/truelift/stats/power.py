@@ -114,11 +114,14 @@ def units_needed(design: Design, *, lift: float, power: float = 0.8) -> int:
     check_power(design, power)
     z = normal_quantile(1 - design.alpha_per_comparison / 2)
     z_power = normal_quantile(power)
-    if design.baseline is None:
-        return math.ceil(2 * ((z + z_power) * cv_of(design) / lift) ** 2)
-    pooled, apart = spreads(design.baseline, lift)
-    gap = design.baseline * lift
-    return math.ceil(((z * pooled + z_power * apart) / gap) ** 2)
+    try:
+        if design.baseline is None:
+            return math.ceil(2 * ((z + z_power) * cv_of(design) / lift) ** 2)
+        pooled, apart = spreads(design.baseline, lift)
+        gap = design.baseline * lift
+        return math.ceil(((z * pooled + z_power * apart) / gap) ** 2)
+    except (OverflowError, ZeroDivisionError):
+        raise BadDesign(f"a lift of {lift:g} needs more units than can be counted") from None
 
 
 def power_of(design: Design, *, lift: float, n_per_arm: int) -> float:
