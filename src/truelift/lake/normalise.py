@@ -21,6 +21,7 @@ from truelift.events.reasons import Reason
 from truelift.lake.distinct import ADDRESS, Distinct, addresses, agents, origin_keys, origins
 from truelift.lake.schema import ARRIVED, EVENTS
 from truelift.lake.sites import ExposureRule, SiteSettings
+from truelift.questions.deductions import deductions
 
 
 _FROM_LINE: Final = tuple(
@@ -258,7 +259,7 @@ priced AS (
     SELECT * REPLACE (
         CASE WHEN NOT isfinite(value) THEN NULL
             WHEN $server_orders_only AND NOT coalesce(trusted, false) THEN NULL
-            ELSE value END AS value,
+            ELSE {_net("value", settings.deducted)} END AS value,
         CASE WHEN value IS NOT NULL THEN upper(coalesce(nullif(currency, ''), $currency))
             END AS currency)
     FROM sized
@@ -298,8 +299,24 @@ FROM priced
     return statement, parameters
 
 
+def _net(value: str, names: Sequence[str]) -> str:
+    """Take tax or shipping off a revenue; one that they exceed stays as it was sent.
+
+    What makes the amount is compared with what was sent as revenue, because an import may
+    have taken it from elsewhere.
+    """
+    if not names:
+        return value
+    taken = deductions(names)
+    return (
+        f"CASE WHEN {value} = CAST({taken.gross} AS DOUBLE) AND {taken.fits}"
+        f" THEN CAST({taken.gross} - {taken.off} AS DOUBLE) ELSE {value} END"
+    )
+
+
 def _bare(host: str) -> str:
-    return f"regexp_replace(rtrim(lower({host}), '.'), '^www[.]', '')"
+    small = f"rtrim(lower({host}), '.')"
+    return f"CASE WHEN starts_with({small}, 'www.') THEN substr({small}, 5) ELSE {small} END"
 
 
 def _exposures(rules: Sequence[ExposureRule]) -> tuple[str, str]:
