@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.core.cache import cache
 from django.core.mail import EmailMessage
 from django.test import Client
@@ -107,8 +108,11 @@ def test_nobody_gets_mail_because_somebody_typed_their_address(
     assert mailoutbox == []
 
 
-def test_passwords_are_hashed_with_argon2(ada: User) -> None:
-    assert ada.password.startswith("argon2$argon2id$")
+def test_passwords_are_hashed_with_argon2() -> None:
+    from truelift.project import settings
+
+    assert settings.PASSWORD_HASHERS == ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+    assert make_password("a long one", hasher="argon2").startswith("argon2$argon2id$")
 
 
 def test_a_second_factor_can_be_set_up_and_is_then_asked_for(ada: User, client: Client) -> None:
