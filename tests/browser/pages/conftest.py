@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import cast
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
+from tests.browser.conftest import ROOT, Violation
 from tests.browser.pages.company import Company, built
 
 
@@ -45,3 +47,28 @@ def mara(company: Company) -> str:
 def mallory(company: Company) -> str:
     """Has an account, a site of her own, and no business in the demo company."""
     return next(each for each in company.passwords if each.startswith("mallory@"))
+
+
+@pytest.fixture(scope="session")
+def axe() -> Callable[..., list[Violation]]:
+    """Ask axe-core about a page: everything of WCAG 2.2 A and AA, or the rules that are named."""
+    source = (ROOT / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+
+    def violations(page: Page, rules: list[str] | None = None) -> list[Violation]:
+        if not page.evaluate("'axe' in window"):
+            # Evaluated through the debugger, which the page's policy does not bind.
+            page.evaluate(source)
+        found = page.evaluate(
+            """async (rules) => {
+              const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+              const runOnly = rules ? {type: 'rule', values: rules} : {type: 'tag', values: tags};
+              const {violations} = await axe.run(document, {runOnly, resultTypes: ['violations']});
+              return violations.map(({id, impact, help, nodes}) => ({
+                id, impact, help, where: nodes.slice(0, 5).map((node) => node.target.join(' ')),
+              }));
+            }""",
+            rules,
+        )
+        return cast("list[Violation]", found)
+
+    return violations

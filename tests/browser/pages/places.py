@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from urllib.parse import urlsplit
+from html.parser import HTMLParser
+from urllib.parse import urljoin, urlsplit
 
 from django.urls import Resolver404, resolve
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext
+from typing_extensions import override
 
 
 MANY = {"experiments:detail": 9, "experiments:snapshot": 2, "sites:connect": 6}
@@ -16,7 +18,7 @@ LEAVES = {"account_logout", "experiments:progress", "sites:status"}
 """Not pages to look at: leaving, and pieces of pages."""
 
 
-def places_from(page: Page, start: str) -> list[str]:
+def places_from(context: BrowserContext, start: str) -> list[str]:
     """Walk from a page along its links, within its site, and give every kind of page there is.
 
     A kind is a name in the table of addresses, so that a page which is linked from anywhere
@@ -34,21 +36,35 @@ def places_from(page: Page, start: str) -> list[str]:
         known.add(place)
         seen[kind] += 1
         found.append(place)
-        page.goto(place)
         waiting.extend(
-            link for link in links_of(page) if kind_of(link) and _site(link) in ("", _site(start))
+            link
+            for link in links_of(context, place)
+            if kind_of(link) and _site(link) in ("", _site(start))
         )
     return found
 
 
-def links_of(page: Page) -> list[str]:
-    """Give where a page's links lead on this server, in reading order, the rail's first."""
-    links = page.eval_on_selector_all(
-        "a[href]",
-        """all => all.filter(a => a.origin === location.origin && !a.hasAttribute('download'))
-          .map(a => a.pathname + a.search)""",
-    )
-    return [str(link) for link in dict.fromkeys(links)]
+class Links(HTMLParser):
+    """The links of a page, in reading order, the rail's first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, None] = {}
+
+    @override
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep where a link leads when it stays on this server."""
+        href = dict(attrs).get("href") if tag == "a" else None
+        if href and not href.startswith("#"):
+            self.found[href] = None
+
+
+def links_of(context: BrowserContext, place: str) -> list[str]:
+    """Give where a page's links lead, as addresses on this server."""
+    links = Links()
+    links.feed(context.request.get(place).text())
+    found = (urljoin(place, href).partition("#")[0] for href in links.found)
+    return [link for link in dict.fromkeys(found) if link.startswith("/")]
 
 
 def kind_of(place: str) -> str:
