@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from truelift.events.addresses import address_of
 from truelift.events.channels import traffic_of
-from truelift.events.money import minor_units
+from truelift.events.money import amount_of, minor_units
 from truelift.lake.journal import LINES
 from truelift.lake.normalise import Normaliser
 from truelift.lake.sites import SiteSettings, parse_site
@@ -164,6 +164,52 @@ def test_money_from_a_public_key_does_not_count_where_orders_come_from_the_serve
 
     assert public["value_minor"] is None
     assert secret["value_minor"] == 900
+
+
+@pytest.mark.parametrize(
+    ("revenue", "sent", "value", "minor"),
+    [
+        ({"tax": "out"}, {"revenue": 119.99, "tax": 19.16, "shipping": 5}, 100.83, 10083),
+        ({"tax": "out", "shipping": "out"},
+         {"revenue": "119.00", "tax": "19", "shipping": 4.9}, 95.1, 9510),
+        ({"shipping": "out"}, {"total": 30, "shipping": 5}, 25.0, 2500),
+        ({}, {"revenue": 119, "tax": 19, "shipping": 5}, 119.0, 11900),
+        ({"tax": "out"}, {"revenue": 119}, 119.0, 11900),
+        ({"tax": "out"}, {"revenue": 119, "tax": "19 %"}, 119.0, 11900),
+        ({"tax": "out"}, {"revenue": 119, "tax": True}, 119.0, 11900),
+        ({"tax": "out"}, {"value": 119, "tax": 19}, 119.0, 11900),
+        ({"tax": "out", "shipping": "out"}, {"revenue": 5, "tax": 0, "shipping": 5}, 0.0, 0),
+        ({"tax": "out", "shipping": "out"}, {"revenue": 20, "tax": 19, "shipping": 5}, 20.0, 2000),
+        ({"tax": "out"}, {"revenue": 119, "tax": -19}, 119.0, 11900),
+        ({"tax": "out"}, {"revenue": -119, "tax": -19}, -100.0, -10000),
+        ({"tax": "out"}, {"revenue": -119, "tax": 19}, -100.0, -10000),
+        ({"tax": "out"}, {"revenue": 119, "tax": 1e300}, 119.0, 11900),
+    ],
+)  # fmt: skip
+def test_tax_and_shipping_come_off_revenue_where_the_site_says_so_and_never_more_than_it(
+    normaliser: Normaliser,
+    revenue: dict[str, str],
+    sent: dict[str, object],
+    value: float,
+    minor: int,
+) -> None:
+    site = parse_site({"revenue": revenue})
+
+    (row,) = rows_of(normaliser, {"value": amount_of(sent), "properties": sent}, site=site)
+
+    assert (row["value"], row["value_minor"]) == (value, minor)
+
+
+def test_nothing_comes_off_an_amount_that_an_import_took_from_elsewhere(
+    normaliser: Normaliser,
+) -> None:
+    site = parse_site({"revenue": {"tax": "out"}})
+
+    (row,) = rows_of(
+        normaliser, {"value": 100.0, "properties": {"revenue": 119, "tax": 19}}, site=site
+    )
+
+    assert row["value_minor"] == 10000
 
 
 @pytest.mark.parametrize(

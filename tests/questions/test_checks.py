@@ -60,6 +60,23 @@ def test_orders_without_value_or_currency_are_to_be_watched(
     assert word in value.says
 
 
+@pytest.mark.parametrize(
+    ("deducted", "status"),
+    [(("tax", "shipping"), CheckStatus.WATCH), (("tax",), CheckStatus.PASSED),
+     ((), CheckStatus.PASSED)],
+)  # fmt: skip
+def test_orders_with_more_tax_and_shipping_than_revenue_are_to_be_watched_where_those_come_off(
+    deducted: tuple[str, ...], status: CheckStatus
+) -> None:
+    sent = {"currency": "EUR", "revenue": "5.00", "tax": 1, "shipping": 4.5}
+
+    answer = ask(Checks(currency="EUR", deducted=deducted), [order(properties=sent), order()])
+
+    value = next(check for check in answer.checks if check.name is CheckName.VALUE)
+    assert value.status is status
+    assert answer.findings.orders_below_deductions == (status is CheckStatus.WATCH)
+
+
 def test_unreadable_items_count_for_nothing() -> None:
     assert set(statuses([event(1, 0, "page_view", state="quarantined")]).values()) == {
         CheckStatus.WAITING

@@ -304,6 +304,7 @@ def _site(site: str) -> tuple[Lake, Context]:
         time_zone=settings.time_zone,
         currency=settings.currency,
         trusted=settings.server_orders_only,
+        deducted=settings.deducted,
     )
     return Lake(home), context
 

@@ -77,8 +77,8 @@ class SiteSettings:
         test_orders: A property and the value that marks test orders, or None.
         payment_referrers: Hosts that visitors come back from after paying.
         own_hosts: Hosts of the site itself; coming from one is not a referral.
-        tax_in_revenue: Whether a site's revenue includes tax.
-        shipping_in_revenue: Whether it includes shipping.
+        tax_in_revenue: Whether an order's tax counts as revenue; if not, it is taken off.
+        shipping_in_revenue: Whether its shipping does.
         server_orders_only: Money counts only when a secret key sent it.
     """
 
@@ -95,6 +95,12 @@ class SiteSettings:
     tax_in_revenue: bool = True
     shipping_in_revenue: bool = True
     server_orders_only: bool = False
+
+    @property
+    def deducted(self) -> tuple[str, ...]:
+        """Which properties of an order are taken off its revenue."""
+        stays = {"tax": self.tax_in_revenue, "shipping": self.shipping_in_revenue}
+        return tuple(name for name, stay in stays.items() if not stay)
 
 
 @dataclass(slots=True)

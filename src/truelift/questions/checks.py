@@ -9,6 +9,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from truelift.questions.deductions import deductions
 from truelift.questions.dimensions import Placeholders
 from truelift.questions.document import Json, instant
 from truelift.questions.matching import Events
@@ -67,6 +68,8 @@ class Findings:
         orders_with_value: Orders with an amount of money.
         orders_in_currency: Orders with an amount in the site's currency.
         orders_without_currency: Orders that named none; the site's was assumed.
+        orders_below_deductions: Orders whose tax or shipping exceed the revenue that they
+            are to be taken off, so that it counts as it was sent.
         known: Events that name a user.
         bots: Events of robots, kept apart.
         internal: Events of the company itself, kept apart.
@@ -78,6 +81,7 @@ class Findings:
     orders_with_value: int = 0
     orders_in_currency: int = 0
     orders_without_currency: int = 0
+    orders_below_deductions: int = 0
     known: int = 0
     bots: int = 0
     internal: int = 0
@@ -116,11 +120,13 @@ class Checks:
         currency: The site's reporting currency.
         orders: What the site calls an order.
         since: Only events at or after this; None for all.
+        deducted: Properties of an order that the site takes off its revenue.
     """
 
     currency: str
     orders: Events = ORDERS
     since: datetime | None = None
+    deducted: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -134,6 +140,7 @@ class Checks:
         human = "NOT is_bot AND NOT is_internal"
         order = f"{self.orders.sql(values)} AND {human}"
         currency = values.add(self.currency)
+        taken = deductions(self.deducted)
         return Scan(
             sql=f"""
             SELECT
@@ -147,6 +154,9 @@ class Checks:
                 count(*) FILTER (
                     WHERE {order} AND json_extract_string(properties, '/currency') IS NULL
                 ) AS orders_without_currency,
+                count(*) FILTER (
+                    WHERE {order} AND value_minor IS NOT NULL AND NOT ({taken.fits})
+                ) AS orders_below_deductions,
                 count(*) FILTER (WHERE user_id IS NOT NULL AND {human}) AS known,
                 count(*) FILTER (WHERE is_bot) AS bots,
                 count(*) FILTER (WHERE is_internal AND NOT is_bot) AS internal
@@ -207,6 +217,12 @@ class Checks:
             says = (
                 f"{foreign:,} of {found.orders:,} orders are not in {self.currency}; they stay"
                 " out of money metrics until there is a rate."
+            )
+            return Check(name, CheckStatus.WATCH, says)
+        if found.orders_below_deductions:
+            says = (
+                f"{found.orders_below_deductions:,} of {found.orders:,} orders have more"
+                f" {' and '.join(self.deducted)} than revenue; they count as they were sent."
             )
             return Check(name, CheckStatus.WATCH, says)
         if found.orders_without_currency:

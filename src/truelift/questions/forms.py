@@ -32,12 +32,14 @@ class Context:
         time_zone: Of the site.
         currency: Of the site.
         trusted: Whether the site counts money only when a secret key sent it.
+        deducted: Properties of an order that the site takes off its revenue.
     """
 
     now: datetime
     time_zone: str = "UTC"
     currency: str = "EUR"
     trusted: bool = False
+    deducted: tuple[str, ...] = ()
 
 
 class Mistakes:

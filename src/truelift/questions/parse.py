@@ -216,6 +216,7 @@ def _checks(given: Mapping[str, object], context: Context) -> Checks:
         currency=members.get("currency", context.currency),
         orders=members.get("orders", ORDERS),
         since=members.maybe("since", datetime),
+        deducted=context.deducted,
     )
 
 

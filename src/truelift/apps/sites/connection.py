@@ -10,7 +10,9 @@ from typing import Final
 from truelift.apps.measurement.reads import lake
 from truelift.apps.sites.keys_seen import KeysSeen
 from truelift.apps.sites.models import Site
+from truelift.apps.sites.publish import settings_of
 from truelift.errors import Outage, Refusal
+from truelift.lake.sites import parse_site
 from truelift.questions.checks import CheckName, Checks, CheckStatus, Findings
 
 
@@ -128,7 +130,9 @@ def keys_last_used(site: Site, *, now: datetime) -> Mapping[str, datetime]:
 
 def five_checks(site: Site) -> tuple[Check, ...]:
     """Hold what has arrived against what funnels, revenue and experiments need."""
-    answer = lake().ask(site.name, Checks(currency=site.currency)).answer
+    published = parse_site(settings_of(site))
+    question = Checks(currency=published.currency, deducted=published.deducted)
+    answer = lake().ask(site.name, question).answer
     return tuple(
         Check(_NAMES[check.name], *_DRAWN[check.status], check.says) for check in answer.checks
     )

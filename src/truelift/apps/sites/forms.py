@@ -284,7 +284,10 @@ class Revenue(Section):
     heading = "Revenue"
     says = (
         "By default an order counts as it is sent, with tax and shipping, from browsers and"
-        " servers. “Out” subtracts the order’s own tax or shipping property."
+        " servers. “Out” takes the order’s own property tax or shipping off its revenue or total;"
+        " leave it “in” if your shop sends them without. An amount sent as “value” stays"
+        " as it is, and so does a revenue below its own tax and shipping: the connect page counts"
+        " such orders."
     )
     pairs = (("revenue_tax", "revenue_shipping"),)
     revenue_tax = forms.ChoiceField(
