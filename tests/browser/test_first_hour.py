@@ -25,7 +25,7 @@ class Quiet(SimpleHTTPRequestHandler):
     """Serves the shop's one page without a word on stderr."""
 
     @override
-    def log_message(self, format: str, *words: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *words: object) -> None:
         del format, words
 
 
