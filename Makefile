@@ -17,7 +17,7 @@ check: format lint contracts migrations types front-end unit oracles postgres wo
 format: ; $(bin)/ruff format --check src tests bench scripts
 lint: ; $(bin)/ruff check src tests bench scripts
 contracts: ; $(bin)/lint-imports --no-cache
-migrations: ; TRUELIFT_HOME=/tmp/truelift-check $(bin)/python -m django makemigrations --check --dry-run --settings truelift.project.settings
+migrations: ; TRUELIFT_HOME=$$(mktemp -d) $(bin)/python -m django makemigrations --check --dry-run --settings truelift.project.settings
 types: ; $(bin)/mypy && $(bin)/pyright --warnings
 front-end: ; npm run --silent types && npm run --silent build && npm run --silent test
 unit: ; $(pytest) -n 2 -m "not browser and not fault and not world and not simulation and not oracle"

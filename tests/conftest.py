@@ -60,13 +60,11 @@ def django_db_modify_db_settings(
 def _quick_passwords() -> None:
     """Make the cast's passwords without Argon2, whose purpose is to be slow."""
     from django.conf import settings
-    from django.contrib.auth.hashers import get_hashers
+    from django.test.signals import setting_changed
 
-    settings.PASSWORD_HASHERS = [
-        "django.contrib.auth.hashers.MD5PasswordHasher",
-        *settings.PASSWORD_HASHERS,
-    ]
-    get_hashers.cache_clear()
+    quick = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+    settings.PASSWORD_HASHERS = quick
+    setting_changed.send(sender=type(settings), setting="PASSWORD_HASHERS", value=quick, enter=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
