@@ -121,6 +121,17 @@ def test_a_wide_interval_that_says_nothing_leaves_the_frame_without_a_cap() -> N
     assert sum("iv95" in line.css for line in lines) == 1
 
 
+def test_where_no_interval_says_anything_the_narrowest_one_fits() -> None:
+    narrow = Effect("Narrow", Knowledge.INCONCLUSIVE, Interval(0.014, -0.135, 0.164))
+    wide = Effect("Wide", Knowledge.INCONCLUSIVE, Interval(0.03, -0.5, 0.6))
+
+    axis = forest(narrow, wide, measure=LIFT, head="").axis
+
+    assert axis.inside(-0.135)
+    assert axis.inside(0.164)
+    assert not axis.inside(0.6)
+
+
 @given(
     st.lists(
         st.tuples(

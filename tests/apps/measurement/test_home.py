@@ -54,6 +54,26 @@ def test_the_step_and_group_that_lose_most_are_named_with_their_number(
     assert first.pairs_of == ("phones", "desktop")
 
 
+def test_orders_are_drawn_on_the_days_of_the_site_and_today_is_not_drawn(
+    home: Home, site: Site, tmp_path: Path
+) -> None:
+    # Half past midnight in Berlin, where the site is; in UTC it is still yesterday.
+    now = (datetime.now(UTC) - timedelta(days=2)).replace(hour=23, minute=30)
+    rows = [
+        Row(step, f"v{day}-{visitor}", now - timedelta(days=day, hours=3), "phone")
+        for day in range(20)
+        for visitor in range(5)
+        for step in STEPS
+    ]
+    load(home, site.name, write(tmp_path / "events.csv", rows), now=now)
+
+    series = home_of(site, now=now).series
+
+    assert series is not None
+    assert series.days[-1] == now.date()  # yesterday, in Berlin
+    assert series.lines[0].values[-1] == 5
+
+
 def test_each_question_has_a_next_step_even_where_nothing_is_planned(
     home: Home, site: Site, ada: User, client_of: SignedIn, tmp_path: Path
 ) -> None:

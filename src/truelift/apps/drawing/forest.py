@@ -186,7 +186,7 @@ class Forest:
         """One axis for all rows, zero on it.
 
         Wide intervals that say nothing may leave the frame rather than flatten
-        the ones that do.
+        the ones that do; where no interval says anything, the narrowest one fits.
         """
         firm = [0.0] if self.reference is None else [0.0, self.reference]
         loose: list[float] = []
@@ -198,6 +198,9 @@ class Forest:
             ends = [interval.low, interval.high]
             (loose if effect.knowledge is Knowledge.INCONCLUSIVE else firm).extend(ends)
         reach = 1.5 * max(abs(value) for value in firm)
+        shown = [effect for effect in self.effects if effect.shown]
+        if shown and all(effect.knowledge is Knowledge.INCONCLUSIVE for effect in shown):
+            reach = max(reach, min(_furthest(effect.shown) for effect in shown))
         if reach:
             loose = [min(reach, max(-reach, value)) for value in loose]
         both = firm + loose
@@ -281,6 +284,10 @@ class Forest:
             if axis.inside(end)
         ]
         return drawn
+
+
+def _furthest(interval: Interval | None) -> float:
+    return max(abs(interval.low), abs(interval.high)) if interval else 0.0
 
 
 def dot_css(knowledge: Knowledge, colour: str) -> str:

@@ -195,7 +195,7 @@ def home_page(
     today = now.astimezone(zone).date()
     base = f"/s/{site}"
     stages = [Stage(record.stage) for record, _ in experiments]
-    series = _series(orders, today, last_step) if orders is not None else None
+    series = _series(orders, today, zone, last_step) if orders is not None else None
     return HomePage(
         today=today,
         answer=_headline(leaks, currency, stages),
@@ -493,8 +493,9 @@ def _learned(
     )
 
 
-def _series(orders: TrendAnswer, today: date, last_step: str) -> Series | None:
-    rows = [(row.begins.date(), row.point.count) for row in orders.rows]
+def _series(orders: TrendAnswer, today: date, zone: ZoneInfo, last_step: str) -> Series | None:
+    # A day of the site begins on the day before in UTC, east of Greenwich.
+    rows = [(row.begins.astimezone(zone).date(), row.point.count) for row in orders.rows]
     done = [(at, value) for at, value in rows if at < today]
     if len(done) < 7:
         return None
