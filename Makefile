@@ -25,7 +25,7 @@ oracles: ; $(pytest) -n 2 -m oracle
 postgres: ; scripts/with-postgres.sh $(pytest) -n 2 -m "database and not browser"
 worlds: ; $(pytest) -n 2 --timeout 180 -m world
 fault-short: ; $(pytest) --timeout 180 -m fault
-fault: ; TRUELIFT_KILLS=20 $(pytest) --timeout 900 -m fault
+fault: ; TRUELIFT_KILLS=20 TRUELIFT_KILL_EVENTS=200000 $(pytest) --timeout 1800 -m fault
 browser: ; $(pytest) --timeout 120 -m browser
 
 simulate: ; $(pytest) --timeout 1800 -m simulation

@@ -18,7 +18,9 @@ from tests.cli.served import Served, eventually
 
 
 KILLS = int(os.environ.get("TRUELIFT_KILLS", "3"))
-EVENTS = 200_000
+EVENTS = int(os.environ.get("TRUELIFT_KILL_EVENTS", "50000"))
+"""`make fault` kills 20 times during a load of 200,000."""
+
 BATCH = 200
 
 
