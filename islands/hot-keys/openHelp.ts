@@ -12,7 +12,10 @@ const KEYS: readonly (readonly [keys: readonly string[], does: string])[] = [
 
 /** Lists the keys, and lets a person turn the single-letter ones off. */
 export const openHelp = (): void => {
-  const rows = KEYS.flatMap(([keys, does]) => [
+  // Only the places that the rail of this page has.
+  const there = ([[first, then]]: (typeof KEYS)[number]): boolean =>
+    first !== 'g' || then?.length !== 1 || document.querySelector(`[data-goto="${then}"]`) !== null;
+  const rows = KEYS.filter(there).flatMap(([keys, does]) => [
     element('dt', {}, ...keys.flatMap((key) => [element('kbd', {}, key), ' '])),
     element('dd', {}, does),
   ]);
