@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "stats": ("truelift.cli.stats", "The statistics: JSON in, JSON out."),
     "worlds": ("truelift.cli.worlds", "Simulated companies whose truth is known."),
     "doctor": ("truelift.cli.doctor", "Check that everything received is accounted for."),
+    "audit": ("truelift.cli.audit", "Check that the audit is still what was written."),
     "demo": ("truelift.cli.demo", "Build the demo company and say what the loop found."),
 }
 """Every command, the module whose `app` runs it, and what it does."""

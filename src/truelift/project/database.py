@@ -31,7 +31,11 @@ def database_from(url: str, *, embedded: Path) -> dict[str, Any]:
                 # once with "database is locked", whatever the timeout says.
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA secure_delete=ON;",
+                # Without recursive triggers REPLACE writes over rows that refuse to be deleted.
+                "init_command": (
+                    "PRAGMA journal_mode=WAL; PRAGMA secure_delete=ON;"
+                    " PRAGMA recursive_triggers=ON;"
+                ),
             },
         }
     if parts.scheme not in {"postgres", "postgresql"}:

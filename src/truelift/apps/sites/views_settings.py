@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import cast
 
@@ -75,7 +76,7 @@ def rules(request: SignedInRequest, site: str) -> HttpResponse:
         services.change_settings(
             place,
             {"exposure_rules": cast("Json", wanted)},
-            version=int(version) if version.isdigit() else 0,
+            version=int(version) if re.fullmatch(r"[0-9]{1,9}", version) else 0,
             by=request.user,
             now=datetime.now(UTC),
         )
