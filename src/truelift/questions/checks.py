@@ -152,7 +152,9 @@ class Checks:
                     WHERE {order} AND value_minor IS NOT NULL AND currency = {currency}
                 ) AS orders_in_currency,
                 count(*) FILTER (
-                    WHERE {order} AND json_extract_string(properties, '/currency') IS NULL
+                    -- An import says its currency in its map, not in every row's properties.
+                    WHERE {order} AND key_id IS NOT NULL
+                        AND json_extract_string(properties, '/currency') IS NULL
                 ) AS orders_without_currency,
                 count(*) FILTER (
                     WHERE {order} AND value_minor IS NOT NULL AND NOT ({taken.fits})
