@@ -130,7 +130,7 @@ def spec_from_toml(text: str) -> ExperimentSpec:
     """
     try:
         given = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadSpec({"file": f"It is not TOML: {error}."}) from error
     return spec_from(given)
 

@@ -282,7 +282,7 @@ def map_from(text: str, *, source: str, file: Path) -> ImportMap:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadMap(source=source, problems=(f"it is not TOML ({error})",)) from error
     reader = _Reader()
     shape = reader.shape(document.get("file", {}), file=file)
