@@ -376,3 +376,12 @@ def test_samples_are_made_from_the_numbers_of_the_lake() -> None:
     assert isinstance(ratio, RatioSummary)
     with pytest.raises(ImpossibleSummary, match="den_mean"):
         sample_of(MetricKind.RATIO, n=3, mean=2.0, m2=1.0)
+
+
+def test_a_test_stopped_before_its_planned_end_decides_nothing_and_is_planned_again() -> None:
+    stopped = analyse(PLAN, bought(1_000, 1_300), as_of=END - timedelta(days=3), ended=True)
+
+    assert stopped.recommendation.action is Action.ITERATE
+    assert "stopped before its planned end" in stopped.recommendation.because[0]
+    assert statuses(stopped)["planned_end"] is Status.WARN
+    assert stopped.metrics[0].readings[0].outcome is Outcome.INCONCLUSIVE

@@ -113,17 +113,20 @@ class Analysis:
         }
 
 
-def analyse(plan: AnalysisPlan, data: AnalysisData, *, as_of: datetime) -> Analysis:
+def analyse(
+    plan: AnalysisPlan, data: AnalysisData, *, as_of: datetime, ended: bool = False
+) -> Analysis:
     """Compare every treatment with the control on every metric and say what to do.
 
     Integrity comes first: a failed check makes the result invalid and withholds
     every outcome. Looked at before its planned end, a fixed-horizon test says
-    "keep running" and withholds them too.
+    "keep running" and withholds them too; one that ended before it decides nothing.
 
     Args:
         plan: What was agreed beforehand.
         data: What was seen until `as_of`.
         as_of: The moment of the look, with a time zone.
+        ended: Nothing more will be collected.
 
     Raises:
         BadPlan: A variant of the data is not in the plan, or `as_of` has no zone.
@@ -146,13 +149,15 @@ def analyse(plan: AnalysisPlan, data: AnalysisData, *, as_of: datetime) -> Analy
         for metric in plan.metrics
     ]
     primary = next(rows for metric, rows in judged if metric.role is MetricRole.PRIMARY)
-    checks = integrity_of(plan, data, primary=primary, early=early, as_of=as_of)
+    checks = integrity_of(plan, data, primary=primary, early=early, as_of=as_of, ended=ended)
     failed = tuple(check for check in checks if check.status is Status.FAIL)
     withheld = None
     if failed:
         withheld = "invalid: " + " ".join(check.detail for check in failed)
     elif early and plan.planned_end is not None:
         withheld = f"not before the planned end on {day(plan.planned_end)}"
+        if ended:
+            withheld = f"it ended before its planned end on {day(plan.planned_end)}"
     metrics = tuple(
         MetricAnalysis(
             metric=metric,
@@ -170,7 +175,7 @@ def analyse(plan: AnalysisPlan, data: AnalysisData, *, as_of: datetime) -> Analy
         units=dict(data.units),
         metrics=metrics,
         integrity=checks,
-        recommendation=recommend(plan, metrics, failed=failed, early=early),
+        recommendation=recommend(plan, metrics, failed=failed, early=early, ended=ended),
     )
 
 

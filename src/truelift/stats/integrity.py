@@ -61,6 +61,7 @@ def integrity_of(
     primary: list[tuple[str, Comparison | Absent]],
     early: bool,
     as_of: datetime,
+    ended: bool = False,
 ) -> tuple[Check, ...]:
     """Make every check there is data for, passed ones too.
 
@@ -111,7 +112,7 @@ def integrity_of(
             )
         )
     checks += [
-        end_check(plan, early=early, as_of=as_of),
+        end_check(plan, early=early, ended=ended, as_of=as_of),
         *primary_checks(plan, primary, early=early),
     ]
     return tuple(checks)
@@ -141,11 +142,14 @@ def split_check(plan: AnalysisPlan, data: AnalysisData) -> Check:
     return Check(check="srm", status=status, value=split.p, detail=f"{verdict}: {counts}, {said}.")
 
 
-def end_check(plan: AnalysisPlan, *, early: bool, as_of: datetime) -> Check:
+def end_check(plan: AnalysisPlan, *, early: bool, ended: bool, as_of: datetime) -> Check:
     """Say whether the one look is due."""
     if plan.planned_end is None:
         status, value = Status.WARN, None
         detail = "No end was planned, so this may be one look of many."
+    elif early and ended:
+        status, value = Status.WARN, None
+        detail = f"It was stopped before its planned end on {day(plan.planned_end)}."
     elif early:
         left = (plan.planned_end - as_of).total_seconds() / 86_400
         status, value = Status.OK, left

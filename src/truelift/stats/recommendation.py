@@ -44,14 +44,30 @@ def recommend(
     *,
     failed: tuple[Check, ...],
     early: bool,
+    ended: bool = False,
 ) -> Recommendation:
     """Say what to do, with every reason.
+
+    Args:
+        plan: What was agreed beforehand.
+        metrics: What was read of each metric.
+        failed: Checks that make the result invalid.
+        early: The planned end lies after the look.
+        ended: Nothing more will be collected.
 
     Source:
         docs/methods/recommendation-fixed.md.
     """
     if failed:
         return Recommendation(Action.INVALID, tuple(check.detail for check in failed))
+    if early and ended and plan.planned_end is not None:
+        return Recommendation(
+            Action.ITERATE,
+            (
+                f"It was stopped before its planned end on {day(plan.planned_end)}.",
+                "A fixed test is read once, at its end; what was seen until then decides nothing.",
+            ),
+        )
     if early and plan.planned_end is not None:
         return Recommendation(
             Action.KEEP_RUNNING,

@@ -122,7 +122,7 @@ def test_what_was_stopped_early_stays_an_early_look_however_long_one_waits(
     snapshot = analyse_experiment(site, planned.key, by=Actor(ada), now=AT_THE_END)
 
     assert snapshot.as_of == early
-    assert snapshot.advice == "keep_running"
+    assert snapshot.advice == "iterate"
     planned.refresh_from_db()
     assert planned.stage == Stage.ANALYSED
 

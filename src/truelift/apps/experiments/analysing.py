@@ -107,6 +107,7 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
             bots_share=_share(ledger.bots, ledger.received),
         ),
         as_of=question.as_of,
+        ended=record.stopped_at is not None,
     )
     document: dict[str, Any] = {**analysis.document(), **_facts(record, asked)}
     _add_unplanned(document, asked.answer)
