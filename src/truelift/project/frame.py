@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from truelift.apps.measurement.reads import lake
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_if_visible, sites_of
 from truelift.errors import TrueliftError
+from truelift.project.jump import jump_items
 from truelift.project.rail import rail
 
 
@@ -22,7 +24,7 @@ _WITH_WORK: Final = ("measurement", "research", "experiments")
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Give templates `site`, `groups` and `foot` of the rail, `theme` and the next theme."""
+    """Give templates `site`, `groups` and `foot` of the rail, `theme` and what a search finds."""
     theme = request.COOKIES.get("theme", "system")
     theme = theme if theme in THEMES else "system"
     given: dict[str, Any] = {
@@ -39,7 +41,15 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     if site is None:
         return {**given, "my_sites": sites_of(user)}
     *groups, foot = rail(site.name, path=request.path, waiting=dict(_waiting(site)))
-    return {**given, "site": site, "groups": groups, "foot": foot, "data_to": _data_to(site)}
+    return {
+        **given,
+        "site": site,
+        "groups": groups,
+        "foot": foot,
+        "data_to": _data_to(site),
+        # Asked for by the whole page alone, not by the parts that htmx swaps.
+        "jump_items": partial(jump_items, site),
+    }
 
 
 def _data_to(site: Site) -> datetime | None:
