@@ -117,7 +117,7 @@ def poisoned(site: Site, ada: User, home: Home, tmp_path: Path, now: datetime) -
         )
         for text in HOSTILE
     ]
-    hypothesis = accept_hypothesis(site, hypotheses[0].key, by=by, now=now)
+    hypothesis = accept_hypothesis(site, hypotheses[0].key, by=Actor(None, operator=True), now=now)
     for number, text in enumerate(HOSTILE):
         plan_experiment(
             site,

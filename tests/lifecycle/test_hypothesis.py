@@ -9,6 +9,7 @@ import pytest
 
 from truelift.lifecycle.hypothesis import (
     HYPOTHESIS_TRANSITIONS,
+    Acceptance,
     Direction,
     Finding,
     Hypothesis,
@@ -99,6 +100,28 @@ def test_an_opinion_without_evidence_is_refused_as_one(reason: str) -> None:
 
     assert said.code == "hypothesis.no_evidence"
     assert "opinion" in said.sentence
+
+
+def test_nobody_accepts_their_own_hypothesis_where_others_could_judge_it() -> None:
+    acceptance = Acceptance(by_author=True, others=("Ben", "Cleo", "Dora", "Eve"), reason="Sure.")
+
+    (said,) = hypothesis_obstacles(COMPLETE, HypothesisAction.ACCEPT, acceptance=acceptance)
+
+    assert (said.code, said.remedy) == ("hypothesis.own", "Ask Ben, Cleo or Dora.")
+
+
+def test_an_author_who_is_alone_accepts_with_a_reason() -> None:
+    alone = Acceptance(by_author=True)
+
+    assert hypothesis_obstacles(COMPLETE, HypothesisAction.ACCEPT, acceptance=alone) == ()
+    with pytest.raises(MoveRefused) as refused:
+        move_hypothesis(COMPLETE, HypothesisAction.ACCEPT, acceptance=alone)
+    moved = move_hypothesis(
+        COMPLETE, HypothesisAction.ACCEPT, acceptance=replace(alone, reason="I work alone.")
+    )
+
+    assert [each.code for each in refused.value.obstacles] == ["hypothesis.own_without_reason"]
+    assert moved.stage is HypothesisStage.ACCEPTED
 
 
 def test_a_test_leaves_its_finding() -> None:

@@ -96,6 +96,29 @@ class Hypothesis:
         return f"If we {change} for {audience}, {outcome}, because {reason}."
 
 
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Who wants to accept a hypothesis.
+
+    Attributes:
+        by_author: Whether they wrote it themselves.
+        others: Names of the people who could judge it instead.
+        reason: Why they accept their own. None means that it will be given with the move:
+            a screen asks so; a move itself never passes it.
+    """
+
+    by_author: bool = False
+    others: tuple[str, ...] = ()
+    reason: str | None = None
+
+    @property
+    def needs_reason(self) -> bool:
+        """Whether the author may accept it, because nobody else can, but has to say why."""
+        return self.by_author and not self.others
+
+
+_BY_SOMEBODY_ELSE: Final = Acceptance()
+
 _PARTS: Final = (
     ("change", "It does not say what would be changed.", "Say the change."),
     ("audience", "It does not say for whom.", "Name the audience or segment."),
@@ -113,8 +136,19 @@ _OPINION: Final = re.compile(
 )
 
 
-def hypothesis_obstacles(hypothesis: Hypothesis, action: HypothesisAction) -> tuple[Obstacle, ...]:
-    """Say what stands in the way of a move; nothing said means it may go ahead."""
+def hypothesis_obstacles(
+    hypothesis: Hypothesis,
+    action: HypothesisAction,
+    *,
+    acceptance: Acceptance = _BY_SOMEBODY_ELSE,
+) -> tuple[Obstacle, ...]:
+    """Say what stands in the way of a move; nothing said means it may go ahead.
+
+    Args:
+        hypothesis: As it stands.
+        action: The step.
+        acceptance: Who accepts; used by `accept` alone.
+    """
     if (hypothesis.stage, action) not in HYPOTHESIS_TRANSITIONS:
         return (
             Obstacle(
@@ -160,11 +194,39 @@ def hypothesis_obstacles(hypothesis: Hypothesis, action: HypothesisAction) -> tu
                 "Link at least one insight.",
             )
         )
+    if acceptance.by_author and acceptance.others:
+        found.append(
+            Obstacle(
+                "hypothesis.own",
+                "Nobody accepts what they wrote themselves.",
+                f"Ask {_one_of(acceptance.others)}.",
+            )
+        )
+    elif (
+        acceptance.needs_reason and acceptance.reason is not None and not acceptance.reason.strip()
+    ):
+        found.append(
+            Obstacle(
+                "hypothesis.own_without_reason",
+                "You wrote it yourself, and nobody else here can judge it.",
+                "Say why it should be tested all the same.",
+            )
+        )
     return tuple(found)
 
 
+def _one_of(names: tuple[str, ...]) -> str:
+    """Name those who could be asked, three at most."""
+    *before, last = names[:3]
+    return f"{', '.join(before)} or {last}" if before else last
+
+
 def move_hypothesis(
-    hypothesis: Hypothesis, action: HypothesisAction, *, finding: Finding | None = None
+    hypothesis: Hypothesis,
+    action: HypothesisAction,
+    *,
+    finding: Finding | None = None,
+    acceptance: Acceptance = _BY_SOMEBODY_ELSE,
 ) -> Hypothesis:
     """Take one step, or refuse it with every reason at once.
 
@@ -172,11 +234,14 @@ def move_hypothesis(
         hypothesis: As it stands.
         action: The step.
         finding: What the test said; used by `test` alone.
+        acceptance: Who accepts; used by `accept` alone.
 
     Raises:
-        MoveRefused: The table has no such step, or the hypothesis is not complete.
+        MoveRefused: The table has no such step, the hypothesis is not complete, or its author
+            may not accept it.
     """
-    found = hypothesis_obstacles(hypothesis, action)
+    given = replace(acceptance, reason=acceptance.reason or "")
+    found = hypothesis_obstacles(hypothesis, action, acceptance=given)
     if found:
         raise MoveRefused(subject=hypothesis.key, action=f"be {action}ed", obstacles=found)
     after = replace(hypothesis, stage=HYPOTHESIS_TRANSITIONS[hypothesis.stage, action])

@@ -66,7 +66,7 @@ def test_the_whole_chain_is_made_through_the_api(
             "insights": [insight["key"]],
         },
     ).json()
-    send(client, f"hypotheses/{hypothesis['key']}/accept")
+    send(client, f"hypotheses/{hypothesis['key']}/accept", {"reason": "Nobody else is here."})
     today = datetime.now(UTC).date()
     made = send(
         client,

@@ -129,12 +129,28 @@ def test_a_hypothesis_is_read_as_a_sentence_and_accepted(
     client = client_of(ada)
 
     before = text_of(client.get(f"/s/{site.name}/hypotheses/H-1/"))
-    client.post(f"/s/{site.name}/hypotheses/H-1/accept/")
+    refused = client.post(f"/s/{site.name}/hypotheses/H-1/accept/", {"reason": " "})
+    client.post(f"/s/{site.name}/hypotheses/H-1/accept/", {"reason": "I work alone here"})
     after = text_of(client.get(f"/s/{site.name}/hypotheses/H-1/"))
 
     assert "If we show the delivery cost on the product page for phone visitors" in before
     assert insight.problem in before
+    assert 'name="reason"' in before
+    assert refused.status_code == 409
+    assert "Say why it should be tested all the same." in text_of(refused)
     assert f"/s/{site.name}/experiments/new/?hypothesis={hypothesis.key}" in after
+
+
+def test_the_page_names_who_could_accept_what_one_wrote_oneself(
+    site: Site, hypothesis: HypothesisRecord, ada: User, ben: User, client_of: ClientOf
+) -> None:
+    mine = text_of(client_of(ada).get(f"/s/{site.name}/hypotheses/{hypothesis.key}/"))
+    his = text_of(client_of(ben).get(f"/s/{site.name}/hypotheses/{hypothesis.key}/"))
+
+    assert f"Ask {ben}." in mine
+    assert 'aria-disabled="true"' in mine
+    assert 'aria-disabled="true"' not in his
+    assert 'name="reason"' not in mine + his
 
 
 def test_a_hypothesis_is_edited_as_it_was_written(

@@ -118,7 +118,7 @@ def test_every_change_is_in_the_audit(
     site: Site, insight: InsightRecord, hypothesis: HypothesisRecord, ada: User, now: datetime
 ) -> None:
     accept_insight(site, insight.key, by=Actor(ada), now=now)
-    accept_hypothesis(site, hypothesis.key, by=Actor(ada), now=now)
+    accept_hypothesis(site, hypothesis.key, by=Actor(None, operator=True), now=now)
 
     said = AuditEvent.objects.filter(site=site.name).order_by("id").values_list("action", flat=True)
     assert list(said)[-4:] == [
@@ -139,3 +139,30 @@ def test_what_is_no_key_finds_nothing(
     assert number_in(key, letter="I") != insight.number
     with pytest.raises(NoSuchInsight):
         accept_insight(site, key, by=Actor(ada), now=now)
+
+
+def test_another_person_accepts_a_hypothesis_than_wrote_it(
+    site: Site, hypothesis: HypothesisRecord, ada: User, ben: User, cleo: User, now: datetime
+) -> None:
+    del cleo  # a viewer, who accepts nothing
+
+    with pytest.raises(MoveRefused) as refused:
+        accept_hypothesis(site, hypothesis.key, by=Actor(ada), now=now, reason="I like it")
+    accepted = accept_hypothesis(site, hypothesis.key, by=Actor(ben), now=now)
+
+    assert [(each.code, each.remedy) for each in refused.value.obstacles] == [
+        ("hypothesis.own", f"Ask {ben}.")
+    ]
+    assert accepted.stage == "accepted"
+
+
+def test_who_is_alone_accepts_their_own_with_a_reason_that_the_audit_keeps(
+    site: Site, hypothesis: HypothesisRecord, ada: User, now: datetime
+) -> None:
+    with pytest.raises(MoveRefused):
+        accept_hypothesis(site, hypothesis.key, by=Actor(ada), now=now)
+
+    accept_hypothesis(site, hypothesis.key, by=Actor(ada), now=now, reason="I work alone here")
+
+    written = AuditEvent.objects.get(action="hypothesis.accepted")
+    assert written.after == {"stage": "accepted", "own_because": "I work alone here"}

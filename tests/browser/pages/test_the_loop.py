@@ -43,7 +43,7 @@ def test_a_finding_becomes_a_learning(company: Company, people: dict[str, Page])
     mara, jonas, priya = people["mara"], people["jonas"], people["priya"]
 
     insight = record_a_finding(priya)
-    hypothesis = propose_a_change(priya)
+    hypothesis = propose_a_change(priya, mara)
     experiment = plan_an_experiment(jonas, hypothesis)
     launch(jonas, experiment)
     send_visitors(company)
@@ -79,8 +79,8 @@ def record_a_finding(priya: Page) -> str:
     return path_of(priya)
 
 
-def propose_a_change(priya: Page) -> str:
-    """Turn the finding into a hypothesis with its four parts."""
+def propose_a_change(priya: Page, mara: Page) -> str:
+    """Turn the finding into a hypothesis with its four parts, which somebody else accepts."""
     priya.get_by_role("link", name="New hypothesis").click()
     priya.get_by_label("If we …").fill("offer pick-up before the delivery cost")
     priya.get_by_label("for …", exact=True).fill("visitors on a phone")
@@ -92,8 +92,11 @@ def propose_a_change(priya: Page) -> str:
     expect(priya.get_by_role("checkbox", checked=True)).to_have_count(1)
     priya.get_by_role("button", name="Keep as a draft").click()
     expect(priya.locator("h1")).to_contain_text("If we offer pick-up before the delivery cost")
-    priya.get_by_role("button", name="Accept").click()
-    expect(priya.locator(".eyebrow")).to_contain_text("Accepted")
+    accept = priya.get_by_role("button", name="Accept")
+    expect(accept).to_have_attribute("aria-disabled", "true")
+    mara.goto(path_of(priya))
+    mara.get_by_role("button", name="Accept").click()
+    expect(mara.locator(".eyebrow")).to_contain_text("Accepted")
     return path_of(priya)
 
 

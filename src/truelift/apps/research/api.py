@@ -62,6 +62,12 @@ class HypothesisIn(Schema):
     insights: list[str] = Field(default_factory=list, max_length=50)
 
 
+class AcceptIn(Schema):
+    """Why the author accepts a hypothesis where nobody else could."""
+
+    reason: str = Field(default="", max_length=1000)
+
+
 Document = dict[str, Any]
 
 
@@ -140,10 +146,13 @@ def edit_hypothesis(request: HttpRequest, site: str, key: str, given: Hypothesis
 
 
 @router.post("/hypotheses/{key}/accept")
-def accept_hypothesis(request: HttpRequest, site: str, key: str) -> Document:
+def accept_hypothesis(
+    request: HttpRequest, site: str, key: str, given: AcceptIn | None = None
+) -> Document:
     """Accept a hypothesis, or say every reason why not."""
     place = _site(request, site, needs=Role.ANALYST)
-    services.accept_hypothesis(place, key, by=_actor(request), now=_now())
+    reason = given.reason if given else ""
+    services.accept_hypothesis(place, key, by=_actor(request), now=_now(), reason=reason)
     return _hypothesis_document(place, key)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from truelift.apps.drawing.wording import clock, percent, rough_money
+from truelift.apps.research.acceptance import acceptance_of
+from truelift.apps.research.actor import Actor
 from truelift.apps.research.models import EvidenceKind, HypothesisRecord, InsightRecord
 from truelift.apps.research.reads import (
     HypothesisRow,
@@ -79,6 +81,7 @@ class HypothesisPage:
     Attributes:
         parts: Its parts and the number to hold it to, as terms and descriptions.
         refused: What stands in the way of accepting it, with the field that removes it.
+        needs_reason: Whether the person who looks has to say why they accept their own.
     """
 
     record: HypothesisRecord
@@ -90,6 +93,7 @@ class HypothesisPage:
     made: str
     parts: tuple[tuple[str, str], ...]
     refused: tuple[tuple[Obstacle, str], ...]
+    needs_reason: bool
     insights: tuple[InsightRecord, ...]
     experiments: tuple[tuple[str, str, str], ...]
 
@@ -158,8 +162,17 @@ def insight_page(record: InsightRecord) -> InsightPage:
     )
 
 
-def hypothesis_page(record: HypothesisRecord) -> HypothesisPage:
-    """Lay out a hypothesis."""
+def hypothesis_page(
+    record: HypothesisRecord, *, to: Actor, reason: str | None = None
+) -> HypothesisPage:
+    """Lay out a hypothesis.
+
+    Args:
+        record: The hypothesis.
+        to: Who looks at it, and may want to accept it.
+        reason: Why they would accept their own, when they have just tried.
+    """
+    acceptance = acceptance_of(record, to, reason=reason)
     draft = record.stage == HypothesisStage.DRAFT
     domain = record.as_domain()
     glyph, stage = _status(record.stage, record.finding)
@@ -178,7 +191,10 @@ def hypothesis_page(record: HypothesisRecord) -> HypothesisPage:
             "direction",
             "expected_lift",
         )
-    } | {"hypothesis.no_evidence": "id_insights"}
+    } | {
+        "hypothesis.no_evidence": "id_insights",
+        "hypothesis.own_without_reason": "id_reason_own",
+    }
     return HypothesisPage(
         record=record,
         sentence=domain.sentence,
@@ -194,7 +210,10 @@ def hypothesis_page(record: HypothesisRecord) -> HypothesisPage:
             ("Because", record.reason or "not said yet"),
             ("Expected", expected),
         ),
-        refused=_with_fields(accept_hypothesis_obstacles(record) if draft else (), fields),
+        refused=_with_fields(
+            accept_hypothesis_obstacles(record, acceptance) if draft else (), fields
+        ),
+        needs_reason=acceptance.needs_reason,
         insights=tuple(sorted(record.insights.all(), key=lambda each: each.number)),
         experiments=tuple(
             (each.key, each.name, each.stage) for each in record.experiments.order_by("pk")

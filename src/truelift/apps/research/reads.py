@@ -12,6 +12,7 @@ from truelift.apps.research.models import HypothesisRecord, InsightRecord
 from truelift.apps.research.services import number_in
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.hypothesis import (
+    Acceptance,
     HypothesisAction,
     HypothesisStage,
     hypothesis_obstacles,
@@ -186,9 +187,13 @@ def accept_insight_obstacles(insight: InsightRecord) -> tuple[Obstacle, ...]:
     return insight_obstacles(insight.as_domain(), InsightAction.ACCEPT)
 
 
-def accept_hypothesis_obstacles(hypothesis: HypothesisRecord) -> tuple[Obstacle, ...]:
+def accept_hypothesis_obstacles(
+    hypothesis: HypothesisRecord, acceptance: Acceptance
+) -> tuple[Obstacle, ...]:
     """Say what stands in the way of accepting a hypothesis."""
-    return hypothesis_obstacles(hypothesis.as_domain(), HypothesisAction.ACCEPT)
+    return hypothesis_obstacles(
+        hypothesis.as_domain(), HypothesisAction.ACCEPT, acceptance=acceptance
+    )
 
 
 def insight_document(insight: InsightRecord) -> dict[str, object]:

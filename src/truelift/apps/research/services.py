@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import models, transaction
 
 from truelift.apps.accounts.audit import record as audit
+from truelift.apps.research.acceptance import acceptance_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import (
     BadFields,
@@ -246,15 +247,26 @@ def edit_hypothesis(
 
 
 @transaction.atomic
-def accept_hypothesis(site: Site, key: str, *, by: Actor, now: datetime) -> HypothesisRecord:
+def accept_hypothesis(
+    site: Site, key: str, *, by: Actor, now: datetime, reason: str = ""
+) -> HypothesisRecord:
     """Accept a hypothesis, so that an experiment can test it.
+
+    Args:
+        site: The site.
+        key: Its key.
+        by: Who accepts it; its author only where nobody else could.
+        now: When.
+        reason: Why its author accepts it.
 
     Raises:
         NoSuchHypothesis: The site has none with this key.
-        MoveRefused: It is not complete, with every reason.
+        MoveRefused: It is not complete, or `by` wrote it, with every reason.
     """
     hypothesis = hypothesis_for_update(site, key)
-    after = move_hypothesis(hypothesis.as_domain(), HypothesisAction.ACCEPT)
+    acceptance = acceptance_of(hypothesis, by, reason=reason)
+    after = move_hypothesis(hypothesis.as_domain(), HypothesisAction.ACCEPT, acceptance=acceptance)
+    own = {"own_because": reason.strip()} if acceptance.by_author else {}
     hypothesis.stage = after.stage.value
     hypothesis.accepted_at = now
     hypothesis.save(update_fields=["stage", "accepted_at"])
@@ -262,7 +274,7 @@ def accept_hypothesis(site: Site, key: str, *, by: Actor, now: datetime) -> Hypo
         action="hypothesis.accepted",
         target=f"hypothesis:{hypothesis.key}",
         before={"stage": HypothesisStage.DRAFT.value},
-        after={"stage": hypothesis.stage},
+        after={"stage": hypothesis.stage, **own},
         now=now,
         site=site.name,
         **by.audited,

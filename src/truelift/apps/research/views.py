@@ -33,6 +33,10 @@ from truelift.lifecycle.insight import InsightStage
 from truelift.lifecycle.obstacle import MoveRefused
 
 
+MOST_REASON = 1000
+"""Letters of a reason, as the form says too."""
+
+
 @require_safe
 def insights(request: SignedInRequest, site: str) -> HttpResponse:
     """List what was found."""
@@ -189,10 +193,13 @@ def accept_hypothesis(request: SignedInRequest, site: str, key: str) -> HttpResp
     """Accept a hypothesis, or say every reason why not."""
     place = site_for(request.user, site, needs=Role.ANALYST)
     found = _hypothesis_or_404(place, key)
+    reason = request.POST.get("reason", "")[:MOST_REASON]
     try:
-        services.accept_hypothesis(place, found.key, by=Actor(request.user), now=datetime.now(UTC))
+        services.accept_hypothesis(
+            place, found.key, by=Actor(request.user), now=datetime.now(UTC), reason=reason
+        )
     except MoveRefused:
-        return _hypothesis(request, place, found, status=409)
+        return _hypothesis(request, place, found, reason=reason, status=409)
     return redirect("research:hypothesis", site=place.name, key=found.key)
 
 
@@ -241,10 +248,11 @@ def _hypothesis(
     found: HypothesisRecord,
     *,
     said: str = "",
+    reason: str | None = None,
     status: int = 200,
 ) -> HttpResponse:
     context = {
-        "page": hypothesis_page(found),
+        "page": hypothesis_page(found, to=Actor(request.user), reason=reason),
         "said": said,
         "was_refused": status != 200,
         "may_write": _may_write(request, site),
