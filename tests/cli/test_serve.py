@@ -55,6 +55,16 @@ def test_stdout_has_the_ready_line_and_nothing_else(served: Served) -> None:
     assert served.process.wait(30) == 0
 
 
+def test_pages_give_way_to_the_collector_once_they_are_loaded(served: Served) -> None:
+    served.start()
+
+    def gave_way() -> bool:
+        collector = served.part("edge").nice()
+        return any(worker.nice() > collector for worker in served.part("web").children())
+
+    assert eventually(gave_way)
+
+
 def test_after_a_kill_of_the_whole_group_it_starts_again_at_once(served: Served) -> None:
     served.start()
 
