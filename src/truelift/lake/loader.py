@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -55,6 +56,10 @@ _IDLE_S: Final = 0.25
 _TINY_BYTES: Final = 64 << 10
 
 log: Final = logging.getLogger(__name__)
+
+
+READERS: Final = 2
+"""Threads that read the journal ahead of the one that writes, and pieces kept for it."""
 
 
 class LoaderRunning(Outage):
@@ -153,14 +158,16 @@ class Loader:
         self._lock = _take_lock(home)
         self._gate = threading.RLock()
         self._settings = PublishedSites(home)
-        self._normaliser = Normaliser(home.loader / "scratch")
+        self._normalisers: dict[int, Normaliser] = {}
         self._engine = Engine(home)
         self._sites: dict[str, _Site] = {}
         self._segments: dict[str, _Progress] = {}
         self._untidy: set[str] = set()
         self._more = False
         self._ahead: dict[tuple[str, int], Future[_Read]] = {}
-        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="loader-reads")
+        self._ahead_gate = threading.Lock()
+        self._last_read: tuple[Segment, int, SegmentPiece] | None = None
+        self._reader = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="loader-reads")
         self._compaction = Compaction(home=home, reached=reached)
         self._recover()
 
@@ -171,7 +178,8 @@ class Loader:
             for site in self._sites.values():
                 site.identities.close()
             self._sites.clear()
-            self._normaliser.close()
+            for normaliser in self._normalisers.values():
+                normaliser.close()
             self._lock.close()
 
     def __enter__(self) -> Loader:
@@ -247,9 +255,12 @@ class Loader:
         progress = self._segments.setdefault(key, _Progress())
         if not segment.sealed and segment.path.stat().st_size <= progress.offset:
             return False
-        ahead = self._ahead.pop((key, progress.offset), None)
+        with self._ahead_gate:
+            ahead = self._ahead.pop((key, progress.offset), None)
+            last, self._last_read = self._last_read, None
+        if last is not None:
+            self._read_ahead(*last)
         read = ahead.result() if ahead else self._read(segment, progress.offset)
-        self._read_ahead(segment, progress.offset, read)
         if read.piece.damaged_bytes:
             log.error("%s: %d bytes hold no item", segment.path, read.piece.damaged_bytes)
         for name, made in read.made:
@@ -268,27 +279,58 @@ class Loader:
         return moved > 0 or progress.finished
 
     def _read(self, segment: Segment, offset: int) -> _Read:
-        """Read and normalise a piece; depends on nothing that other pieces change."""
+        """Read and normalise a piece; depends on nothing that other pieces change.
+
+        Has the piece after it read by another thread before it normalises its own.
+        """
         piece = lines_of(segment.path, offset=offset, limit_bytes=self._piece_bytes)
+        self._read_ahead(segment, offset, piece)
         return _Read(piece, list(self._normalised(segment.writer, piece.tables)))
 
-    def _read_ahead(self, segment: Segment, offset: int, read: _Read) -> None:
-        """Have the next piece read by another thread, when there certainly is one."""
-        if read.piece.next_offset - offset < self._piece_bytes // 2:
+    def _read_ahead(self, segment: Segment, offset: int, piece: SegmentPiece) -> None:
+        """Have what follows a piece read, when there certainly is a piece and room for it.
+
+        Without room the piece is remembered, and its follower read when one is taken.
+        """
+        following = self._after(segment, offset, piece)
+        if following is None:
             return
-        following, start = segment, read.piece.next_offset
-        if read.piece.finished:
+        key = (segment_key(following[0].path), following[1])
+        with self._ahead_gate:
+            if len(self._ahead) >= READERS:
+                self._last_read = (segment, offset, piece)
+            elif key not in self._ahead:
+                with suppress(RuntimeError):  # the loader is being closed
+                    self._ahead[key] = self._reader.submit(self._read, *following)
+
+    def _after(
+        self, segment: Segment, offset: int, piece: SegmentPiece
+    ) -> tuple[Segment, int] | None:
+        """Find where a piece follows that is certainly worth reading by itself."""
+        if piece.next_offset - offset < self._piece_bytes // 2:
+            return None
+        following, start = segment, piece.next_offset
+        if piece.finished:
             later = [
                 other
                 for other in segments(self.home.journal, segment.writer)
                 if other.first_frame > segment.first_frame
             ]
             if not later:
-                return
+                return None
             following, start = later[0], 0
-        if following.path.stat().st_size - start >= self._piece_bytes // 2:
-            key = (segment_key(following.path), start)
-            self._ahead[key] = self._reader.submit(self._read, following, start)
+        if following.path.stat().st_size - start < self._piece_bytes // 2:
+            return None
+        return following, start
+
+    @property
+    def _normaliser(self) -> Normaliser:
+        """The engine of this thread: two threads would wait for each other over one."""
+        mine = threading.get_ident()
+        if mine not in self._normalisers:
+            scratch = self.home.loader / "scratch" / str(len(self._normalisers))
+            self._normalisers[mine] = Normaliser(scratch)
+        return self._normalisers[mine]
 
     def _normalised(
         self, writer: str, tables: Mapping[str, pa.Table]
