@@ -33,6 +33,28 @@ def test_a_visitor_has_one_id_on_every_page_and_keeps_it_for_thirteen_months(
     assert page.evaluate("localStorage.getItem('truelift_id')") == first["anonymousId"]
 
 
+def test_the_cookie_stays_when_the_id_is_older_by_part_of_a_second(
+    visitor: BrowserContext, pages: Pages, receiver: Receiver
+) -> None:
+    page = visitor.new_page()
+    page.goto(f"{pages.origin}/cart")
+    receiver.wait_for(1)
+    page.evaluate(
+        """() => {
+          const known = (Date.now() - 12345).toString(36) + '-known';
+          localStorage.setItem('truelift_id', known);
+        }"""
+    )
+    visitor.clear_cookies()
+
+    page.goto(pages.origin)
+    _, event = receiver.wait_for(2)
+
+    assert event["anonymousId"].endswith("-known")
+    [cookie] = visitor.cookies()
+    assert (cookie.get("expires") or 0) - receiver.posts[1].received_at > 12.9 * MONTH_S
+
+
 @pytest.mark.parametrize("lost", ["localStorage.clear()", "cookieStore.delete('truelift_id')"])
 def test_an_id_survives_the_loss_of_either_store(
     lost: str, visitor: BrowserContext, pages: Pages, receiver: Receiver

@@ -37,7 +37,7 @@ const writeCookie = (value: string, maxAgeMs: number): void => {
   for (let from = labels.length - 2; from >= -1; from--) {
     const domain = from < 0 ? '' : `;domain=${labels.slice(from).join('.')}`;
     const secure = location.protocol === 'https:' ? ';secure' : '';
-    document.cookie = `${NAME}=${value};path=/;max-age=${maxAgeMs / 1000};samesite=lax${domain}${secure}`;
+    document.cookie = `${NAME}=${value};path=/;max-age=${(maxAgeMs / 1000) | 0};samesite=lax${domain}${secure}`;
     if (value && document.cookie.includes(`${NAME}=${value}`)) return;
   }
 };
