@@ -24,6 +24,7 @@ const start = (script: HTMLScriptElement): void => {
 
   if (refusesTracking()) {
     visitor.forget();
+    createOutbox(settings.key).forget();
     window.truelift = Object.assign(() => undefined, {on: true});
     return;
   }

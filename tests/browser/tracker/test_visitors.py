@@ -140,6 +140,7 @@ def test_a_browser_that_says_no_is_neither_stored_nor_sent(
     page = visitor.new_page()
     page.goto(pages.origin)
     receiver.wait_for(1)
+    page.evaluate("localStorage.setItem('truelift:pk_shop_public:left', '0\\n{}')")
     visitor.add_init_script(f"Object.defineProperty(navigator, '{signal})")
 
     page.goto(f"{pages.origin}/cart")

@@ -13,6 +13,8 @@ export interface Outbox {
   save(lines: Iterable<Line>, flying: boolean): void;
   /** What pages of this site left behind; it is this page's from then on. */
   adopt(): Line[];
+  /** Removes what any page left behind: its visitor has said no. */
+  forget(): void;
 }
 
 /**
@@ -44,6 +46,11 @@ export const createOutbox = (key: string): Outbox => {
         }
       });
       return lines;
+    },
+    forget() {
+      attempt(() => {
+        for (const name of Object.keys(localStorage)) if (name.startsWith(prefix)) localStorage.removeItem(name);
+      });
     },
   };
 };
