@@ -42,6 +42,19 @@ def test_the_terms_on_the_page_are_those_of_the_ledger() -> None:
     assert [(line.label, line.count) for line in page.reasons] == [("bad timestamp", 1)]
 
 
+@pytest.mark.database
+def test_the_last_arrival_is_said_in_the_site_s_own_time(
+    home: Home, site: Site, cleo: User, client_of: SignedIn, tmp_path: Path, now: datetime
+) -> None:
+    rows = random_rows(np.random.default_rng(3), visitors=2, names=["page_view"])
+    load(home, site.name, write(tmp_path / "events.csv", rows), now=now)
+
+    page = client_of(cleo).get(f"/s/{site.name}/ledger/").content.decode()
+
+    assert now.isoformat() == "2026-05-04T12:00:00+00:00"
+    assert "Last event Mon 4 May, 14:00" in page
+
+
 def test_a_sum_that_is_off_is_said_before_anything_else() -> None:
     page = ledger_page(ledger(received=10, stored=6), time_zone="UTC")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from truelift.apps.drawing.wording import clock
 from truelift.lake.ledger import Ledger
 
 
@@ -51,7 +52,7 @@ class LedgerPage:
         received: The sum.
         bots: Stored, and kept out of every answer because a robot sent them.
         internal: Stored, and kept out because they are the company's own traffic.
-        last_received: When the newest event arrived, in the site's zone; None before the first.
+        last_received: When the newest event arrived, in the site's zone; empty before the first.
         balanced: Whether the sum is right.
     """
 
@@ -62,7 +63,7 @@ class LedgerPage:
     received: int
     bots: int
     internal: int
-    last_received: datetime | None
+    last_received: str
     balanced: bool
 
 
@@ -114,11 +115,9 @@ def ledger_page(ledger: Ledger, *, time_zone: str) -> LedgerPage:
         bots=ledger.bots,
         internal=ledger.internal,
         last_received=(
-            datetime.fromtimestamp(ledger.last_received_at / 1000, UTC).astimezone(
-                ZoneInfo(time_zone)
-            )
+            clock(datetime.fromtimestamp(ledger.last_received_at / 1000, ZoneInfo(time_zone)))
             if ledger.last_received_at
-            else None
+            else ""
         ),
         balanced=ledger.balanced,
     )
