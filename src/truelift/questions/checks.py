@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -12,7 +13,9 @@ import pyarrow as pa
 from truelift.questions.deductions import deductions
 from truelift.questions.dimensions import Placeholders
 from truelift.questions.document import Json, instant
+from truelift.questions.forms import Context, Field, record, text
 from truelift.questions.matching import Events
+from truelift.questions.members import EVENTS, ROWS, SINCE, Members
 from truelift.questions.period import AT_MS
 from truelift.questions.question import Scan
 from truelift.questions.sessions import PAGES
@@ -368,3 +371,32 @@ class RecentEvents:
     def answer(self, partial: tuple[RecentEvent, ...]) -> RecentEventsAnswer:
         """Give them as they are."""
         return RecentEventsAnswer(question=self, rows=partial)
+
+
+def _checks(given: Mapping[str, object], context: Context) -> Checks:
+    members = Members(given)
+    return Checks(
+        currency=members.get("currency", context.currency),
+        orders=members.get("orders", ORDERS),
+        since=members.maybe("since", datetime),
+        deducted=context.deducted,
+    )
+
+
+FORM: Final = record(
+    _checks,
+    {
+        "currency": Field(text(), "The site's when left out."),
+        "orders": Field(EVENTS, "What the site calls an order."),
+        "since": SINCE,
+    },
+)
+"""How it stands in JSON."""
+
+
+def _recent(given: Mapping[str, object], _context: Context) -> RecentEvents:
+    return RecentEvents(max_rows=Members(given).get("max_rows", 20))
+
+
+RECENT_FORM: Final = record(_recent, {"max_rows": ROWS})
+"""How it stands in JSON."""

@@ -11,7 +11,9 @@ import pyarrow as pa
 
 from truelift.questions.dimensions import Placeholders
 from truelift.questions.document import Json, instant
+from truelift.questions.forms import Context, record
 from truelift.questions.matching import BadQuestion
+from truelift.questions.members import ROWS, SINCE, UNTIL, Members
 from truelift.questions.period import AT_MS, between, period_obstacles
 from truelift.questions.question import Scan
 from truelift.questions.table import integers
@@ -165,3 +167,16 @@ class EventsSeen:
                 for name, found in ranked[: self.max_rows]
             ),
         )
+
+
+def _events_seen(given: Mapping[str, object], _context: Context) -> EventsSeen:
+    members = Members(given)
+    return EventsSeen(
+        since=members.maybe("since", datetime),
+        until=members.maybe("until", datetime),
+        max_rows=members.get("max_rows", 500),
+    )
+
+
+FORM: Final = record(_events_seen, {"since": SINCE, "until": UNTIL, "max_rows": ROWS})
+"""How it stands in JSON."""

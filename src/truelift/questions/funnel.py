@@ -14,7 +14,30 @@ import pyarrow as pa
 
 from truelift.questions.dimensions import Placeholders, text_of
 from truelift.questions.document import Json, epoch_ms
+from truelift.questions.forms import (
+    Context,
+    Field,
+    duration,
+    either,
+    list_of,
+    made,
+    one_of,
+    record,
+    text,
+    yes_or_no,
+)
 from truelift.questions.matching import BadQuestion, Condition, Events, candidates, is_text
+from truelift.questions.members import (
+    AS_OF,
+    EVENTS,
+    NAMES,
+    ROWS,
+    SINCE,
+    UNTIL,
+    WHERE,
+    Members,
+    events_of,
+)
 from truelift.questions.period import AT_MS, between, earlier, later, period_obstacles
 from truelift.questions.question import Scan
 from truelift.questions.sessions import SESSION_MARGIN
@@ -346,3 +369,52 @@ def _added(
         tuple(a + b for a, b in zip(left[0], right[0], strict=True)),
         tuple(a + b for a, b in zip(left[1], right[1], strict=True)),
     )
+
+
+def _step(given: Mapping[str, object], context: Context) -> Step:
+    return Step(events_of(given, context), optional=Members(given).get("optional", False))
+
+
+def _funnel(given: Mapping[str, object], context: Context) -> Funnel:
+    members = Members(given)
+    return Funnel(
+        steps=members.get("steps", ()),
+        window_s=members.get("window_s", members.get("window", DEFAULT_WINDOW_S)),
+        as_of=members.get("as_of", context.now),
+        order=members.get("order", Order.ORDERED),
+        by=members.maybe("by", str),
+        since=members.maybe("since", datetime),
+        until=members.maybe("until", datetime),
+        where=members.get("where", ()),
+        exclude=members.maybe("exclude", Events),
+        unit=members.get("unit", Unit.PERSON),
+        max_groups=members.get("max_groups", 100),
+    )
+
+
+DEFAULT_WINDOW_S: Final = 7 * 86_400
+
+OPTIONAL: Final = Field(yes_or_no(), "Later steps do not need it.")
+STEP: Final = either(
+    made(text(), lambda name: Step(Events((name,)))),
+    record(_step, {"names": NAMES, "where": WHERE, "optional": OPTIONAL}),
+)
+WINDOW: Final = Field(duration(), "From the first step, its end included; 7 days.")
+FORM: Final = record(
+    _funnel,
+    {
+        "steps": Field(list_of(STEP, least=1, most=MAX_STEPS), "In order.", required=True),
+        "window_s": WINDOW,
+        "window": WINDOW,
+        "order": Field(one_of(Order), "`ordered` when left out."),
+        "by": Field(text(), "Dimension or property of the first step."),
+        "since": SINCE,
+        "until": UNTIL,
+        "where": WHERE,
+        "exclude": Field(EVENTS, "Events that end an attempt."),
+        "unit": Field(one_of(Unit), "`person` when left out."),
+        "as_of": AS_OF,
+        "max_groups": ROWS,
+    },
+)
+"""How it stands in JSON."""

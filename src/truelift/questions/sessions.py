@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from truelift.questions.dimensions import Placeholders, text_of
 from truelift.questions.document import Json, epoch_ms
+from truelift.questions.forms import Context, Field, record, text
 from truelift.questions.matching import BadQuestion, Events, is_text
+from truelift.questions.members import EVENTS, ROWS, SINCE, UNTIL, ZONE, Members
 from truelift.questions.period import AT_MS, between, earlier, later, period_obstacles
 from truelift.questions.question import Scan
 from truelift.questions.table import codes, integers, small_integers
@@ -319,3 +321,29 @@ class Sessions:
         if self.max_rows < 1:
             found.append("it shows no row")
         return found + period_obstacles(self.since, self.until)
+
+
+def _sessions(given: Mapping[str, object], context: Context) -> Sessions:
+    members = Members(given)
+    return Sessions(
+        by=members.maybe("by", str),
+        since=members.maybe("since", datetime),
+        until=members.maybe("until", datetime),
+        time_zone=members.get("time_zone", context.time_zone),
+        key_events=members.get("key_events", KEY_EVENTS),
+        max_rows=members.get("max_rows", 100),
+    )
+
+
+FORM: Final = record(
+    _sessions,
+    {
+        "by": Field(text(), "Dimension, property, entry_page, exit_page or day."),
+        "key_events": Field(EVENTS, "What makes a session count as converted."),
+        "time_zone": ZONE,
+        "since": SINCE,
+        "until": UNTIL,
+        "max_rows": ROWS,
+    },
+)
+"""How it stands in JSON."""

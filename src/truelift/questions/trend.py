@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -12,7 +12,9 @@ import pyarrow as pa
 
 from truelift.questions.dimensions import Placeholders
 from truelift.questions.document import Json, epoch_ms, instant
+from truelift.questions.forms import Context, Field, one_of, record
 from truelift.questions.matching import BadQuestion, Events, candidates
+from truelift.questions.members import AMOUNT, EVENT, SINCE, UNTIL, ZONE, Members
 from truelift.questions.metric import Amount
 from truelift.questions.period import AT_MS, between, period_obstacles
 from truelift.questions.question import Scan
@@ -241,3 +243,29 @@ class Trend:
         if not is_zone(self.time_zone):
             found.append(f"{self.time_zone[:60]!r} is not a time zone")
         return found + period_obstacles(self.since, self.until)
+
+
+def _trend(given: Mapping[str, object], context: Context) -> Trend:
+    members = Members(given)
+    return Trend(
+        events=members.get("event", Events()),
+        interval=members.get("interval", Interval.DAY),
+        time_zone=members.get("time_zone", context.time_zone),
+        amount=members.maybe("amount", Amount),
+        since=members.maybe("since", datetime),
+        until=members.maybe("until", datetime),
+    )
+
+
+FORM: Final = record(
+    _trend,
+    {
+        "event": replace(EVENT, required=False),
+        "interval": Field(one_of(Interval), "`day` when left out."),
+        "amount": Field(AMOUNT, "What is added up beside the count."),
+        "time_zone": ZONE,
+        "since": SINCE,
+        "until": UNTIL,
+    },
+)
+"""How it stands in JSON."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from truelift.questions.dimensions import Placeholders
 from truelift.questions.document import Json, epoch_ms
+from truelift.questions.forms import Context, Field, list_of, record, text
 from truelift.questions.matching import BadQuestion, candidates, is_text
+from truelift.questions.members import AS_OF, METRIC, SINCE, UNTIL, ZONE, Members
 from truelift.questions.metric import Counted, Metric, MetricKind
 from truelift.questions.period import between, period_obstacles
 from truelift.questions.question import Scan
@@ -356,3 +358,31 @@ def _pooled(left: Sample, right: Sample) -> Sample:
             return left + right
         case _:
             raise TypeError(f"{type(left).__name__} and {type(right).__name__} do not pool")
+
+
+def _variant_summaries(given: Mapping[str, object], context: Context) -> VariantSummaries:
+    members = Members(given)
+    return VariantSummaries(
+        experiment=members.get("experiment", ""),
+        variants=members.get("variants", ()),
+        metrics=members.get("metrics", ()),
+        as_of=members.get("as_of", context.now),
+        since=members.maybe("since", datetime),
+        until=members.maybe("until", datetime),
+        time_zone=members.get("time_zone", context.time_zone),
+    )
+
+
+FORM: Final = record(
+    _variant_summaries,
+    {
+        "experiment": Field(text(), "Its key, as exposures name it.", required=True),
+        "variants": Field(list_of(text(), least=1, most=50), "In order.", required=True),
+        "metrics": Field(list_of(METRIC, least=1, most=100), "What to sum up.", required=True),
+        "since": SINCE,
+        "until": UNTIL,
+        "as_of": AS_OF,
+        "time_zone": ZONE,
+    },
+)
+"""How it stands in JSON."""

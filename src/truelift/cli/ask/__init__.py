@@ -1,0 +1,9 @@
+"""`truelift ask`: a question about what a site's visitors did, answered from the lake."""
+
+from __future__ import annotations
+
+from truelift.cli.ask import events, funnel, segments, sessions, trend
+from truelift.cli.ask.asking import app
+
+
+__all__ = ["app", "events", "funnel", "segments", "sessions", "trend"]

@@ -1,0 +1,210 @@
+"""What the commands of `truelift ask` share: their options, and asking the lake."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from truelift.cli.ask.shown import print_answer
+from truelift.errors import Refusal
+
+
+if TYPE_CHECKING:
+    from truelift.lake.lake import Asked, Lake
+    from truelift.questions.document import Json
+    from truelift.questions.forms import Context
+    from truelift.questions.parse import AnyQuestion
+    from truelift.questions.question import Question
+
+_BEGAN = time.time()
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="A question about what a site's visitors did, answered from the lake.",
+)
+
+Site = Annotated[str, typer.Option("--site", help="Whose visitors.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Repeat = Annotated[
+    int, typer.Option("--repeat", min=1, max=10_000, help="Ask so often in one process.")
+]
+QuestionFile = Annotated[
+    Path | None,
+    typer.Option("--question", help="JSON with the full question; docs/questions.schema.json."),
+]
+Since = Annotated[
+    str | None, typer.Option("--since", help="A time, or a day of the site; nothing before it.")
+]
+Until = Annotated[str | None, typer.Option("--until", help="Nothing at or after it.")]
+By = Annotated[str | None, typer.Option("--by", help="Dimension or property to group by.")]
+Segment = Annotated[str | None, typer.Option("--segment", help="Only a saved segment.")]
+Where = Annotated[
+    list[str] | None, typer.Option("--where", help="Only events with NAME=VALUE; may repeat.")
+]
+
+
+class BadQuestionFile(Refusal):
+    """The file of a question holds no JSON object."""
+
+    code = "questions.bad_file"
+
+    def __init__(self, *, path: Path, reason: str) -> None:
+        super().__init__(
+            f"{path} holds no question: {reason}. docs/questions.schema.json says what it takes.",
+            path=str(path),
+            reason=reason,
+        )
+
+
+class NoSuchSegment(Refusal):
+    """A segment that nobody saved."""
+
+    code = "questions.no_such_segment"
+
+    def __init__(self, *, segment: str) -> None:
+        super().__init__(
+            f"There is no segment {segment[:60]!r}. Say what it is with --where NAME=VALUE.",
+            segment=segment[:60],
+        )
+
+
+def run(
+    name: str,
+    site: str,
+    given: Mapping[str, object],
+    file: Path | None,
+    *,
+    repeat: int,
+    as_json: bool,
+    show: Callable[[Mapping[str, Any]], None],
+    title: str | None = None,
+) -> None:
+    """Ask one question, of flags and perhaps a file, and print its answer."""
+    from truelift.questions.parse import parse_question
+
+    stated = {key: value for key, value in given.items() if value is not None}
+    document = {**_document(file), **stated}
+    lake, context = lake_of(site)
+    question = parse_question({"question": name, **document}, context)
+    if question.name != name:
+        raise BadQuestionFile(path=file or Path("-"), reason=f"it asks {question.name}, not {name}")
+    started = start_ms()
+    runs: list[Asked[Any]] = [lake.ask(site, any_question(question)) for _ in range(repeat)]
+    answer = runs[0].answer.document()
+    if title:
+        answer = {**answer, "question": title}
+    answer = {**answer, **position_of(runs[0], runs[0].took_ms, started)}
+    if repeat > 1:
+        answer["runs_ms"] = [round(run.took_ms, 1) for run in runs]
+    print_answer(answer, as_json=as_json, show=show)
+
+
+def lake_of(site: str) -> tuple[Lake, Context]:
+    """Open the lake, and say what a site leaves out of its questions."""
+    from truelift.lake.home import Home
+    from truelift.lake.lake import Lake
+    from truelift.lake.sites import site_settings
+    from truelift.questions.forms import Context
+    from truelift.settings import settings_from
+
+    home = Home.of(settings_from())
+    settings = site_settings(home, site)
+    context = Context(
+        now=datetime.now(UTC),
+        time_zone=settings.time_zone,
+        currency=settings.currency,
+        trusted=settings.server_orders_only,
+        deducted=settings.deducted,
+    )
+    return Lake(home), context
+
+
+def any_question(question: AnyQuestion) -> Question[Any, Any]:
+    """Forget which question it is."""
+    return question
+
+
+def _document(file: Path | None) -> dict[str, object]:
+    """Read a question's file.
+
+    Raises:
+        BadQuestionFile: It is no JSON object.
+    """
+    if file is None:
+        return {}
+
+    def refused(constant: str) -> NoReturn:
+        raise ValueError(f"{constant} is not JSON")
+
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        found = json.loads(text, parse_constant=refused)
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadQuestionFile(path=file, reason=str(error)) from error
+    if not isinstance(found, dict):
+        raise BadQuestionFile(path=file, reason="it is not an object")
+    return found
+
+
+def names(text: str | None) -> list[str] | None:
+    """Take names with commas between them."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def conditions(where: Sequence[str] | None, segment: str | None) -> list[dict[str, Json]] | None:
+    """Take NAME=VALUE conditions."""
+    if segment is not None:
+        raise NoSuchSegment(segment=segment)
+    found: list[dict[str, Json]] = []
+    for condition in where or ():
+        name, equals, value = condition.partition("=")
+        if not equals or not name:
+            wrong(f"--where takes NAME=VALUE, not {condition[:60]!r}.")
+        found.append({"field": name, "comparison": "is", "values": [value]})
+    return found or None
+
+
+def amount(metric: str | None) -> dict[str, Json] | None:
+    """Take what is added up: a column or a property."""
+    match metric:
+        case None | "count" | "people":
+            return None
+        case "revenue":
+            return {"kind": "money"}
+        case "value":
+            return {"kind": "number"}
+        case name:
+            return {"kind": "property", "name": name}
+
+
+def wrong(message: str) -> NoReturn:
+    """Refuse what was typed."""
+    raise typer.BadParameter(message)
+
+
+def position_of(asked: Asked[Any], took_ms: float, start_ms: float) -> dict[str, Json]:
+    """Say when an answer is true, and what it took."""
+    return {
+        "lake_version": asked.lake_version,
+        "journal_position": asked.journal_position,
+        "took_ms": round(took_ms, 1),
+        "start_ms": round(start_ms, 1),
+    }
+
+
+def start_ms() -> float:
+    """Milliseconds since this process was started, Python's own start included."""
+    try:
+        # Field 22 of stat, in ticks of 10 ms since boot; names in brackets may hold spaces.
+        ticks = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19]
+        return time.clock_gettime(time.CLOCK_BOOTTIME) * 1000 - int(ticks) * 10
+    except (OSError, ValueError, AttributeError):
+        return (time.time() - _BEGAN) * 1000

@@ -1,0 +1,59 @@
+"""`truelift ask trend`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from truelift.cli.ask.asking import (
+    AsJson,
+    QuestionFile,
+    Repeat,
+    Segment,
+    Since,
+    Site,
+    Until,
+    Where,
+    amount,
+    app,
+    conditions,
+    run,
+)
+from truelift.cli.ask.shown import show_rows
+
+
+@app.command()
+def trend(
+    site: Site,
+    event: Annotated[
+        str | None, typer.Option("--event", help="Its name; every event when left out.")
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option("--metric", help="count (default), revenue, value, or a property to add up."),
+    ] = None,
+    interval: Annotated[
+        str | None, typer.Option("--interval", help="hour, day (default) or week.")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    segment: Segment = None,
+    where: Where = None,
+    question: QuestionFile = None,
+    repeat: Repeat = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Count an event, and the people behind it, over time; empty intervals are rows of zero."""
+    held = conditions(where, segment)
+    events: object = event
+    if held:
+        events = {"where": held} | ({"names": [event]} if event else {})
+    given = {
+        "event": events,
+        "amount": amount(metric),
+        "interval": interval,
+        "since": since,
+        "until": until,
+    }
+    run("trend", site, given, question, repeat=repeat, as_json=as_json, show=show_rows)
