@@ -83,8 +83,15 @@ def scanned(question: Question[Any, Any], events: Sequence[Mapping[str, Any]]) -
     everything = pa.Table.from_pylist([dict(row) for row in events], schema=EVENTS)
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.register("all_events", everything)
-        connection.execute(
-            "CREATE VIEW events AS SELECT * FROM all_events"
-            " WHERE state = 'stored' AND NOT is_bot AND NOT is_internal"
+        answerable = (
+            "SELECT * FROM all_events WHERE state = 'stored' AND NOT is_bot AND NOT is_internal"
         )
+        connection.execute(f"CREATE VIEW events AS {answerable}")
+        if scan.people is not None:
+            people = connection.sql(scan.people.sql, params=scan.people.parameters)
+            connection.register("chosen", people.to_arrow_table())
+            connection.execute(
+                f"CREATE OR REPLACE VIEW events AS {answerable}"
+                " AND person IN (SELECT person FROM chosen)"
+            )
         return connection.sql(scan.sql, params=scan.parameters).to_arrow_table()

@@ -111,7 +111,7 @@ class Lake:
 
         def ask_slice(snapshot: Snapshot, part: Slice) -> Partial:
             with self._engine.relations(
-                snapshot, part, since=scan.since, until=scan.until
+                snapshot, part, since=scan.since, until=scan.until, people=scan.people
             ) as cursor:
                 return question.partial(_rows(cursor, scan.sql, scan.parameters))
 

@@ -17,6 +17,7 @@ from truelift.lake.home import Home, checked_site
 from truelift.lake.schema import EVENTS
 from truelift.lake.tables import LakeFile, LakeState, SiteTable
 from truelift.lake.tail import Tail, TailFolder
+from truelift.questions.question import People
 
 
 _COLUMNS: Final = ", ".join(f'"{name}"' for name in EVENTS.names)
@@ -170,8 +171,18 @@ class Engine:
         *,
         since: datetime | None = None,
         until: datetime | None = None,
+        people: People | None = None,
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open a cursor that sees one slice as `events` and, with all rows, as `all_events`."""
+        """Open a cursor that sees one slice as `events` and, with all rows, as `all_events`.
+
+        Args:
+            snapshot: The site at one moment.
+            part: The slice.
+            since: Rows before this may be missing.
+            until: Rows at or after this may be missing.
+            people: Whose rows `events` has; None for everybody's.
+        """
+        chosen = None if people is None else self._chosen(snapshot, part, people)
         files = pruned(snapshot, part, since=since, until=until)
         with self._lock:
             cursor = self._root.cursor()
@@ -179,13 +190,24 @@ class Engine:
             cursor.register("tail_rows", snapshot.rows)
             cursor.register("moves", snapshot.moves)
             cursor.execute(_all_events(snapshot, part, files))
+            answerable = _ANSWERABLE
+            if chosen is not None:
+                cursor.register("chosen", chosen)
+                answerable += " AND person IN (SELECT person FROM chosen)"
             cursor.execute(
-                "CREATE OR REPLACE TEMP VIEW events AS"
-                f" SELECT * FROM all_events WHERE {_ANSWERABLE}"
+                f"CREATE OR REPLACE TEMP VIEW events AS SELECT * FROM all_events WHERE {answerable}"
             )
             yield cursor
         finally:
             cursor.close()
+
+    def _chosen(self, snapshot: Snapshot, part: Slice, people: People) -> pa.Table:
+        """Find out whom of a slice a question is about."""
+        with self.relations(snapshot, part, since=people.since, until=people.until) as cursor:
+            statement = f"SELECT DISTINCT person FROM ({people.sql})"
+            if people.parameters:
+                return cursor.sql(statement, params=people.parameters).to_arrow_table()
+            return cursor.sql(statement).to_arrow_table()
 
 
 def pruned(

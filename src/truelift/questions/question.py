@@ -14,6 +14,24 @@ Answer = TypeVar("Answer", covariant=True)  # noqa: PLC0105 - one name for one t
 
 
 @dataclass(frozen=True, slots=True)
+class People:
+    """Whom a question is about, when it is not about everybody.
+
+    Attributes:
+        sql: A DuckDB statement over the same relation `events`, one column `person`;
+            a person lives in one bucket, so what it needs is all there.
+        parameters: Values of its `$name` placeholders.
+        since: No row before this instant is needed to tell; or None.
+        until: No row at or after this instant is needed; or None.
+    """
+
+    sql: str
+    parameters: dict[str, object]
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """What a question reads from one bucket.
 
@@ -24,12 +42,14 @@ class Scan:
         parameters: Values of its `$name` placeholders.
         since: No row before this instant is needed (for pruning files); or None.
         until: No row at or after this instant is needed; or None.
+        people: Whose rows `events` has; None for everybody's.
     """
 
     sql: str
     parameters: dict[str, object]
     since: datetime | None = None
     until: datetime | None = None
+    people: People | None = None
 
 
 class Question(Protocol[Partial, Answer]):
