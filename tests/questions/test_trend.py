@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.questions.asking import ask, asked, event
 from truelift.questions.matching import BadQuestion, Events
 from truelift.questions.metric import Amount, AmountKind
-from truelift.questions.trend import Interval, Point, Trend, TrendAnswer
+from truelift.questions.trend import Against, Average, Interval, Point, Trend, TrendAnswer
 
 
 VIEWS = Trend(Events(("view",)))
@@ -138,6 +138,86 @@ def test_a_zone_that_does_not_exist_is_refused() -> None:
         replace(VIEWS, time_zone="../etc/passwd")
 
 
+def test_a_moving_average_goes_over_the_last_intervals_empty_ones_included() -> None:
+    question = replace(VIEWS, moving_average=3)
+    events = [view(n, "2026-03-01 10:00") for n in range(3)] + [view(1, "2026-03-04 10:00")] * 2
+
+    found = [row.average for row in ask(question, events).rows]
+
+    assert found[:2] == [None, None]
+    assert found[2:] == [Average(1.0, 1.0, 0.0), Average(2 / 3, 1 / 3, 0.0)]
+
+
+def test_a_moving_average_reads_the_intervals_before_the_first() -> None:
+    question = replace(
+        VIEWS, moving_average=3, since=moment("2026-03-03 06:00"), until=moment("2026-03-05")
+    )
+    events = [
+        view(1, "2026-02-28 23:59"),  # a day too early
+        view(1, "2026-03-01 10:00"),
+        view(1, "2026-03-02 10:00"),
+        view(2, "2026-03-02 11:00"),
+        view(1, "2026-03-03 05:59"),  # the first interval holds only what the period does
+        view(1, "2026-03-03 06:00"),
+    ]
+
+    answer = ask(question, events)
+
+    assert [row.point.count for row in answer.rows] == [1, 0]
+    assert [row.average.count for row in answer.rows if row.average] == [4 / 3, 1.0]
+    assert answer.whole.count == 1
+
+
+def test_the_period_before_is_as_long_and_ends_where_this_one_begins() -> None:
+    question = replace(
+        VIEWS, against=Against.BEFORE, since=moment("2026-03-03"), until=moment("2026-03-05")
+    )
+    events = [
+        view(1, "2026-02-28 23:59"),
+        view(1, "2026-03-01 00:00"),
+        view(1, "2026-03-02 12:00"),
+        view(2, "2026-03-02 23:59"),
+        view(1, "2026-03-04 00:00"),
+    ]
+
+    answer = ask(question, events)
+    document = answer.document()
+
+    assert [row.before.point.count for row in answer.rows if row.before] == [1, 2]
+    assert answer.whole == Point(count=1, people=1)
+    assert answer.whole_before == Point(count=3, people=2)
+    assert document["before"] == {
+        "since": "2026-03-01T00:00:00Z",
+        "until": "2026-03-03T00:00:00Z",
+        "whole": {"count": 3, "people": 2},
+    }
+
+
+def test_the_period_before_has_the_same_days_also_where_the_clock_changes() -> None:
+    # 29 March 2026 has 23 hours in Berlin.
+    question = replace(
+        BERLIN,
+        against=Against.BEFORE,
+        since=moment("2026-03-28 23:00"),
+        until=moment("2026-03-29 22:00"),
+    )
+
+    assert question.period_before == (moment("2026-03-27 23:00"), moment("2026-03-28 23:00"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"moving_average": 1}, "2 to 366 intervals"),
+        ({"moving_average": 367}, "2 to 366 intervals"),
+        ({"against": Against.BEFORE}, "needs `since` and `until`"),
+    ],
+)
+def test_what_cannot_be_compared_or_averaged_is_refused(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadQuestion, match=says):
+        replace(VIEWS, **wrong)
+
+
 rows = st.lists(
     st.builds(
         lambda person, minutes: event(
@@ -155,7 +235,14 @@ rows = st.lists(
 def test_any_partition_of_the_people_gives_the_same_answer(
     events: Sequence[dict[str, Any]], buckets: int, interval: Interval
 ) -> None:
-    question = replace(BERLIN, interval=interval)
+    question = replace(
+        BERLIN,
+        interval=interval,
+        moving_average=3,
+        against=Against.BEFORE,
+        since=moment("2026-03-28 10:00"),
+        until=moment("2026-03-30"),
+    )
 
     assert asked(question, events, buckets=buckets) == asked(question, events)
 

@@ -38,6 +38,13 @@ def trend(
     ] = None,
     since: Since = None,
     until: Until = None,
+    moving_average: Annotated[
+        int | None,
+        typer.Option("--moving-average", help="Beside each interval, the mean over so many."),
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Beside the period of equal length before.")
+    ] = False,
     segment: Segment = None,
     where: Where = None,
     question: QuestionFile = None,
@@ -55,5 +62,7 @@ def trend(
         "interval": interval,
         "since": since,
         "until": until,
+        "moving_average": moving_average,
+        "against": "before" if compare else None,
     }
     run("trend", site, given, question, repeat=repeat, as_json=as_json, show=show_rows)
