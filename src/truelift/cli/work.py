@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from datetime import UTC, datetime
+from typing import Protocol
 
 import typer
 
@@ -30,19 +31,30 @@ def work() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
 
+    from truelift.lake.indexing import Indexing
     from truelift.lake.loader import Loader
 
-    loader = Loader(home, now=lambda: datetime.now(UTC))
-    loading = threading.Thread(target=run_or_end, args=(loader, stop), name="loader")
-    loading.start()
+    loops = (Loader(home, now=lambda: datetime.now(UTC)), Indexing(home))
+    threads = [threading.Thread(target=run_or_end, args=(loop, stop)) for loop in loops]
+    for thread in threads:
+        thread.start()
     do_jobs(stop)
-    loading.join()
+    for thread in threads:
+        thread.join()
 
 
-def run_or_end(loader: object, stop: threading.Event) -> None:
-    """Run the loader; if it cannot go on, end the process so that it is started again."""
+class Loop(Protocol):
+    """What goes on until told to stop."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Go on."""
+        ...
+
+
+def run_or_end(loop: Loop, stop: threading.Event) -> None:
+    """Run a loop; if it cannot go on, end the process so that it is started again."""
     try:
-        loader.run(stop)  # type: ignore[attr-defined]
+        loop.run(stop)
     except BaseException:  # noqa: BLE001 - the outermost loop: say it, let the supervisor act
         import traceback
 

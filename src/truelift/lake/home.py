@@ -62,6 +62,11 @@ class Home:
         return self.root / "tail"
 
     @property
+    def index(self) -> Path:
+        """Sequence indexes, per site and bucket; derived from the lake, may be deleted."""
+        return self.root / "index"
+
+    @property
     def rejects(self) -> Path:
         """Rows that an import could not read, with line number and reason."""
         return self.root / "rejects"

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from truelift.errors import Outage, Refusal
 from truelift.lake.home import SITE_NAME, Home
+from truelift.lake.indexed import IndexReader
 from truelift.lake.ledger import Counts, Ledger
 from truelift.lake.sites import PublishedSites
 from truelift.lake.snapshot import Engine, SiteReader, Slice, Snapshot
@@ -79,6 +80,7 @@ class Lake:
     home: Home
     _engine: Engine = field(init=False, repr=False)
     _sites: PublishedSites = field(init=False, repr=False)
+    _indexes: IndexReader = field(init=False, repr=False)
     _readers: dict[str, SiteReader] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
     _pool: ThreadPoolExecutor | None = field(default=None, repr=False)
@@ -86,6 +88,7 @@ class Lake:
     def __post_init__(self) -> None:
         self._engine = Engine(self.home)
         self._sites = PublishedSites(self.home)
+        self._indexes = IndexReader(self.home)
 
     def sites(self) -> list[str]:
         """List the sites that were published or have events, by name."""
@@ -110,6 +113,9 @@ class Lake:
         scan = question.scan()
 
         def ask_slice(snapshot: Snapshot, part: Slice) -> Partial:
+            rows = self._indexes.rows(self._engine, snapshot, part, scan)
+            if rows is not None:
+                return reduce(question.merge, map(question.partial, rows))
             with self._engine.relations(
                 snapshot, part, since=scan.since, until=scan.until, people=scan.people
             ) as cursor:

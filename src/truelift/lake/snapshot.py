@@ -172,6 +172,7 @@ class Engine:
         since: datetime | None = None,
         until: datetime | None = None,
         people: People | None = None,
+        files: Sequence[LakeFile] | None = None,
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open a cursor that sees one slice as `events` and, with all rows, as `all_events`.
 
@@ -181,9 +182,10 @@ class Engine:
             since: Rows before this may be missing.
             until: Rows at or after this may be missing.
             people: Whose rows `events` has; None for everybody's.
+            files: No other files of the lake are read; None for all that there are.
         """
-        chosen = None if people is None else self._chosen(snapshot, part, people)
-        files = pruned(snapshot, part, since=since, until=until)
+        chosen = None if people is None else self.chosen(snapshot, part, people)
+        files = pruned(snapshot, part, files, since=since, until=until)
         with self._lock:
             cursor = self._root.cursor()
         try:
@@ -201,7 +203,24 @@ class Engine:
         finally:
             cursor.close()
 
-    def _chosen(self, snapshot: Snapshot, part: Slice, people: People) -> pa.Table:
+    def ordered(self, parts: Sequence[pa.Table], *, order: str) -> pa.Table:
+        """Put rows together and in the order of persons, time and what else is said."""
+        with self._lock:
+            cursor = self._root.cursor()
+        try:
+            for nth, part in enumerate(parts):
+                cursor.register(f"part_{nth}", part)
+            together = " UNION ALL BY NAME ".join(
+                f"SELECT * FROM part_{nth}" for nth in range(len(parts))
+            )
+            also = f", {order}" if order else ""
+            return cursor.sql(
+                f"SELECT * EXCLUDE (position) FROM ({together}) ORDER BY person, at_ms{also}"
+            ).to_arrow_table()
+        finally:
+            cursor.close()
+
+    def chosen(self, snapshot: Snapshot, part: Slice, people: People) -> pa.Table:
         """Find out whom of a slice a question is about."""
         with self.relations(snapshot, part, since=people.since, until=people.until) as cursor:
             statement = f"SELECT DISTINCT person FROM ({people.sql})"
@@ -211,14 +230,19 @@ class Engine:
 
 
 def pruned(
-    snapshot: Snapshot, part: Slice, *, since: datetime | None, until: datetime | None
+    snapshot: Snapshot,
+    part: Slice,
+    files: Sequence[LakeFile] | None = None,
+    *,
+    since: datetime | None,
+    until: datetime | None,
 ) -> list[LakeFile]:
-    """List the files that may hold rows of a slice in a span of time."""
+    """List the files, of all or of some, that may hold rows of a slice in a span of time."""
     if snapshot.lake is None:
         return []
     return [
         file
-        for file in snapshot.lake.files
+        for file in (snapshot.lake.files if files is None else files)
         if (part.bucket is None or file.bucket == part.bucket)
         and (since is None or file.until >= since)
         and (until is None or file.since < until)

@@ -34,19 +34,37 @@ COLUMNS: Final = (
 )
 """Columns that a condition may name; every other name is a property."""
 
+INDEXED: Final = (
+    "device",
+    "browser",
+    "country",
+    "channel",
+    "source",
+    "medium",
+    "campaign",
+    "path",
+)
+"""Dimensions that the sequence index knows of every event."""
+
 PROPERTY: Final = "properties."
 """Before a name, says that a property is meant although a column has the same name."""
 
 
 @dataclass(slots=True)
 class Placeholders:
-    """Collects the values of a statement, so that none ever stands in its text."""
+    """Collects the values of a statement, so that none ever stands in its text.
+
+    Attributes:
+        values: By the placeholder's name.
+        prefix: Of the names, so that two statements can be put into one.
+    """
 
     values: dict[str, object] = field(default_factory=dict)
+    prefix: str = "p"
 
     def add(self, value: object) -> str:
         """Keep a value and give the placeholder that stands for it."""
-        name = f"p{len(self.values)}"
+        name = f"{self.prefix}{len(self.values)}"
         self.values[name] = value
         return f"${name}"
 

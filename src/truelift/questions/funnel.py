@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from truelift.questions.dimensions import Placeholders, text_of
+from truelift.questions.dimensions import INDEXED, Placeholders, text_of
 from truelift.questions.document import Json, epoch_ms
 from truelift.questions.forms import (
     Context,
@@ -39,7 +39,7 @@ from truelift.questions.members import (
     events_of,
 )
 from truelift.questions.period import AT_MS, between, earlier, later, period_obstacles
-from truelift.questions.question import Scan
+from truelift.questions.question import Scan, Sequence
 from truelift.questions.sessions import SESSION_MARGIN
 from truelift.questions.table import codes, integers, small_integers
 from truelift.sequences.funnels import Order, Rules, funnel
@@ -227,6 +227,26 @@ class Funnel:
             parameters=values.values,
             since=since,
             until=until,
+            sequence=self._sequence(sets, unmarked=every_event, order=tie),
+        )
+
+    def _sequence(self, sets: list[Events], *, unmarked: bool, order: str) -> Sequence | None:
+        """Say the same of names alone; conditions on what events carry need the events."""
+        if self.where or any(events.where or not events.names for events in sets):
+            return None
+        if self.by is not None and self.by not in INDEXED:
+            return None
+        marks: dict[str, int] = {}
+        for bit, events in enumerate(sets):
+            for name in set(events.names):
+                marks[name] = marks.get(name, 0) | 1 << bit
+        return Sequence(
+            mark_as="mask",
+            marks=marks,
+            unmarked=unmarked,
+            grouped=self.by,
+            grouped_where=1,
+            order=order + (", grouped" if self.by else ""),
         )
 
     def _mask(self, sets: list[Events], values: Placeholders) -> str:

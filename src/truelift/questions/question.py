@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -32,6 +33,31 @@ class People:
 
 
 @dataclass(frozen=True, slots=True)
+class Sequence:
+    """The rows of a scan in words that the sequence index understands.
+
+    The index knows of every event its person, instant, name and a few columns. What
+    it gives has the same columns and the same order as what the scan's statement
+    gives: `person`, `at_ms`, the column `mark_as`, and `grouped` where there is one.
+
+    Attributes:
+        mark_as: Name of the column that says what an event is to the question.
+        marks: Event name → its number there; all others have 0.
+        unmarked: Events with 0 are rows as well.
+        grouped: The column of the events that stands in `grouped`; None: there is none.
+        grouped_where: Bits; `grouped` is null where the mark has none of them. -1: everywhere.
+        order: What the statement orders by after `person` and `at_ms`.
+    """
+
+    mark_as: str
+    marks: Mapping[str, int]
+    unmarked: bool = False
+    grouped: str | None = None
+    grouped_where: int = -1
+    order: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """What a question reads from one bucket.
 
@@ -43,6 +69,7 @@ class Scan:
         since: No row before this instant is needed (for pruning files); or None.
         until: No row at or after this instant is needed; or None.
         people: Whose rows `events` has; None for everybody's.
+        sequence: The same rows for the sequence index; None where it cannot give them.
     """
 
     sql: str
@@ -50,6 +77,7 @@ class Scan:
     since: datetime | None = None
     until: datetime | None = None
     people: People | None = None
+    sequence: Sequence | None = None
 
 
 class Question(Protocol[Partial, Answer]):

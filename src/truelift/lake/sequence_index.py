@@ -1,0 +1,520 @@
+"""The sequence index: a bucket's events as memory-mapped arrays, by person and time.
+
+Derived from immutable lake files and from nothing else: it may be deleted at any
+time, and one that does not fit the lake is not used. What it holds are the events
+that questions see (stored, no robots, nobody internal).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from truelift.lake.durable import sync_file, sync_folder
+from truelift.lake.home import Home
+from truelift.lake.tables import LakeFile, LakeState
+from truelift.questions.dimensions import INDEXED
+from truelift.questions.question import Sequence
+
+
+FORMAT: Final = 1
+"""Of the arrays and their stamp; an index of another format is built anew."""
+
+CODED: Final = ("event", *INDEXED)
+"""Columns of text, each kept as codes."""
+
+_READ: Final = ("person", "occurred_at", "position", "state", "is_bot", "is_internal", *CODED)
+_STAMP: Final = "stamp.json"
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What an index was made of.
+
+    Attributes:
+        bucket: Whose persons it holds.
+        buckets: How many buckets there were.
+        files: Paths of the lake files that are in it, relative to the table.
+        rows: Events in it.
+        persons: Persons in it.
+        titles: Column → the texts behind its codes; the code after the last is null.
+    """
+
+    bucket: int
+    buckets: int
+    files: frozenset[str]
+    rows: int
+    persons: int
+    titles: Mapping[str, tuple[str, ...]]
+
+    def text(self) -> str:
+        """Write it down."""
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "bucket": self.bucket,
+                "buckets": self.buckets,
+                "files": sorted(self.files),
+                "rows": self.rows,
+                "persons": self.persons,
+                "titles": {name: list(titles) for name, titles in self.titles.items()},
+            },
+            ensure_ascii=False,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BucketIndex:
+    """The opened index of one bucket; its arrays stay readable after the files are removed.
+
+    Attributes:
+        stamp: What it was made of.
+        persons: Ids, ascending, `(persons,)`.
+        offsets: Where each person's events begin, and the end of the last, `(persons + 1,)`.
+        unit: Place of each event's person in `persons`, `(rows,)`.
+        at_ms: When, epoch milliseconds, ascending within a person, `(rows,)`.
+        position: In the journal; simultaneous events of a person stand by it, `(rows,)`.
+        codes: Column → the code of its text in each event, `(rows,)`.
+    """
+
+    stamp: Stamp
+    persons: Integers
+    offsets: Integers
+    unit: NDArray[np.int32]
+    at_ms: Integers
+    position: Integers
+    codes: Mapping[str, NDArray[np.unsignedinteger[Any]]]
+
+    def serves(self, state: LakeState) -> bool:
+        """Say whether all it holds is in the lake as it is now."""
+        if self.stamp.buckets != state.buckets:
+            return False
+        there = {file.path for file in state.files}
+        return self.stamp.files <= there
+
+    def places(self, persons: Integers) -> Integers:
+        """Give where those of some persons stand in `persons` who are in the index at all."""
+        if not len(self.persons):
+            return np.zeros(0, dtype=np.int64)
+        place = np.minimum(np.searchsorted(self.persons, persons), len(self.persons) - 1)
+        found: Integers = place[self.persons[place] == persons]
+        return found
+
+    def settled(self, sequence: Sequence, *, bounds: tuple[int, int], without: Integers) -> Rows:
+        """Give the events that a question reads, of all but some persons.
+
+        Args:
+            sequence: What the question reads.
+            bounds: From this instant on, and before that, epoch ms.
+            without: Ids of persons whose events are left out.
+        """
+        mark, rows = self._marked(sequence, bounds)
+        return Rows(self, sequence, rows, mark).without(without)
+
+    def of_persons(self, sequence: Sequence, *, bounds: tuple[int, int], only: Integers) -> Rows:
+        """Give the events that a question reads, of some persons only."""
+        place = self.places(only)
+        length = self.offsets[place + 1] - self.offsets[place]
+        total = int(length.sum())
+        starts = np.cumsum(length) - length
+        rows = np.arange(total) - np.repeat(starts - self.offsets[place], length)
+        mark = self._lookup(sequence)[self.codes["event"][rows]]
+        kept = (self.at_ms[rows] >= bounds[0]) & (self.at_ms[rows] < bounds[1])
+        if not sequence.unmarked:
+            kept &= mark != 0
+        return Rows(self, sequence, rows[kept], mark[kept])
+
+    def _marked(
+        self, sequence: Sequence, bounds: tuple[int, int]
+    ) -> tuple[NDArray[np.signedinteger[Any]], Integers]:
+        mark = self._lookup(sequence)[self.codes["event"]]
+        since, until = bounds
+        everything = since <= _FIRST_MS and until >= _LAST_MS
+        if everything and sequence.unmarked:
+            return mark, np.arange(len(mark))
+        kept = np.ones(len(mark), dtype=bool) if sequence.unmarked else mark != 0
+        if since > _FIRST_MS:
+            kept &= self.at_ms >= since
+        if until < _LAST_MS:
+            kept &= self.at_ms < until
+        rows = np.flatnonzero(kept)
+        return mark[rows], rows
+
+    def _lookup(self, sequence: Sequence) -> NDArray[np.signedinteger[Any]]:
+        """Give the mark of every code of `event`."""
+        largest = max(sequence.marks.values(), default=0)
+        found: NDArray[np.signedinteger[Any]] = np.zeros(
+            len(self.stamp.titles["event"]) + 1, dtype=np.int8 if largest < 128 else np.int32
+        )
+        for code, title in enumerate(self.stamp.titles["event"]):
+            found[code] = sequence.marks.get(title, 0)
+        return found
+
+
+_FIRST_MS: Final = -(1 << 62)
+_LAST_MS: Final = 1 << 62
+ALWAYS: Final = (_FIRST_MS, _LAST_MS)
+"""Bounds that leave nothing out."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Some events of an index, as a question reads them.
+
+    Attributes:
+        index: Where they stand.
+        sequence: What the question reads.
+        rows: Their places, ascending.
+        mark: What each is to the question.
+    """
+
+    index: BucketIndex
+    sequence: Sequence
+    rows: Integers
+    mark: NDArray[np.signedinteger[Any]]
+
+    def without(self, persons: Integers) -> Rows:
+        """Leave out the events of some persons, given by id."""
+        return self._kept(persons, inside=False)
+
+    def of(self, persons: Integers) -> Rows:
+        """Leave out the events of all but some persons, given by id."""
+        return self._kept(persons, inside=True)
+
+    def _kept(self, persons: Integers, *, inside: bool) -> Rows:
+        place = self.index.places(persons)
+        if not inside and not len(place):
+            return self
+        among = np.zeros(len(self.index.persons), dtype=bool)
+        among[place] = True
+        kept = among[self.index.unit[self.rows]] == inside
+        return replace(self, rows=self.rows[kept], mark=self.mark[kept])
+
+    def table(self, *, persons: bool = False, position: bool = False) -> pa.Table:
+        """Give them as the columns of the question's scan.
+
+        Args:
+            persons: `person` is the id; else any number that tells persons apart.
+            position: Simultaneous events are told apart by the column `position`.
+        """
+        unit = self.index.unit[self.rows]
+        columns = {
+            "person": pa.array(self.index.persons[unit] if persons else unit),
+            "at_ms": pa.array(self.index.at_ms[self.rows]),
+            self.sequence.mark_as: pa.array(self.mark),
+        }
+        if self.sequence.grouped is not None:
+            columns["grouped"] = self._grouped(self.sequence.grouped)
+        if position:
+            columns["position"] = pa.array(self.index.position[self.rows])
+        return pa.table(columns)
+
+    def _grouped(self, column: str) -> pa.DictionaryArray:
+        titles = self.index.stamp.titles[column]
+        code = self.index.codes[column][self.rows]
+        hidden = code == len(titles)
+        if self.sequence.grouped_where != -1:
+            hidden |= (self.mark & self.sequence.grouped_where) == 0
+        indices = pa.array(code.astype(np.int32), mask=hidden)
+        return pa.DictionaryArray.from_arrays(indices, pa.array(titles, pa.string()))
+
+    def disordered(self) -> Integers:
+        """Give the ids of persons whose simultaneous events a question may want otherwise."""
+        unit, at_ms = self.index.unit[self.rows], self.index.at_ms[self.rows]
+        same = (unit[1:] == unit[:-1]) & (at_ms[1:] == at_ms[:-1])
+        found: Integers = self.index.persons[np.unique(unit[1:][same])]
+        return found
+
+
+def folder_of(home: Home, site: str, bucket: int) -> Path:
+    """Say where the index of one bucket stands."""
+    return home.index / site / str(bucket)
+
+
+def open_index(folder: Path) -> BucketIndex | None:
+    """Open the newest index of a bucket; None where there is none that can be read."""
+    try:
+        generation = folder / (folder / "current").read_text(encoding="ascii").strip()
+        about = json.loads((generation / _STAMP).read_text(encoding="utf-8"))
+        if about["format"] != FORMAT:
+            return None
+        stamp = Stamp(
+            bucket=about["bucket"],
+            buckets=about["buckets"],
+            files=frozenset(about["files"]),
+            rows=about["rows"],
+            persons=about["persons"],
+            titles={name: tuple(titles) for name, titles in about["titles"].items()},
+        )
+        found = BucketIndex(
+            stamp=stamp,
+            persons=_mapped(generation, "persons", stamp.persons),
+            offsets=_mapped(generation, "offsets", stamp.persons + 1),
+            unit=_mapped(generation, "unit", stamp.rows),
+            at_ms=_mapped(generation, "at_ms", stamp.rows),
+            position=_mapped(generation, "position", stamp.rows),
+            codes={name: _mapped(generation, name, stamp.rows) for name in CODED},
+        )
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
+        return None
+    whole = stamp.rows == 0 or int(found.offsets[-1]) == stamp.rows
+    return found if whole else None
+
+
+def _mapped(generation: Path, name: str, length: int) -> NDArray[Any]:
+    path = generation / f"{name}.npy"
+    found: NDArray[Any] = np.load(path, mmap_mode="r" if length else None, allow_pickle=False)
+    if found.shape != (length,):
+        raise ValueError(f"{path} has another length than its stamp says")
+    return np.asarray(found)
+
+
+def build_index(
+    home: Home, site: str, table: Path, state: LakeState, bucket: int, *, was: BucketIndex | None
+) -> None:
+    """Write the index of one bucket of a lake as it is now.
+
+    Args:
+        home: The installation.
+        site: The site.
+        table: Folder of its Delta table.
+        state: The lake.
+        bucket: Whose persons.
+        was: An earlier index; what it holds is not read again where it still serves.
+    """
+    files = [file for file in state.files if file.bucket == bucket]
+    if was is not None and not was.serves(state):
+        was = None
+    known = was.stamp.files if was is not None else frozenset()
+    runs = [] if was is None else [_Run.of(was)]
+    titles = {name: list(was.stamp.titles[name]) if was is not None else [] for name in CODED}
+    runs += [
+        _read(table, file, bucket, state.buckets, titles)
+        for file in sorted(files, key=lambda file: file.path)
+        if file.path not in known
+    ]
+    folder = folder_of(home, site, bucket)
+    folder.mkdir(parents=True, exist_ok=True)
+    generation = folder / f"{state.version}-{len(files)}"
+    shutil.rmtree(generation, ignore_errors=True)
+    generation.mkdir()
+    persons, offsets, order = _order(runs)
+    rows = int(offsets[-1])
+    _save(generation, "persons", persons)
+    _save(generation, "offsets", offsets)
+    lengths = np.diff(offsets)
+    _save(generation, "unit", np.repeat(np.arange(len(persons), dtype=np.int32), lengths))
+    _save(generation, "at_ms", _joined([run.at_ms for run in runs], order))
+    _save(generation, "position", _joined([run.position for run in runs], order))
+    for name in CODED:
+        nothing = len(titles[name])
+        kind = np.min_scalar_type(nothing)
+        codes = [
+            np.where(run.codes[name] == _NULL, nothing, run.codes[name]).astype(kind)
+            for run in runs
+        ]
+        _save(generation, name, _joined(codes, order, kind=kind))
+    stamp = Stamp(
+        bucket=bucket,
+        buckets=state.buckets,
+        files=frozenset(file.path for file in files),
+        rows=rows,
+        persons=len(persons),
+        titles={name: tuple(found) for name, found in titles.items()},
+    )
+    (generation / _STAMP).write_text(stamp.text(), encoding="utf-8")
+    sync_file(generation / _STAMP)
+    sync_folder(generation)
+    current = folder / f"current.{os.getpid()}"
+    current.write_text(generation.name, encoding="ascii")
+    sync_file(current)
+    current.replace(folder / "current")
+    sync_folder(folder)
+    for other in folder.iterdir():
+        if other.is_dir() and other != generation:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+_NULL: Final = np.iinfo(np.uint32).max
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """Events in the order of persons and time, not yet merged with others."""
+
+    person: Integers
+    at_ms: Integers
+    position: Integers
+    codes: Mapping[str, NDArray[np.uint32]]
+
+    @classmethod
+    def of(cls, index: BucketIndex) -> _Run:
+        def code(name: str) -> NDArray[np.uint32]:
+            found = index.codes[name].astype(np.uint32)
+            return np.where(found == len(index.stamp.titles[name]), np.uint32(_NULL), found)
+
+        return cls(
+            person=index.persons[index.unit],
+            at_ms=index.at_ms,
+            position=index.position,
+            codes={name: code(name) for name in CODED},
+        )
+
+
+def _read(
+    table: Path, file: LakeFile, bucket: int, buckets: int, titles: dict[str, list[str]]
+) -> _Run:
+    """Read the events of one lake file that questions see; adds to the titles."""
+    rows = pq.read_table(
+        table / file.path, columns=list(_READ), read_dictionary=list(CODED), partitioning=None
+    )
+    seen = pc.and_(
+        pc.equal(rows["state"], "stored"),
+        pc.invert(pc.or_(rows["is_bot"], rows["is_internal"])),
+    )
+    if not pc.all(seen).as_py():
+        rows = rows.filter(seen)
+    person = rows["person"].to_numpy()
+    mine = (person & (buckets - 1)) == bucket
+    if not mine.all():
+        rows = rows.filter(pa.array(mine))
+        person = rows["person"].to_numpy()
+    at_ms = rows["occurred_at"].cast(pa.int64()).to_numpy() // 1000
+    position = rows["position"].to_numpy()
+    rows = rows.unify_dictionaries().combine_chunks()
+    run = _Run(
+        person=person,
+        at_ms=at_ms,
+        position=position,
+        codes={name: _coded(rows[name], titles[name]) for name in CODED},
+    )
+    before = (person[:-1], at_ms[:-1], position[:-1])
+    after = (person[1:], at_ms[1:], position[1:])
+    later = (before[0] < after[0]) | (
+        (before[0] == after[0])
+        & ((before[1] < after[1]) | ((before[1] == after[1]) & (before[2] <= after[2])))
+    )
+    if later.all():
+        return run
+    order = np.lexsort((position, at_ms, person))
+    return _Run(
+        person=person[order],
+        at_ms=at_ms[order],
+        position=position[order],
+        codes={name: code[order] for name, code in run.codes.items()},
+    )
+
+
+def _coded(column: pa.ChunkedArray, titles: list[str]) -> NDArray[np.uint32]:
+    """Give a column as codes of titles that all files share."""
+    if not len(column):
+        return np.zeros(0, dtype=np.uint32)
+    (chunk,) = column.chunks
+    known = {title: code for code, title in enumerate(titles)}
+    place = np.empty(len(chunk.dictionary) + 1, dtype=np.uint32)
+    place[-1] = _NULL
+    for code, title in enumerate(chunk.dictionary.to_pylist()):
+        if title not in known:
+            known[title] = len(titles)
+            titles.append(title)
+        place[code] = known[title]
+    indices = chunk.indices.fill_null(len(chunk.dictionary)).to_numpy()
+    found: NDArray[np.uint32] = place[indices]
+    return found
+
+
+def _order(runs: list[_Run]) -> tuple[Integers, Integers, Integers | None]:
+    """Merge runs: persons, where each begins, and the row of all runs that stands at each place."""
+    if not runs:
+        return np.zeros(0, dtype=np.int64), np.zeros(1, dtype=np.int64), None
+    firsts = [np.flatnonzero(np.concatenate(([True], r.person[1:] != r.person[:-1])))
+              if len(r.person) else np.zeros(0, dtype=np.int64) for r in runs]  # fmt: skip
+    counts = [
+        np.diff(np.append(first, len(run.person))) for run, first in zip(runs, firsts, strict=True)
+    ]
+    persons = np.unique(
+        np.concatenate([run.person[first] for run, first in zip(runs, firsts, strict=True)])
+    )
+    length = np.zeros(len(persons), dtype=np.int64)
+    places = []
+    for run, first, count in zip(runs, firsts, counts, strict=True):
+        place = np.searchsorted(persons, run.person[first])
+        length[place] += count
+        places.append(np.repeat(place, count))
+    offsets = np.concatenate(([0], np.cumsum(length)))
+    if len(runs) == 1:
+        return persons, offsets, None
+    at_ms = np.concatenate([run.at_ms for run in runs])
+    first_ms = int(at_ms.min()) if len(at_ms) else 0
+    bits = max(int(at_ms.max()) - first_ms, 1).bit_length() if len(at_ms) else 1
+    place = np.concatenate(places)
+    position = np.concatenate([run.position for run in runs])
+    if len(persons).bit_length() + bits < 63:
+        # Sorted runs one after another are what a stable sort is quickest at.
+        key = (place << bits) | (at_ms - first_ms)
+        order = np.argsort(key, kind="stable")
+        ordered = key[order]
+        ties = np.flatnonzero(ordered[1:] == ordered[:-1])
+        if len(ties):
+            order = _by_position(order, ordered, position)
+    else:
+        order = np.lexsort((position, at_ms, place))
+    return persons, offsets, order
+
+
+def _by_position(order: Integers, key: Integers, position: Integers) -> Integers:
+    """Put what has the same key in the order of positions."""
+    same = key[1:] == key[:-1]
+    touched = np.flatnonzero(np.concatenate((same, [False])) | np.concatenate(([False], same)))
+    among = order[touched]
+    order = order.copy()
+    order[touched] = among[np.lexsort((position[among], key[touched]))]
+    return order
+
+
+def _joined(
+    parts: Iterable[NDArray[Any]], order: Integers | None, *, kind: np.dtype[Any] | None = None
+) -> NDArray[Any]:
+    listed = list(parts)
+    if not listed:
+        return np.zeros(0, dtype=kind or np.int64)
+    together = listed[0] if len(listed) == 1 else np.concatenate(listed)
+    return together if order is None else together[order]
+
+
+def _save(generation: Path, name: str, values: NDArray[Any]) -> None:
+    path = generation / f"{name}.npy"
+    np.save(path, values, allow_pickle=False)
+    sync_file(path)
+
+
+def stale(state: LakeState, found: BucketIndex | None, bucket: int) -> bool:
+    """Say whether a bucket's index should be built anew: it does not serve, or lacks much."""
+    files = [file for file in state.files if file.bucket == bucket]
+    if found is None or not found.serves(state):
+        return bool(files)
+    lacking = sum(file.rows for file in files if file.path not in found.stamp.files)
+    return lacking > max(LACKING_ROWS, found.stamp.rows // 10)
+
+
+LACKING_ROWS: Final = 200_000
+"""So many rows are read from their files by every question before an index takes them in."""
+
+
+def uncovered(files: Iterable[LakeFile], found: Iterable[BucketIndex]) -> Iterator[LakeFile]:
+    """Give the files that no index holds."""
+    covered = frozenset().union(*(index.stamp.files for index in found))
+    return (file for file in files if file.path not in covered)
