@@ -375,7 +375,7 @@ def test_a_body_that_is_no_single_call_is_refused(body: bytes) -> None:
 
 
 def test_an_empty_batch_is_a_batch() -> None:
-    assert accepted(opened(b'{"batch":[]}', batch=True), BROWSER) == Accepted([], 0)
+    assert accepted(opened(b'{"batch":[]}', batch=True), BROWSER) == Accepted(b"", 0, 0)
 
 
 def test_key_and_time_are_read_from_the_body_even_when_an_item_spoils_the_whole() -> None:
@@ -431,6 +431,16 @@ PIECES = [
     '"context":{"campaign":[],"userAgent":7}',
     '"context":{"d":%s}' % ("[" * 31 + "]" * 31), '"context":{"n":%s}' % ("9" * 400),
     '"context":{"t":"\\u0000"}', '"context":{"t":"\\u00e9: \\" :"}', '"x":{"y":[]}',
+    '"properties":{"a":1,"a":12,"b":1e6}', '"properties":{"p":[{"a":[1,{"b":2}]},{"c":null}]}',
+    '"properties":{"revenue":1e16,"total":-0}', '"properties":{"value":true,"total":"7"}',
+    '"integrations":{"a":1,"a":12}', '"integrations":{"n":%s}' % ("9" * 400), '"integrations":[]',
+    '"_metadata":{"d":%s}' % ("[" * 31 + "]" * 31),
+    '"_metadata":{"t":"\\u0000"}', '"_metadata":1e999', '"sentAt":{"a":1,"a":12,"b":1e6}',
+    '"writeKey":%s' % ("[" * 32 + "]" * 32), '"userId":"guest%s"' % (" " * 40),
+    '"anonymousId":"%sguest"' % ("\\u00a0" * 40), '"userId":"%s"' % ("\\u00e9" * 512),
+    '"timestamp":"2026-11-21T11:59:59.999+00:00"', '"timestamp":"2026-11-21T11:59:60.000Z"',
+    '"timestamp":"2026-11-21 11:59:00.000Z"', '"timestamp":"1999-11-21T11:59:00.000Z"',
+    '"timestamp":"2026-11-22T11:59:00.000Z"', '"timestamp":"2027-11-22T11:59:00.000Z"',
 ]  # fmt: skip
 """Fields from ordinary to odd, to be put together at random."""
 
@@ -439,16 +449,17 @@ USUAL = ['"anonymousId":"v"', '"event":"a"', '"type":"track"', '"messageId":"m"'
 
 def test_the_quick_reading_of_usual_items_says_what_the_thorough_one_says() -> None:
     rng = np.random.default_rng(4)
-    arrivals = [BROWSER, Arrival(received_at_ms=NOON, user_agent="Mozilla/5.0 (X11)")]
+    agents = [None, "Mozilla/5.0 (X11)", "analytics-python/2.4.0"]
+    arrivals = [Arrival(received_at_ms=NOON, user_agent=agent) for agent in agents]
     quick = 0
 
-    for _ in range(6000):
+    for _ in range(9000):
         chosen = rng.choice(len(PIECES), size=int(rng.integers(1, 5)), replace=False)
         fields = USUAL[: int(rng.integers(2, 5))] + [PIECES[index] for index in chosen]
         item = "{" + rng.choice([",", ", "]).join(rng.permutation(fields)) + "}"
         kind = [None, None, "track", "page"][int(rng.integers(4))]
         body = (item if kind else f'{{"batch":[{item},{{{",".join(USUAL)}}}]}}').encode()
-        arrival = arrivals[int(rng.integers(2))]
+        arrival = arrivals[int(rng.integers(3))]
         envelope = opened(body, batch=kind is None)
         thorough = accepted(dataclasses.replace(envelope, usual=None), arrival, kind=kind)
         found = accepted(envelope, arrival, kind=kind)
@@ -457,3 +468,28 @@ def test_the_quick_reading_of_usual_items_says_what_the_thorough_one_says() -> N
         assert list(map(json.loads, found.lines)) == list(map(json.loads, thorough.lines))
 
     assert quick > 300
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b'"integrations":{"a":"\xff"}',
+        b'"_metadata":"\xed\xa0\x80"',
+        b'"integrations":{"a":"\\udc00"}',
+        b'"properties":{"a":1,"a":12,"b":1e6}',
+        b'"integrations":{"\\u0061":1,"a":12}',
+    ],
+)
+@pytest.mark.parametrize("many", [1, 80])
+def test_no_part_of_an_item_is_passed_over_because_no_line_keeps_it(part: bytes, many: int) -> None:
+    good = b'{"type":"track","event":"a","userId":"u","integrations":{}}'
+    bad = b'{"type":"track","event":"a","userId":"u",' + part + b"}"
+
+    found = lines(b'{"batch":[' + b",".join([good] * many + [bad]) + b"]}")
+
+    assert [line["event"] for line in found[:-1]] == ["a"] * many
+    assert found[-1]["reason"] in {
+        Reason.BAD_ENCODING,
+        Reason.LONE_SURROGATE,
+        Reason.DUPLICATE_KEY,
+    }

@@ -258,15 +258,18 @@ class Collector:
             internal=bool(limits.internal) and _within(client_address, limits.internal),
             private=not trusted and (headers.get("sec-gpc") == "1" or headers.get("dnt") == "1"),
         )
-        lines = accepted(envelope, arrival, kind=kind).lines
-        if lines:
-            self._quota.take(key.site, len(lines), daily_quota=limits.daily_quota, now_ms=received)
-            await self._journal.append(
+        found = accepted(envelope, arrival, kind=kind)
+        if found.items:
+            self._quota.take(key.site, found.items, daily_quota=limits.daily_quota, now_ms=received)
+            # Let go of what was read while the disk is waited for: its room serves the next one.
+            del packed, envelope
+            await self._journal.append_text(
                 site=key.site,
                 key_id=key.key_id,
                 trusted=trusted,
                 received_at_ms=received,
-                lines=lines,
+                text=found.text,
+                items=found.items,
             )
         return _DONE
 

@@ -54,7 +54,9 @@ _READ: Final = frozenset(
 )  # fmt: skip
 """Keys of an item that have a place of their own, or none; any other goes into its context."""
 
-_UTC_ZONES: Final = frozenset({"Z", "+00:00"})
+_UTC_ZONES: Final = ("Z", "+00:00")
+_SECONDS: Final = {f"{second:02d}.": 1000 * second for second in range(60)}
+_FRACTIONS: Final = {f"{ms:03d}{zone}": ms for ms in range(1000) for zone in _UTC_ZONES}
 _REMEMBERED_MINUTES: Final = 4096
 _minutes: dict[str, int] = {}
 
@@ -156,8 +158,12 @@ def instant_ms(value: object) -> int | None:
 
     A number below 10¹¹ is taken as seconds. Anything else is None.
     """
-    if isinstance(value, str):
-        return _instant_of_text(value)
+    if type(value) is str:
+        try:
+            # Of the usual forms only the first of a minute is parsed in full.
+            return _minutes[value[:17]] + _SECONDS[value[17:20]] + _FRACTIONS[value[20:]]
+        except KeyError:
+            return _instant_of_text(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     if not abs(value) < 1e15:
@@ -166,13 +172,7 @@ def instant_ms(value: object) -> int | None:
 
 
 def _instant_of_text(text: str) -> int | None:
-    """Read ISO 8601; of the usual forms only the first of a minute is parsed in full."""
-    usual = text[23:] in _UTC_ZONES and text[19:20] == "."
-    if usual:
-        minute = _minutes.get(text[:17])
-        digits = text[17:19] + text[20:23]
-        if minute is not None and digits.isdigit() and digits.isascii() and digits < "6":
-            return minute + int(digits)
+    """Read ISO 8601, and remember its minute where the form is usual."""
     if not 8 <= len(text) <= 64:
         return None
     try:
@@ -182,7 +182,7 @@ def _instant_of_text(text: str) -> int | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     since = moment - _EPOCH
-    if usual and text[10:11] == "T" and text[16:17] == ":":
+    if text[17:20] in _SECONDS and text[20:] in _FRACTIONS and text[10] == "T" and text[16] == ":":
         if len(_minutes) >= _REMEMBERED_MINUTES:
             _minutes.clear()
         _minutes[text[:17]] = since.days * DAY_MS + since.seconds // 60 * 60_000
@@ -244,8 +244,14 @@ def event_line(
         context,
         properties or None,
         context or None,
-        arrival.user_agent,
+        sender_of(arrival),
     )
+
+
+def sender_of(arrival: Arrival) -> str | None:
+    """Say what browser sent a request, None where it is a library and says nothing of one."""
+    agent = arrival.user_agent
+    return agent if agent and agent.startswith("Mozilla/") else None
 
 
 def line_of(
@@ -274,7 +280,7 @@ def line_of(
         referrer = referrer or _text(properties.get("referrer"))
         title = title or _text(properties.get("title"))
     agent = _text(context.get("userAgent"))
-    if agent is None and sender and sender.startswith("Mozilla/"):
+    if agent is None:
         agent = sender
     source = medium = campaign = term = content = None
     stated = context.get("campaign")

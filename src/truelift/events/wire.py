@@ -95,12 +95,19 @@ class Accepted:
     """A request's items as lines of the journal.
 
     Attributes:
-        lines: Canonical JSON, one object each, in the order sent.
+        text: Canonical JSON, one object a line, each with its line end, in the order sent.
+        items: How many lines these are.
         quarantined: How many of them carry a reason instead of an event.
     """
 
-    lines: list[bytes]
+    text: bytes
+    items: int
     quarantined: int
+
+    @property
+    def lines(self) -> list[bytes]:
+        """Each line without its end."""
+        return self.text.split(b"\n")[:-1]
 
 
 class _Batch(msgspec.Struct):
@@ -173,24 +180,21 @@ def accepted(envelope: Envelope, arrival: Arrival, *, kind: str | None = None) -
     """
     sent = instant_ms(envelope.sent_at)
     late = 0 if sent is None else arrival.received_at_ms - sent
-    found: list[bytes | None]
-    if envelope.usual is None or arrival.private or arrival.internal:
-        found = [None] * len(envelope.items)
-    else:
-        found = usual_lines(envelope.usual, envelope.body, arrival, kind, late)
-        if len(envelope.body) > MAX_ITEM_BYTES:
-            small = [len(raw) <= MAX_ITEM_BYTES for raw in envelope.items]
-            found = [line if fits else None for line, fits in zip(found, small, strict=True)]
-    lines = []
+    written = None
+    if envelope.usual is not None and not (arrival.private or arrival.internal):
+        written = usual_lines(envelope.usual, envelope.body, arrival, kind, late)
+        if len(envelope.body) > MAX_ITEM_BYTES and max(map(len, envelope.items)) > MAX_ITEM_BYTES:
+            written = None
+    if written is not None and not written.left:
+        return Accepted(written.text, written.items, 0)
+    lines = [] if written is None else written.text.split(b"\n")[:-1]
     quarantined = 0
-    for index, line in enumerate(found):
-        if line is None:
-            raw = envelope.items[index]
-            thorough = event_or_reason(raw, arrival, kind, late, envelope.context)
-            quarantined += thorough.reason is not None
-            line = _encode(thorough)  # noqa: PLW2901 - the same line, read the other way
-        lines.append(line)
-    return Accepted(lines=lines, quarantined=quarantined)
+    for place in range(len(envelope.items)) if written is None else written.left:
+        raw = envelope.items[place]
+        thorough = event_or_reason(raw, arrival, kind, late, envelope.context)
+        quarantined += thorough.reason is not None
+        lines.insert(place, _encode(thorough))
+    return Accepted(b"".join(line + b"\n" for line in lines), len(lines), quarantined)
 
 
 def _opened_batch(body: bytes) -> Envelope:

@@ -342,10 +342,28 @@ class JournalWriter:
             JournalBusy: Too much waits for the disk already.
             JournalClosed: The writer was closed.
         """
-        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._hand_over(
-            _Entry(site, key_id, trusted, received_at_ms, _payload(lines), len(lines), done)
+        return await self.append_text(
+            site=site,
+            key_id=key_id,
+            trusted=trusted,
+            received_at_ms=received_at_ms,
+            text=_payload(lines),
+            items=len(lines),
         )
+
+    async def append_text(
+        self,
+        *,
+        site: str,
+        key_id: str,
+        trusted: bool,
+        received_at_ms: int,
+        text: bytes,
+        items: int,
+    ) -> int:
+        """Do the same as `append` for lines that stand in one text, each with its line end."""
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._hand_over(_Entry(site, key_id, trusted, received_at_ms, text, items, done))
         return await done
 
     def append_and_wait(
