@@ -27,6 +27,9 @@ Sizes = Callable[[Sequence[int]], Mapping[int, int]]
 MANY_VISITORS: Final = 50
 """A user on more visitors than this is probably a shared login or a broken integration."""
 
+_REMEMBERED: Final = 1 << 17
+"""Answers of the file that are kept in memory; beyond it the memory starts anew."""
+
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS visitor (visitor INTEGER PRIMARY KEY, user INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS link (
@@ -99,6 +102,8 @@ class Identities:
     site: str
     _rows: sqlite3.Connection = field(init=False, repr=False)
     _linked: Persons = field(init=False, repr=False)
+    _users: _Answers = field(init=False, repr=False)
+    _persons: _Answers = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,6 +113,14 @@ class Identities:
         self._rows.executescript(_TABLES)
         known = self._rows.execute("SELECT visitor FROM visitor ORDER BY visitor").fetchall()
         self._linked = np.array([row[0] for row in known], dtype=np.int64)
+        self._users = _Answers(
+            self._rows,
+            "SELECT visitor, user FROM visitor WHERE visitor IN (SELECT value FROM json_each(?))",
+        )
+        self._persons = _Answers(
+            self._rows,
+            "SELECT user, person FROM user WHERE user IN (SELECT value FROM json_each(?))",
+        )
 
     def close(self) -> None:
         """Let go of the file."""
@@ -136,6 +149,7 @@ class Identities:
             trusted = rows["trusted"].to_numpy(zero_copy_only=False)
             telling = self._telling(batch, named, aliases)
             if len(telling):
+                batch.known.links = self._links(users.persons[users.codes[telling]])
                 former = [
                     previous if alias else None
                     for previous, alias in zip(
@@ -166,6 +180,10 @@ class Identities:
             (json.dumps(touched), MANY_VISITORS),
         )
         self._rows.execute("COMMIT")
+        self._users.forget(step.a for step in steps if step.kind == "visitor")
+        self._persons.forget(step.a for step in steps if step.kind == "user")
+        if any(step.kind in {"move", "rename"} for step in steps):
+            self._persons.forget_all()
         new = np.array(sorted({s.a for s in steps if s.kind == "visitor"}), dtype=np.int64)
         new = new[~self._are_linked(new)]
         self._linked = np.insert(self._linked, np.searchsorted(self._linked, new), new)
@@ -294,29 +312,18 @@ class Identities:
 
     def _known(self, visitors: _Names, users: _Names) -> _Known:
         linked = visitors.persons[self._are_linked(visitors.persons)].tolist()
-        current = dict(
-            self._rows.execute(
-                "SELECT visitor, user FROM visitor"
-                " WHERE visitor IN (SELECT value FROM json_each(?))",
-                (json.dumps(linked),),
-            )
-        )
-        asked = sorted({*users.persons.tolist(), *current.values()})
-        found = json.dumps(asked)
-        known = dict(
-            self._rows.execute(
-                "SELECT user, person FROM user WHERE user IN (SELECT value FROM json_each(?))",
-                (found,),
-            )
-        )
+        current = self._users.of(linked)
+        known = self._persons.of(sorted({*users.persons.tolist(), *current.values()}))
+        return _Known(current=current, person=known, links={}, ask=self._person_of)
+
+    def _links(self, users: Persons) -> dict[int, set[int]]:
         links: dict[int, set[int]] = {}
-        if len(users.persons):
-            for user, visitor in self._rows.execute(
-                "SELECT user, visitor FROM link WHERE user IN (SELECT value FROM json_each(?))",
-                (json.dumps(users.persons.tolist()),),
-            ):
-                links.setdefault(user, set()).add(visitor)
-        return _Known(current=current, person=known, links=links, ask=self._person_of)
+        for user, visitor in self._rows.execute(
+            "SELECT user, visitor FROM link WHERE user IN (SELECT value FROM json_each(?))",
+            (json.dumps(np.unique(users).tolist()),),
+        ):
+            links.setdefault(user, set()).add(visitor)
+        return links
 
     def _person_of(self, user: int) -> int | None:
         row = self._rows.execute("SELECT person FROM user WHERE user = ?", (user,)).fetchone()
@@ -351,6 +358,46 @@ class Identities:
         )
 
 
+@dataclass(slots=True)
+class _Answers:
+    """What the file answered lately, so that people who come again are not looked up again.
+
+    Attributes:
+        rows: The file.
+        statement: Asks for key and value of a JSON list of keys.
+    """
+
+    rows: sqlite3.Connection
+    statement: str
+    _known: dict[int, int] = field(default_factory=dict)
+
+    def of(self, keys: Sequence[int]) -> dict[int, int]:
+        """Look keys up; those that the file does not have are left out."""
+        found: dict[int, int] = {}
+        missing: list[int] = []
+        for key, value in zip(keys, map(self._known.get, keys), strict=True):
+            if value is None:
+                missing.append(key)
+            else:
+                found[key] = value
+        if missing:
+            answers = dict(self.rows.execute(self.statement, (json.dumps(missing),)))
+            found |= answers
+            if len(self._known) + len(answers) > _REMEMBERED:
+                self._known.clear()
+            self._known |= answers
+        return found
+
+    def forget(self, keys: Iterable[int]) -> None:
+        """Drop the answers that were changed."""
+        for key in keys:
+            self._known.pop(key, None)
+
+    def forget_all(self) -> None:
+        """Drop every answer."""
+        self._known.clear()
+
+
 @dataclass(frozen=True, slots=True)
 class _Names:
     """A column of ids as codes into its distinct legal values; -1 names nobody."""
@@ -365,14 +412,13 @@ class _Names:
         encoded = column.combine_chunks().dictionary_encode()
         if isinstance(encoded, pa.ChunkedArray):
             encoded = encoded.combine_chunks()
-        persons = [person(site, name) for name in encoded.dictionary.to_pylist()]
-        legal = [found is not None for found in persons]
-        place = np.cumsum(legal, dtype=np.int64) - 1
-        remap = np.where(np.array(legal, dtype=bool), place, -1)
+        found = [person(site, name) for name in encoded.dictionary.to_pylist()]
         codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-        if len(remap):
+        if None in found:
+            legal = np.array([one is not None for one in found], dtype=bool)
+            remap = np.where(legal, np.cumsum(legal, dtype=np.int64) - 1, -1)
             codes = np.where(codes >= 0, remap[codes], -1)
-        return cls(codes, np.array([found for found in persons if found is not None], np.int64))
+        return cls(codes, np.array([one for one in found if one is not None], np.int64))
 
 
 @dataclass(slots=True)
@@ -382,7 +428,7 @@ class _Known:
     Attributes:
         current: Visitor → the user it is on now.
         person: User → person.
-        links: User → every visitor it was ever seen on.
+        links: User of a telling row → every visitor it was ever seen on.
         ask: Looks up a user that is not among them.
     """
 
@@ -451,10 +497,16 @@ class _Batch:
 
     def persons(self, unnamed: Persons) -> Persons:
         """Lay out whose each row is."""
-        own = self.visitors.persons.copy()
-        linked = np.fromiter(self.known.current, np.int64, len(self.known.current))
-        for place in np.flatnonzero(np.isin(own, linked)).tolist():
-            own[place] = self._of_user(self.known.current[int(own[place])])
+        visitors, known_person = self.visitors.persons.tolist(), self.known.person
+        own = np.array(
+            [
+                visitor if user is None else known_person.get(user) or self._of_user(user)
+                for visitor, user in zip(
+                    visitors, map(self.known.current.get, visitors), strict=True
+                )
+            ],
+            dtype=np.int64,
+        )
         known = np.array(
             [self._of_user(user) for user in self.users.persons.tolist()], dtype=np.int64
         )

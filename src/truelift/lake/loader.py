@@ -59,7 +59,10 @@ log: Final = logging.getLogger(__name__)
 
 
 READERS: Final = 2
-"""Threads that read the journal ahead of the one that writes, and pieces kept for it."""
+"""Threads that read the journal ahead of the one that writes."""
+
+PIECES_AHEAD: Final = 4
+"""Pieces that they read or keep ready, so that they go on while lake files are written."""
 
 
 class LoaderRunning(Outage):
@@ -297,7 +300,7 @@ class Loader:
             return
         key = (segment_key(following[0].path), following[1])
         with self._ahead_gate:
-            if len(self._ahead) >= READERS:
+            if len(self._ahead) >= PIECES_AHEAD:
                 self._last_read = (segment, offset, piece)
             elif key not in self._ahead:
                 with suppress(RuntimeError):  # the loader is being closed

@@ -315,7 +315,9 @@ def _net(value: str, names: Sequence[str]) -> str:
 
 
 def _bare(host: str) -> str:
-    small = f"rtrim(lower({host}), '.')"
+    small = f"lower({host})"
+    # Trimming reads letter by letter, so it is kept for the few hosts that need it.
+    small = f"CASE WHEN ends_with({host}, '.') THEN rtrim({small}, '.') ELSE {small} END"
     return f"CASE WHEN starts_with({small}, 'www.') THEN substr({small}, 5) ELSE {small} END"
 
 
