@@ -24,6 +24,27 @@ _DURATION: Final = re.compile(r"(\d{1,9})([smhdw])")
 
 
 @dataclass(frozen=True, slots=True)
+class SavedSegment:
+    """A segment that a site keeps under a name.
+
+    Attributes:
+        name: Under which it is kept.
+        version: Counted from 1; a change is the next one.
+        definition: Its condition, as JSON.
+    """
+
+    name: str
+    version: int
+    definition: Mapping[str, object]
+
+
+def no_segment(name: str) -> SavedSegment | None:
+    """Know no segment at all."""
+    del name
+    return None
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What a document leaves to the site and the moment at which it is asked.
 
@@ -33,6 +54,7 @@ class Context:
         currency: Of the site.
         trusted: Whether the site counts money only when a secret key sent it.
         deducted: Properties of an order that the site takes off its revenue.
+        segments: Finds a segment of the site by its name, or `name@version`.
     """
 
     now: datetime
@@ -40,6 +62,7 @@ class Context:
     currency: str = "EUR"
     trusted: bool = False
     deducted: tuple[str, ...] = ()
+    segments: Callable[[str], SavedSegment | None] = no_segment
 
 
 class Mistakes:

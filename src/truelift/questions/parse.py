@@ -3,37 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from truelift.questions import (
+    channels,
     checks,
     events_seen,
     funnel,
+    landing_pages,
     sessions,
     trend,
     variant_summaries,
 )
+from truelift.questions.channels import Channels
 from truelift.questions.checks import Checks, RecentEvents
 from truelift.questions.document import Json
 from truelift.questions.events_seen import EventsSeen
 from truelift.questions.forms import Context, Form, Mistakes
 from truelift.questions.funnel import Funnel
+from truelift.questions.landing_pages import LandingPages
 from truelift.questions.matching import BadQuestion
+from truelift.questions.retention import Retention
+from truelift.questions.segment_form import DEFINITIONS, SEGMENT
 from truelift.questions.sessions import Sessions
 from truelift.questions.trend import Trend
 from truelift.questions.variant_summaries import VariantSummaries
+from truelift.questions.within import Within, within
 
 
 __all__ = ["QUESTIONS", "AnyQuestion", "Context", "parse_question", "schema"]
 
-AnyQuestion = Funnel | Trend | Sessions | VariantSummaries | EventsSeen | Checks | RecentEvents
+AnyQuestion = (
+    Funnel
+    | Trend
+    | Sessions
+    | LandingPages
+    | Channels
+    | VariantSummaries
+    | EventsSeen
+    | Checks
+    | RecentEvents
+    | Retention
+    | Within[Any, Any]
+)
 
 
 def parse_question(document: object, context: Context) -> AnyQuestion:
-    """Take a decoded JSON document for the question that it is.
+    """Take a decoded JSON document for the question that it is, perhaps within a segment.
 
     Raises:
         BadQuestion: With everything that is wrong, each with its place.
+        NoSuchSegment: Its segment is a name under which none was saved.
     """
     if not isinstance(document, Mapping):
         raise BadQuestion(question="question", reasons=("it is not an object",))
@@ -43,11 +63,13 @@ def parse_question(document: object, context: Context) -> AnyQuestion:
         reason = f"question is none of {', '.join(QUESTIONS)}"
         raise BadQuestion(question="question", reasons=(reason,))
     mistakes = Mistakes()
-    rest = {key: value for key, value in document.items() if key != "question"}
+    rest = {key: value for key, value in document.items() if key not in {"question", "segment"}}
     found = form.read(rest, "", context, mistakes)
-    if found is None:
+    whose = document.get("segment")
+    segment = None if whose is None else SEGMENT.read(whose, "segment", context, mistakes)
+    if found is None or mistakes.found:
         raise BadQuestion(question=str(name), reasons=mistakes.found)
-    return found
+    return found if segment is None else within(found, segment, now=context.now)
 
 
 def schema() -> dict[str, Json]:
@@ -60,7 +82,11 @@ def schema() -> dict[str, Json]:
             {
                 **form.schema,
                 "title": name,
-                "properties": {"question": {"const": name}, **properties},
+                "properties": {
+                    "question": {"const": name},
+                    "segment": SEGMENT.schema,
+                    **properties,
+                },
                 "required": ["question", *required],
             }
         )
@@ -68,6 +94,7 @@ def schema() -> dict[str, Json]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A question that `truelift ask --question FILE.json` answers",
         "oneOf": variants,
+        "$defs": dict(DEFINITIONS),
     }
 
 
@@ -75,9 +102,12 @@ QUESTIONS: Final[Mapping[str, Form[AnyQuestion]]] = {
     "funnel": funnel.FORM,
     "trend": trend.FORM,
     "sessions": sessions.FORM,
+    "landing_pages": landing_pages.FORM,
+    "channels": channels.FORM,
     "variant_summaries": variant_summaries.FORM,
     "events": events_seen.FORM,
     "checks": checks.FORM,
     "recent": checks.RECENT_FORM,
+    "retention": retention.FORM,
 }
 """Every question that a document can ask, by its name."""
