@@ -95,7 +95,7 @@ def test_what_a_document_leaves_out_is_the_sites() -> None:
         time_zone="Europe/Berlin",
         amount=Amount(AmountKind.MONEY, currency="EUR"),
     )
-    assert parsed(question="sessions") == Sessions(time_zone="Europe/Berlin")
+    assert parsed(question="sessions") == Sessions(time_zone="Europe/Berlin", as_of=NOW)
     assert parsed(question="checks") == Checks(currency="EUR")
     assert parsed(question="events", max_rows=3) == EventsSeen(max_rows=3)
     assert parsed(question="trend", interval="hour") == Trend(

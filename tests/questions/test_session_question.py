@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.questions.asking import ask, asked, at, event
+from tests.questions.asking import ask, at, event
 from truelift.questions.matching import BadQuestion, Events
 from truelift.questions.sessions import Sessions, SessionsAnswer, SessionTally
 
@@ -24,7 +24,7 @@ def page(person: int, seconds: float, path: str = "/", **columns: object) -> dic
 
 
 def sessions(answer: SessionsAnswer) -> dict[str | None, int]:
-    return {row.value: row.tally.sessions for row in answer.rows}
+    return {row.values[0]: row.tally.sessions for row in answer.rows}
 
 
 def test_sessions_people_pages_and_time_are_counted() -> None:
@@ -95,7 +95,7 @@ def test_people_are_counted_once_in_every_group() -> None:
 
     rows = ask(replace(ALL, by="device"), events).rows
 
-    assert [(row.value, row.tally.sessions, row.tally.people) for row in rows] == [
+    assert [(row.values[0], row.tally.sessions, row.tally.people) for row in rows] == [
         ("phone", 3, 2),
         ("desktop", 1, 1),
     ]
@@ -113,7 +113,7 @@ def test_small_groups_are_put_together() -> None:
 
     rows = ask(replace(ALL, by="source", max_rows=1), events).rows
 
-    assert [(row.value, row.others, row.tally.sessions) for row in rows] == [
+    assert [(row.values[0], row.others, row.tally.sessions) for row in rows] == [
         ("a", 0, 2),
         (None, 2, 2),
     ]
@@ -163,7 +163,7 @@ def test_any_partition_of_the_people_gives_the_same_answer(
 ) -> None:
     question = replace(ALL, by=by, since=at(1800), until=at(9000))
 
-    assert asked(question, events, buckets=buckets) == asked(question, events)
+    assert ask(question, events, buckets=buckets) == ask(question, events)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -189,6 +189,7 @@ def test_random_sessions_agree_with_plain_python(events: Sequence[dict[str, Any]
             seconds = (one[-1]["occurred_at"] - one[0]["occurred_at"]).total_seconds()
             expected += SessionTally(
                 sessions=1,
+                conversions=sum(row["event"] == "purchase" for row in one),
                 events=len(one),
                 pages=pages,
                 engaged=key or pages > 1 or seconds >= 10,

@@ -12,12 +12,20 @@ from numpy.typing import NDArray
 INACTIVITY_MS: Final = 30 * 60 * 1000
 LONGEST_MS: Final = 24 * 60 * 60 * 1000
 
+UNSAID: Final = -1
+"""The campaign of an event that does not say where its visit came from."""
+
+ELSEWHERE: Final = -2
+"""The campaign of an event that came from somewhere, but from no named campaign."""
+
+Rows = NDArray[np.int64]
+
 
 @dataclass(frozen=True, slots=True)
 class SessionRules:
     """When a unit's next event belongs to a new session.
 
-    Midnight, campaigns and channels do not end one.
+    Midnight and channels do not end one; campaigns do when they are given.
 
     Attributes:
         inactivity_ms: More than this without an event ends a session.
@@ -29,27 +37,78 @@ class SessionRules:
 
 
 def session_starts(
-    *, unit: NDArray[np.int64], at_ms: NDArray[np.int64], rules: SessionRules | None = None
-) -> NDArray[np.int64]:
+    *,
+    unit: NDArray[np.int64],
+    at_ms: NDArray[np.int64],
+    campaign: NDArray[np.int64] | None = None,
+    rules: SessionRules | None = None,
+) -> Rows:
     """Give the row of every session's first event, ascending.
+
+    With campaigns, a session also begins with an event that names another one than the
+    visit stands under since its last pause: the campaign last named, else wherever it came
+    from. Events that name none change nothing, and neither does the first word about where a
+    visit came from.
 
     Args:
         unit: Who, `(n,)`; all rows of a unit stand together.
         at_ms: When, ascending within a unit.
+        campaign: Code from 0 of the campaign that an event names, `UNSAID` or `ELSEWHERE`;
+            None: campaigns end no session.
         rules: The standard ones when none are given.
     """
     rules = rules or SessionRules()
-    rows = len(unit)
-    if not rows:
+    if not len(unit):
         return np.zeros(0, dtype=np.int64)
-    begins = np.ones(rows, dtype=bool)
-    begins[1:] = (unit[1:] != unit[:-1]) | (np.diff(at_ms) > rules.inactivity_ms)
-    while True:
-        start = np.flatnonzero(begins)
-        session = np.cumsum(begins) - 1
-        too_long = np.flatnonzero(at_ms - at_ms[start][session] > rules.longest_ms)
-        if not len(too_long):
-            return start
-        # Each pass cuts a day off every session that is still too long; only the first
-        # row past its cap is certain to begin the next one.
-        begins[too_long[np.unique(session[too_long], return_index=True)[1]]] = True
+    begins = np.ones(len(unit), dtype=bool)
+    np.greater(at_ms[1:] - at_ms[:-1], rules.inactivity_ms, out=begins[1:])
+    begins[1:] |= unit[1:] != unit[:-1]
+    start = np.flatnonzero(begins)
+    if campaign is not None:
+        others = _other_campaigns(campaign, start)
+        if len(others):
+            begins[others] = True
+            start = np.flatnonzero(begins)
+    too_late = _past_cap(at_ms, start, rules.longest_ms)
+    return np.union1d(start, too_late) if len(too_late) else start
+
+
+def _other_campaigns(campaign: NDArray[np.int64], start: Rows) -> Rows:
+    """Give the rows that name another campaign than their visit stands under."""
+    naming = np.flatnonzero(campaign >= 0)
+    if not len(naming):
+        return naming
+    visit = np.searchsorted(start, naming, side="right") - 1
+    changes = np.zeros(len(naming), dtype=bool)
+    is_first = np.ones(len(naming), dtype=bool)
+    is_first[1:] = visit[1:] != visit[:-1]
+    named = campaign[naming]
+    changes[1:] = ~is_first[1:] & (named[1:] != named[:-1])
+    elsewhere = np.flatnonzero(campaign == ELSEWHERE)
+    # The first campaign of a visit is another one if the visit came from elsewhere before.
+    before = np.append(elsewhere, len(campaign))
+    nearest = before[np.searchsorted(elsewhere, start[visit[is_first]])]
+    changes[is_first] = nearest < naming[is_first]
+    return naming[changes]
+
+
+def _past_cap(at_ms: NDArray[np.int64], start: Rows, longest_ms: int) -> Rows:
+    """Give the rows at which sessions that last too long are cut again."""
+    last = np.append(start[1:], len(at_ms)) - 1
+    long = at_ms[last] - at_ms[start] > longest_ms
+    begun, last = start[long], last[long]
+    found: list[Rows] = []
+    while len(begun):
+        # The first row past the cap, by bisection: somebody who never pauses for a year
+        # is cut hundreds of times, and must not have all rows looked at as often.
+        limit = at_ms[begun] + longest_ms
+        low, high = begun + 1, last.copy()
+        while (low < high).any():
+            middle = (low + high) >> 1
+            past = at_ms[middle] > limit
+            high = np.where(past, middle, high)
+            low = np.where(past, low, np.minimum(middle + 1, high))
+        found.append(low)
+        long = at_ms[last] - at_ms[low] > longest_ms
+        begun, last = low[long], last[long]
+    return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)

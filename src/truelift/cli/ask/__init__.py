@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from truelift.cli.ask import events, funnel, segments, sessions, trend
+from truelift.cli.ask import channels, events, funnel, landing_pages, segments, sessions, trend
 from truelift.cli.ask.asking import app
 
 
-__all__ = ["app", "events", "funnel", "segments", "sessions", "trend"]
+__all__ = ["app", "channels", "events", "funnel", "landing_pages", "segments", "sessions", "trend"]

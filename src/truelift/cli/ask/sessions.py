@@ -1,4 +1,4 @@
-"""`truelift ask sessions|channels`."""
+"""`truelift ask sessions`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,21 @@ from truelift.cli.ask.asking import (
 from truelift.cli.ask.shown import show_rows
 
 
+KeyEvent = Annotated[
+    str | None, typer.Option("--key-event", help="What counts as converted; purchase.")
+]
+CampaignSplit = Annotated[
+    bool, typer.Option("--campaign-split", help="Another named campaign begins a new session.")
+]
+Smallest = Annotated[
+    int | None,
+    typer.Option("--smallest", min=1, help="Groups of fewer people are put together."),
+]
+Rows = Annotated[
+    int | None, typer.Option("--rows", min=1, help="Smaller groups are put together; 100.")
+]
+
+
 @app.command()
 def sessions(
     site: Site,
@@ -26,9 +41,13 @@ def sessions(
         str | None,
         typer.Option("--by", help="Dimension, property, entry_page, exit_page or day."),
     ] = None,
-    key_event: Annotated[
-        str | None, typer.Option("--key-event", help="What counts as converted; purchase.")
-    ] = None,
+    key_event: KeyEvent = None,
+    revenue: Annotated[
+        bool, typer.Option("--revenue", help="Add up the key events' money, too.")
+    ] = False,
+    campaign_split: CampaignSplit = False,
+    rows: Rows = None,
+    smallest: Smallest = None,
     since: Since = None,
     until: Until = None,
     question: QuestionFile = None,
@@ -36,30 +55,14 @@ def sessions(
     as_json: AsJson = False,
 ) -> None:
     """Count sessions: cut after 30 minutes without an event, and after a day."""
-    given = {"by": by, "key_events": key_event, "since": since, "until": until}
+    given = {
+        "by": by,
+        "key_events": key_event,
+        "revenue": {"event": key_event or "purchase"} if revenue else None,
+        "campaign_split": campaign_split or None,
+        "max_rows": rows,
+        "smallest": smallest,
+        "since": since,
+        "until": until,
+    }
     run("sessions", site, given, question, repeat=repeat, as_json=as_json, show=show_rows)
-
-
-@app.command()
-def channels(
-    site: Site,
-    key_event: Annotated[
-        str | None, typer.Option("--key-event", help="What counts as converted; purchase.")
-    ] = None,
-    since: Since = None,
-    until: Until = None,
-    repeat: Repeat = 1,
-    as_json: AsJson = False,
-) -> None:
-    """Count sessions, and how many of them convert, by the channel that brought them."""
-    given = {"by": "channel", "key_events": key_event, "since": since, "until": until}
-    run(
-        "sessions",
-        site,
-        given,
-        None,
-        repeat=repeat,
-        as_json=as_json,
-        show=show_rows,
-        title="channels",
-    )
