@@ -11,6 +11,7 @@ from truelift.questions import (
     events_seen,
     funnel,
     landing_pages,
+    retention,
     sessions,
     trend,
     variant_summaries,
