@@ -11,6 +11,7 @@ from truelift.questions import (
     events_seen,
     funnel,
     landing_pages,
+    paths,
     retention,
     sessions,
     trend,
@@ -24,6 +25,7 @@ from truelift.questions.forms import Context, Form, Mistakes
 from truelift.questions.funnel import Funnel
 from truelift.questions.landing_pages import LandingPages
 from truelift.questions.matching import BadQuestion
+from truelift.questions.paths import Paths
 from truelift.questions.retention import Retention
 from truelift.questions.segment_form import DEFINITIONS, SEGMENT
 from truelift.questions.sessions import Sessions
@@ -45,6 +47,7 @@ AnyQuestion = (
     | Checks
     | RecentEvents
     | Retention
+    | Paths
     | Within[Any, Any]
 )
 
@@ -110,5 +113,6 @@ QUESTIONS: Final[Mapping[str, Form[AnyQuestion]]] = {
     "checks": checks.FORM,
     "recent": checks.RECENT_FORM,
     "retention": retention.FORM,
+    "paths": paths.FORM,
 }
 """Every question that a document can ask, by its name."""

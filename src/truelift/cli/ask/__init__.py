@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
-from truelift.cli.ask import channels, events, funnel, landing_pages, segments, sessions, trend
+from truelift.cli.ask import (
+    channels,
+    events,
+    funnel,
+    landing_pages,
+    paths,
+    segments,
+    sessions,
+    trend,
+)
 from truelift.cli.ask.asking import app
 
 
-__all__ = ["app", "channels", "events", "funnel", "landing_pages", "segments", "sessions", "trend"]
+__all__ = [
+    "app",
+    "channels",
+    "events",
+    "funnel",
+    "landing_pages",
+    "paths",
+    "segments",
+    "sessions",
+    "trend",
+]
