@@ -42,7 +42,7 @@ from truelift.sequences.sessions import (
 ENGAGED_MS: Final = 10_000
 ENGAGED_PAGES: Final = 2
 
-_PAGE: Final = 1
+PAGE: Final = 1
 _KEY: Final = 2
 _FROM: Final = 4
 """Bits of the column `kind`: a page's, a key event's, and one that says where it came from."""
@@ -56,6 +56,7 @@ day at most, so by then the cuts no longer depend on where reading began, but fo
 who never pause."""
 
 Integers = NDArray[np.int64]
+Count = Integers | NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class SessionCut:
     person: Integers
     begins: Integers
     asked: NDArray[np.bool_]
-    counts: Mapping[str, Integers]
+    counts: Mapping[str, Count]
 
     def first_known(self, column: Coded) -> Integers:
         """Give the row of each session's first event that has a value there; -1 without one."""
@@ -104,6 +105,8 @@ class SessionCut:
 
     def tally(self, keys: Mapping[str, Coded]) -> pa.Table:
         """Count the sessions asked about, group by group."""
+        if self.asked.all():
+            return tallied(person=self.person, counts=self.counts, keys=keys)
         chosen = np.flatnonzero(self.asked)
         return tallied(
             person=self.person[chosen],
@@ -192,6 +195,16 @@ class SessionQuestion:
             until=until,
         )
 
+    def marks(self) -> dict[str, int] | None:
+        """Give what `kind` is by an event's name; None where a name does not tell it all."""
+        if self.campaign_split or self.revenue is not None:
+            return None
+        if self.key_events.where or not self.key_events.names:
+            return None
+        kinds = [(PAGE, PAGES.names), (_KEY, self.key_events.names)]
+        names = {name for _, found in kinds for name in found}
+        return {name: sum(bit for bit, found in kinds if name in found) for name in names}
+
     def cut(self, rows: pa.Table) -> SessionCut:
         """Cut one bucket's events into sessions and count what is in each."""
         person, at_ms = integers(rows, "person"), integers(rows, "at_ms")
@@ -201,22 +214,22 @@ class SessionQuestion:
         last = np.append(first[1:], len(person)) - 1 if len(first) else first
         begins, ends = at_ms[first], at_ms[last]
         duration = ends - begins
-        pages = np.add.reduceat(kind & _PAGE, first, dtype=np.int64) if len(first) else first
+        pages = np.add.reduceat(kind & PAGE, first, dtype=np.int64) if len(first) else first
         converting = _session(np.flatnonzero(kind & _KEY), first)
         conversions = np.bincount(converting, minlength=len(first))
         engaged = (duration >= ENGAGED_MS) | (pages >= ENGAGED_PAGES) | (conversions > 0)
-        counts = {
+        counts: dict[str, Count] = {
             "events": last - first + 1,
             "pages": pages,
-            "engaged": engaged.astype(np.int64),
-            "key_sessions": (conversions > 0).astype(np.int64),
-            "conversions": conversions.astype(np.int64),
+            "engaged": engaged,
+            "key_sessions": conversions > 0,
+            "conversions": conversions,
             "duration_ms": duration,
         }
         if self.as_of is not None:
             now = epoch_ms(self.as_of)
             goes_on = (ends + INACTIVITY_MS >= now) & (begins + LONGEST_MS >= now)
-            counts["immature"] = (goes_on & ~engaged).astype(np.int64)
+            counts["immature"] = goes_on & ~engaged
         if self.revenue is not None:
             counts |= _money(rows, first)
         asked = np.ones(len(first), dtype=bool)

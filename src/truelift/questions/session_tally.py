@@ -38,6 +38,7 @@ _COUNTED: Final = (
 )
 
 Integers = NDArray[np.int64]
+Count = Integers | NDArray[np.bool_]
 
 
 class TooManyGroups(Refusal):
@@ -202,7 +203,7 @@ class SessionRow:
 
 
 def tallied(
-    *, person: Integers, counts: Mapping[str, Integers], keys: Mapping[str, Coded]
+    *, person: Integers, counts: Mapping[str, Count], keys: Mapping[str, Coded]
 ) -> pa.Table:
     """Count sessions group by group.
 
@@ -212,14 +213,12 @@ def tallied(
         keys: What they are grouped by; nothing: all are one group.
     """
     order, start = _in_groups(person, keys)
-    of_session = np.arange(len(person)) if order is None else order
+    one_of_each = start if order is None else order[start]
     whose = person if order is None else person[order]
-    is_new = np.ones(len(whose), dtype=np.int64)
+    is_new = np.ones(len(whose), dtype=bool)
     is_new[1:] = whose[1:] != whose[:-1]
-    is_new[start] = 1
-    columns = {
-        name: key.titles.take(pa.array(key.code[of_session[start]])) for name, key in keys.items()
-    }
+    is_new[start] = True
+    columns = {name: key.titles.take(pa.array(key.code[one_of_each])) for name, key in keys.items()}
     for name in _COUNTED:
         match name:
             case "sessions":
@@ -348,10 +347,10 @@ def _largest_first(groups: pa.Table, keys: Sequence[str]) -> pa.Table:
     return groups.take(pc.sort_indices(groups, sort_keys=order))
 
 
-def _added(column: Integers, start: Integers) -> Integers:
+def _added(column: Count, start: Integers) -> Integers:
     if not len(start):
         return start
-    found: Integers = np.add.reduceat(column, start)
+    found: Integers = np.add.reduceat(column, start, dtype=np.int64)
     return found
 
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 import pyarrow as pa
 
-from truelift.questions.dimensions import Placeholders, text_of
+from truelift.questions.dimensions import INDEXED, Placeholders, text_of
 from truelift.questions.document import Json
 from truelift.questions.forms import Context, Field, record, text
 from truelift.questions.matching import BadQuestion, is_text
 from truelift.questions.members import ROWS, Members
-from truelift.questions.question import Scan
+from truelift.questions.question import Scan, Sequence
 from truelift.questions.session_question import (
     ENGAGED_MS,
     ENGAGED_PAGES,
     KEY_EVENTS,
+    PAGE,
     PAGES,
     SESSION_FIELDS,
     SESSION_MARGIN,
@@ -139,9 +140,8 @@ class Sessions(SessionQuestion):
         """Read every event: any of them keeps a session alive."""
         values = Placeholders()
         by = self.by
-        return self.scan_of(
-            {"grouped": group_sql(by, self.time_zone, values)} if by else {}, values
-        )
+        texts = {"grouped": group_sql(by, self.time_zone, values)} if by else {}
+        return replace(self.scan_of(texts, values), sequence=self._sequence())
 
     def partial(self, rows: pa.Table) -> SessionTallies:
         """Cut one bucket's events into sessions and count them."""
@@ -166,6 +166,22 @@ class Sessions(SessionQuestion):
         else:
             rows = ranked(groups, most=self.max_rows, smallest=self.smallest)
         return SessionsAnswer(self, tuple(rows), partial.whole)
+
+    def _sequence(self) -> Sequence | None:
+        """Say the same of names and indexed columns alone; anything else needs the events."""
+        marks = self.marks()
+        is_page = self.by in {Part.ENTRY_PAGE, Part.EXIT_PAGE}
+        column = "path" if is_page else self.by
+        if marks is None or (column is not None and column not in INDEXED):
+            return None
+        return Sequence(
+            mark_as="kind",
+            marks=marks,
+            unmarked=True,
+            grouped=column,
+            grouped_where=PAGE if is_page else -1,
+            order="position, kind DESC, grouped" if column else "",
+        )
 
     def _obstacles(self) -> list[str]:
         found: list[str] = []

@@ -9,7 +9,17 @@ from typing import Any
 import typer
 
 
-IN_JSON_ONLY = ("events", "pages", "engaged", "bounced", "bounce_rate", "key_sessions", "measured")
+IN_JSON_ONLY = (
+    "events",
+    "pages",
+    "engaged",
+    "bounced",
+    "bounce_rate",
+    "immature",
+    "key_sessions",
+    "conversions",
+    "measured",
+)
 """What a table leaves out, so that a row of sessions fits a terminal."""
 
 
