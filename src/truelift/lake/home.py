@@ -87,6 +87,11 @@ class Home:
         return self.published / "sites.json"
 
     @property
+    def segments_file(self) -> Path:
+        """Saved segments of every site, for questions."""
+        return self.published / "segments.json"
+
+    @property
     def run(self) -> Path:
         """Sockets and pid files of running processes."""
         return self.root / "run"

@@ -56,7 +56,7 @@ def publish() -> None:
 
 def _publish_to(home: Home) -> None:
     home.published.mkdir(parents=True, exist_ok=True)
-    with _alone(home.published / ".lock"):
+    with alone(home.published / ".lock"):
         version = 1 + max(_version_of(home.keys_file), _version_of(home.sites_file))
         sites = {site.name: settings_of(site) for site in Site.objects.order_by("name")}
         replace_whole(home.sites_file, {"version": version, "sites": sites})
@@ -123,7 +123,8 @@ def _version_of(path: Path) -> int:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
+def alone(lock: Path) -> Iterator[None]:
+    """Keep other publishers out meanwhile."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

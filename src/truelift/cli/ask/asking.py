@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, get_type_hints
 
 import typer
+from typing_extensions import override
 
 from truelift.cli.ask.shown import print_answer
 from truelift.errors import Refusal
@@ -25,7 +29,26 @@ if TYPE_CHECKING:
 
 _BEGAN = time.time()
 
-app = typer.Typer(
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+class AskApp(typer.Typer):
+    """Commands that each take a segment; none of them needs to know of it."""
+
+    @override
+    def command(self, *given: Any, **settings: Any) -> Callable[[Command], Command]:
+        """Add a command, with `--segment` and `--segment-file` as its last options."""
+        add = super().command(*given, **settings)
+
+        def added(function: Command) -> Command:
+            add(_with_segment(function))
+            return function
+
+        return added
+
+
+app = AskApp(
     add_completion=False,
     no_args_is_help=True,
     help="A question about what a site's visitors did, answered from the lake.",
@@ -45,7 +68,14 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, typer.Option("--until", help="Nothing at or after it.")]
 By = Annotated[str | None, typer.Option("--by", help="Dimension or property to group by.")]
-Segment = Annotated[str | None, typer.Option("--segment", help="Only a saved segment.")]
+Segment = Annotated[
+    str | None,
+    typer.Option("--segment", help="Only the people of a saved segment: NAME or NAME@VERSION."),
+]
+SegmentFile = Annotated[
+    Path | None,
+    typer.Option("--segment-file", help="Only the people of whom the JSON of a file holds."),
+]
 Where = Annotated[
     list[str] | None, typer.Option("--where", help="Only events with NAME=VALUE; may repeat.")
 ]
@@ -64,16 +94,46 @@ class BadQuestionFile(Refusal):
         )
 
 
-class NoSuchSegment(Refusal):
-    """A segment that nobody saved."""
+_whose: ContextVar[object] = ContextVar("whose", default=None)
+"""The segment that the running command was given, as JSON."""
 
-    code = "questions.no_such_segment"
 
-    def __init__(self, *, segment: str) -> None:
-        super().__init__(
-            f"There is no segment {segment[:60]!r}. Say what it is with --where NAME=VALUE.",
-            segment=segment[:60],
-        )
+def _with_segment(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of segments and keep what they say for `run`."""
+
+    @functools.wraps(function)
+    def asked(**given: Any) -> None:  # noqa: ANN401 - whatever the command takes
+        name, file = given.pop("segment"), given.pop("segment_file")
+        if name is not None and file is not None:
+            wrong("Say either --segment or --segment-file.")
+        token = _whose.set(name if file is None else _document(file))
+        try:
+            function(**given)
+        finally:
+            _whose.reset(token)
+
+    hints = get_type_hints(function, include_extras=True)
+    hints |= {"segment": Segment, "segment_file": SegmentFile}
+    plain = inspect.signature(function)
+    kept = [each for name, each in plain.parameters.items() if name != "segment"]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
+        for name in ("segment", "segment_file")
+    ]
+    asked.__annotations__ = hints
+    asked.__signature__ = plain.replace(  # type: ignore[attr-defined]
+        parameters=[
+            each.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[each.name])
+            for each in (*kept, *added)
+        ]
+    )
+    return asked
+
+
+def in_segment(document: Mapping[str, object]) -> dict[str, object]:
+    """Put the segment that the command was given into a question's document."""
+    whose = _whose.get()
+    return {**document} if whose is None else {**document, "segment": whose}
 
 
 def run(
@@ -91,7 +151,7 @@ def run(
     from truelift.questions.parse import parse_question
 
     stated = {key: value for key, value in given.items() if value is not None}
-    document = {**_document(file), **stated}
+    document = in_segment({**_document(file), **stated})
     lake, context = lake_of(site)
     question = parse_question({"question": name, **document}, context)
     if question.name != name:
@@ -111,6 +171,7 @@ def lake_of(site: str) -> tuple[Lake, Context]:
     """Open the lake, and say what a site leaves out of its questions."""
     from truelift.lake.home import Home
     from truelift.lake.lake import Lake
+    from truelift.lake.segments import saved_segments
     from truelift.lake.sites import site_settings
     from truelift.questions.forms import Context
     from truelift.settings import settings_from
@@ -123,6 +184,7 @@ def lake_of(site: str) -> tuple[Lake, Context]:
         currency=settings.currency,
         trusted=settings.server_orders_only,
         deducted=settings.deducted,
+        segments=saved_segments(home, site),
     )
     return Lake(home), context
 
@@ -159,10 +221,11 @@ def names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def conditions(where: Sequence[str] | None, segment: str | None) -> list[dict[str, Json]] | None:
+def conditions(
+    where: Sequence[str] | None, segment: str | None = None
+) -> list[dict[str, Json]] | None:
     """Take NAME=VALUE conditions."""
-    if segment is not None:
-        raise NoSuchSegment(segment=segment)
+    del segment  # every command takes it, and `run` uses it
     found: list[dict[str, Json]] = []
     for condition in where or ():
         name, equals, value = condition.partition("=")

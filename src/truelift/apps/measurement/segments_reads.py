@@ -1,0 +1,86 @@
+"""What may be asked about a site's saved segments."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from truelift.apps.measurement.models import SegmentRecord
+from truelift.apps.sites.models import Site
+from truelift.questions.forms import Context, SavedSegment
+from truelift.questions.segment import Segment
+from truelift.questions.segment_form import parse_segment
+
+
+def segments_of(site: Site) -> tuple[SegmentRecord, ...]:
+    """List the newest version of every segment that was not put away, by name."""
+    newest = (
+        SegmentRecord.objects.filter(site=site, name=OuterRef("name"))
+        .order_by("-version")
+        .values("pk")[:1]
+    )
+    found = SegmentRecord.objects.filter(site=site, pk=Subquery(newest), archived=False)
+    return tuple(found.select_related("owner").order_by("name"))
+
+
+def versions_of(site: Site, name: str) -> QuerySet[SegmentRecord]:
+    """Give every version of a segment, the newest first."""
+    return (
+        SegmentRecord.objects.filter(site=site, name=name)
+        .select_related("owner", "made_by")
+        .order_by("-version")
+    )
+
+
+def segment_of(site: Site, wanted: str) -> SegmentRecord | None:
+    """Find a segment by `name` (its newest version, unless put away) or `name@version`."""
+    name, at, version = wanted.partition("@")
+    if "\0" in wanted:
+        return None
+    if not at:
+        newest = versions_of(site, name).first()
+        return None if newest is None or newest.archived else newest
+    if not (version.isascii() and version.isdigit() and len(version) < 10):
+        return None
+    return versions_of(site, name).filter(version=int(version)).first()
+
+
+def context_of(site: Site, *, now: datetime) -> Context:
+    """Give what a question's document leaves to the site, its saved segments included."""
+
+    def find(name: str) -> SavedSegment | None:
+        found = segment_of(site, name)
+        return None if found is None else SavedSegment(found.name, found.version, found.definition)
+
+    deducted = {"tax": site.revenue_tax, "shipping": site.revenue_shipping}
+    return Context(
+        now=now,
+        time_zone=site.time_zone,
+        currency=site.currency,
+        trusted=site.server_orders_only,
+        deducted=tuple(name for name, stays in deducted.items() if stays != "in"),
+        segments=find,
+    )
+
+
+def saved_segment(site: Site, name: str, *, now: datetime) -> Segment:
+    """Give a saved segment as questions take it.
+
+    Raises:
+        NoSuchSegment: The site has none of this name.
+    """
+    return parse_segment(name, context_of(site, now=now))
+
+
+def segment_document(record: SegmentRecord) -> dict[str, object]:
+    """Give a version of a segment as JSON."""
+    return {
+        "name": record.name,
+        "version": record.version,
+        "description": record.description,
+        "definition": record.definition,
+        "archived": record.archived,
+        "owner": record.owner.email if record.owner else None,
+        "made_at": record.made_at,
+    }
