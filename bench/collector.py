@@ -257,7 +257,7 @@ def serve(server: str, home: Path, port: int, *, constant: bool) -> None:
     from granian.server.embed import Server
 
     from truelift.collector.app import Collector
-    from truelift.collector.rsgi import RsgiCollector
+    from truelift.collector.rsgi import RsgiCollector, spare_the_collector_of_garbage
     from truelift.lake.home import Home
 
     application: object
@@ -268,6 +268,8 @@ def serve(server: str, home: Path, port: int, *, constant: bool) -> None:
         place.make()
         collector = Collector.open(place)
         application = RsgiCollector(collector) if server == "rsgi" else asgi(collector)
+
+    spare_the_collector_of_garbage()
 
     async def run() -> None:
         await Server(

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
 import json
 import time
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
-from truelift.events.items import Arrival, instant_ms
+from truelift.events.items import Arrival, event_or_reason, instant_ms
 from truelift.events.reasons import MEANING, Reason
 from truelift.events.wire import (
     MAX_ITEMS,
     MAX_REQUEST_BYTES,
     Accepted,
+    Envelope,
     MalformedRequest,
     RequestTooLarge,
     accepted,
@@ -375,7 +376,10 @@ def test_a_body_that_is_no_single_call_is_refused(body: bytes) -> None:
 
 
 def test_an_empty_batch_is_a_batch() -> None:
-    assert accepted(opened(b'{"batch":[]}', batch=True), BROWSER) == Accepted(b"", 0, 0)
+    wide = b'{"batch":[%s]}' % (b" " * 40_000)
+
+    for body in (b'{"batch":[]}', wide):
+        assert accepted(opened(body, batch=True), BROWSER) == Accepted(b"", 0, 0)
 
 
 def test_key_and_time_are_read_from_the_body_even_when_an_item_spoils_the_whole() -> None:
@@ -447,6 +451,13 @@ PIECES = [
 USUAL = ['"anonymousId":"v"', '"event":"a"', '"type":"track"', '"messageId":"m"']
 
 
+def thoroughly(envelope: Envelope, arrival: Arrival, kind: str | None) -> list[dict[str, Any]]:
+    sent = instant_ms(envelope.sent_at)
+    late = 0 if sent is None else arrival.received_at_ms - sent
+    read = (event_or_reason(raw, arrival, kind, late, envelope.context) for raw in envelope.items)
+    return [json.loads(msgspec.json.encode(line)) for line in read]
+
+
 def test_the_quick_reading_of_usual_items_says_what_the_thorough_one_says() -> None:
     rng = np.random.default_rng(4)
     agents = [None, "Mozilla/5.0 (X11)", "analytics-python/2.4.0"]
@@ -461,13 +472,32 @@ def test_the_quick_reading_of_usual_items_says_what_the_thorough_one_says() -> N
         body = (item if kind else f'{{"batch":[{item},{{{",".join(USUAL)}}}]}}').encode()
         arrival = arrivals[int(rng.integers(3))]
         envelope = opened(body, batch=kind is None)
-        thorough = accepted(dataclasses.replace(envelope, usual=None), arrival, kind=kind)
+        thorough = thoroughly(envelope, arrival, kind)
         found = accepted(envelope, arrival, kind=kind)
         quick += envelope.usual is not None and not found.quarantined
-        assert found.quarantined == thorough.quarantined
-        assert list(map(json.loads, found.lines)) == list(map(json.loads, thorough.lines))
+        assert list(map(json.loads, found.lines)) == thorough
+        assert found.items == len(thorough)
+        assert found.quarantined == sum("reason" in line for line in thorough)
 
     assert quick > 300
+
+
+def test_an_unusual_item_leaves_the_others_of_its_batch_where_they_stood() -> None:
+    usual = [{"type": "track", "event": str(place), "userId": "u"} for place in range(9)]
+    identify = {"type": "identify", "userId": "u", "traits": {"plan": "pro"}}
+    large = {**usual[0], "properties": {"text": "x" * 33_000}}
+    nobody = {"type": "track", "event": "n", "userId": "null"}
+
+    found = lines(
+        json.dumps(
+            {"batch": [identify, *usual[:4], nobody, large, *usual[4:], identify, {"a": 1}]}
+        ).encode()
+    )
+
+    assert [line.get("event", line.get("reason")) for line in found] == [
+        "identify", "0", "1", "2", "3", "no_identity", "too_large", "4", "5", "6", "7", "8",
+        "identify", "unknown_type",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -85,9 +86,11 @@ def body_reader(
             if reading is not None:
                 reading.cancel()
 
+        stated = headers.get("content-length")
+        fits = stated is not None and stated.isdigit() and int(stated) <= limit
         alarm = loop.call_later(within_s, stop)
         try:
-            return await read_all(limit)
+            return await (protocol() if fits else _bounded(protocol, limit))
         except asyncio.CancelledError:
             if late and reading is not None and reading.uncancel() == 0:
                 raise TooSlow(within_s=within_s) from None
@@ -95,21 +98,20 @@ def body_reader(
         finally:
             alarm.cancel()
 
-    async def read_all(limit: int) -> bytes | None:
-        stated = headers.get("content-length")
-        if stated is not None and stated.isdigit() and int(stated) <= limit:
-            return await protocol()
-        kept = bytearray()
-        seen = 0
-        async for chunk in protocol:
-            seen += len(chunk)
-            if seen <= limit:
-                kept += chunk
-            elif seen > _DRAINED_BYTES:
-                break
-        return bytes(kept) if seen <= limit else None
-
     return read
+
+
+async def _bounded(protocol: HttpProtocol, limit: int) -> bytes | None:
+    """Read a body of unknown length, and None where it is too long."""
+    kept = bytearray()
+    seen = 0
+    async for chunk in protocol:
+        seen += len(chunk)
+        if seen <= limit:
+            kept += chunk
+        elif seen > _DRAINED_BYTES:
+            break
+    return bytes(kept) if seen <= limit else None
 
 
 def client_address(scope: Scope) -> str:
@@ -148,6 +150,16 @@ async def serve_collector(
         collector.close()
 
 
+def spare_the_collector_of_garbage() -> None:
+    """Leave what lives as long as the process out of every search for garbage, and search less.
+
+    Requests leave no cycles behind; looking for some took a thirtieth of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
 async def serve(application: object, *, host: str, port: int, on_ready: Callable[[], None]) -> None:
     """Serve an RSGI application until told to stop by SIGTERM or SIGINT.
 
@@ -176,6 +188,7 @@ async def serve(application: object, *, host: str, port: int, on_ready: Callable
     await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     if not serving.done():
+        spare_the_collector_of_garbage()
         on_ready()
     await serving
 

@@ -12,7 +12,6 @@ import json
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, cast
@@ -75,8 +74,7 @@ in it would be tried anew, a minute's work for 500 KB of them.
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """What the server knows about a request that its items do not say.
 
     Attributes:

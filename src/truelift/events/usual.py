@@ -51,19 +51,22 @@ _LONG: Final = 4096
 
 
 class Usual(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """An item as nearly all are: every field known and of its usual type."""
+    """An item as nearly all are: every field known and of its usual type.
 
-    type: _Text = UNSET
+    In the order of analytics.js: a field is found at once where it is expected.
+    """
+
+    timestamp: _Text = UNSET
+    integrations: _Skipped = UNSET
     event: _Name = UNSET
+    type: _Text = UNSET
+    properties: dict[str, _Nested3] | UnsetType | None = UNSET
+    context: _Skipped = UNSET
     messageId: _Name = UNSET  # noqa: N815 - the client's words
     anonymousId: _Name = UNSET  # noqa: N815
     userId: _Name = UNSET  # noqa: N815
-    timestamp: _Text = UNSET
-    sentAt: _Text = UNSET  # noqa: N815
     writeKey: _Text = UNSET  # noqa: N815
-    properties: dict[str, _Nested3] | UnsetType | None = UNSET
-    context: _Skipped = UNSET
-    integrations: _Skipped = UNSET
+    sentAt: _Text = UNSET  # noqa: N815
     metadata: _Skipped = msgspec.field(default=UNSET, name="_metadata")
 
 
@@ -91,8 +94,7 @@ class _Line(msgspec.Struct, gc=False):
     context: _Skipped
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True, gc=False):
     """The lines of a request's usual items.
 
     Attributes:

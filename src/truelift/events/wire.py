@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -20,7 +20,7 @@ from truelift.events.items import (
     event_or_reason,
     instant_ms,
 )
-from truelift.events.usual import Usual, UsualBatch, usual_lines
+from truelift.events.usual import Usual, UsualBatch, Written, usual_lines
 
 
 MAX_REQUEST_BYTES: Final = 500 * 1024
@@ -90,8 +90,7 @@ class Envelope:
         return self._items
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """A request's items as lines of the journal.
 
     Attributes:
@@ -181,10 +180,14 @@ def accepted(envelope: Envelope, arrival: Arrival, *, kind: str | None = None) -
     sent = instant_ms(envelope.sent_at)
     late = 0 if sent is None else arrival.received_at_ms - sent
     written = None
-    if envelope.usual is not None and not (arrival.private or arrival.internal):
-        written = usual_lines(envelope.usual, envelope.body, arrival, kind, late)
-        if len(envelope.body) > MAX_ITEM_BYTES and max(map(len, envelope.items)) > MAX_ITEM_BYTES:
-            written = None
+    if not (arrival.private or arrival.internal):
+        small = len(envelope.body) <= MAX_ITEM_BYTES or all(
+            len(raw) <= MAX_ITEM_BYTES for raw in envelope.items
+        )
+        if envelope.usual is not None and small:
+            written = usual_lines(envelope.usual, envelope.body, arrival, kind, late)
+        elif envelope.batch and not envelope.context:
+            written = _usual_among(envelope.items, arrival, late)
     if written is not None and not written.left:
         return Accepted(written.text, written.items, 0)
     lines = [] if written is None else written.text.split(b"\n")[:-1]
@@ -195,6 +198,27 @@ def accepted(envelope: Envelope, arrival: Arrival, *, kind: str | None = None) -
         quarantined += thorough.reason is not None
         lines.insert(place, _encode(thorough))
     return Accepted(b"".join(line + b"\n" for line in lines), len(lines), quarantined)
+
+
+def _usual_among(items: Sequence[bytes], arrival: Arrival, late: int) -> Written | None:
+    """Write down what is usual in a batch that as a whole is not: one `identify` is enough."""
+    usual: list[Usual] = []
+    places: list[int] = []
+    for place, raw in enumerate(items):
+        try:
+            item = _decode_usual(raw)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            continue
+        if len(raw) <= MAX_ITEM_BYTES:
+            usual.append(item)
+            places.append(place)
+    body = b'{"batch":[' + b",".join([items[place] for place in places]) + b"]}"
+    written = usual_lines(UsualBatch(usual), body, arrival, None, late)
+    if written is None:
+        return None
+    found = set(places) - {places[at] for at in written.left}
+    left = [place for place in range(len(items)) if place not in found]
+    return Written(written.text, written.items, left)
 
 
 def _opened_batch(body: bytes) -> Envelope:
