@@ -14,6 +14,7 @@ from truelift.questions import (
     paths,
     retention,
     sessions,
+    time_to_value,
     trend,
     variant_summaries,
 )
@@ -29,6 +30,7 @@ from truelift.questions.paths import Paths
 from truelift.questions.retention import Retention
 from truelift.questions.segment_form import DEFINITIONS, SEGMENT
 from truelift.questions.sessions import Sessions
+from truelift.questions.time_to_value import TimeToValue
 from truelift.questions.trend import Trend
 from truelift.questions.variant_summaries import VariantSummaries
 from truelift.questions.within import Within, within
@@ -47,6 +49,7 @@ AnyQuestion = (
     | Checks
     | RecentEvents
     | Retention
+    | TimeToValue
     | Paths
     | Within[Any, Any]
 )
@@ -113,6 +116,7 @@ QUESTIONS: Final[Mapping[str, Form[AnyQuestion]]] = {
     "checks": checks.FORM,
     "recent": checks.RECENT_FORM,
     "retention": retention.FORM,
+    "time_to_value": time_to_value.FORM,
     "paths": paths.FORM,
 }
 """Every question that a document can ask, by its name."""

@@ -45,6 +45,11 @@ class Tallies:
         keys = self.cells.keys[these] - place * self.width
         return Cells(keys, self.cells.counts[these], self.cells.amounts[these])
 
+    def totals(self) -> Cells:
+        """Give the counts of every title together, numbered by its place."""
+        places = self.cells.keys // self.width
+        return joined([Cells(places, self.cells.counts, self.cells.amounts)])
+
     def ranked(self, sizes: Cells, most: int) -> tuple[Ranked, ...]:
         """Put the largest titles first, and all beyond the first so many together.
 
