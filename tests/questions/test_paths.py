@@ -233,6 +233,14 @@ def test_going_there_and_back_is_a_loop_and_twice_is_said_apart() -> None:
     assert answer.document()["looping"] == {"units": 2, "share": 2 / 3}
 
 
+def test_what_is_sent_from_a_page_makes_no_loop_of_pages() -> None:
+    events = visit(1, "/", "opened", "/", "/a", "opened", "/a", "/")
+
+    found = ask(replace(HOME, nodes=Nodes.BOTH), events).loops
+
+    assert [(loop.node, loop.between, loop.count) for loop in found] == [("/", "/a", 1)]
+
+
 def test_the_goal_is_looked_for_along_the_whole_path_and_not_after_it() -> None:
     events = [
         *visit(1, "/", "/a", "/b", "/c", "buy"),
@@ -447,7 +455,7 @@ def walked(question: Paths, events: Sequence[dict[str, Any]]) -> Expected:
     for person in {row["person"] for row in events}:
         theirs = sorted(
             (Row.of(question, row) for row in events if row["person"] == person),
-            key=lambda row: (row.minute, -row.kind, row.node is None, row.node or ""),
+            key=lambda row: (row.minute, -row.kind(question), row.node is None, row.node or ""),
         )
         sessions: list[list[Row]] = []
         for row in theirs:
@@ -469,11 +477,12 @@ class Row:
     minute: int
     is_anchor: bool
     is_goal: bool
+    is_page: bool
     node: str | None
 
-    @property
-    def kind(self) -> int:
-        return self.is_anchor + 2 * self.is_goal
+    def kind(self, question: Paths) -> int:
+        circling = self.is_page or question.nodes is Nodes.EVENTS
+        return self.is_anchor + 2 * self.is_goal + 4 * circling
 
     @classmethod
     def of(cls, question: Paths, row: dict[str, Any]) -> Row:
@@ -486,6 +495,7 @@ class Row:
             minute=int((row["occurred_at"] - START).total_seconds()) // 60,
             is_anchor=is_anchor,
             is_goal=question.goal is not None and fits(question.goal, row),
+            is_page=is_page,
             node=name if is_node or is_anchor else None,
         )
 
@@ -544,9 +554,11 @@ def walk(question: Paths, mine: list[Row], sessions: list[list[Row]], expected: 
         expected.steps[n][name] += 1
         expected.ends[n, "onward" if n + 1 < len(shown) else end] += 1
     expected.paths[tuple(reversed(shown)) if question.is_backward else tuple(shown)] += 1
+    circle = [str(row.node) for row in nodes if row.is_page or question.nodes is Nodes.EVENTS]
+    circle = [name for n, name in enumerate(circle) if not n or name != circle[n - 1]]
     turns = Counter(
         (there, back)
-        for there, back, again in zip(once, once[1:], once[2:], strict=False)
+        for there, back, again in zip(circle, circle[1:], circle[2:], strict=False)
         if there == again
     )
     expected.loops.update(turns)

@@ -64,6 +64,7 @@ LEAST_DIFFERENT: Final = 1000
 
 _ANCHOR: Final = 1
 _GOAL: Final = 2
+_CIRCLING: Final = 4
 
 _ADVICE: Final = (
     "Narrow what is asked: a shorter period, fewer steps, a condition on the start or the end,"
@@ -237,7 +238,10 @@ class FullPath:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Going from a node to another and straight back.
+    """Going from a node to another and straight back; between pages, or between events.
+
+    What pages are made to send while somebody is on them is no going away: where pages
+    are nodes, loops are of pages only.
 
     Attributes:
         node: What was left and come back to; None for all other pairs together.
@@ -450,7 +454,7 @@ class Paths:
         held = " AND ".join(f"({condition.sql(values)})" for condition in self.where) or "true"
         anchor = f"({held} AND {self.anchor.sql(values)})"
         goal = f"({held} AND {self.goal.sql(values)})" if self.goal else "false"
-        node, title = "true", "coalesce(event, '')"
+        node, title, page = "true", "coalesce(event, '')", "true"
         if self.nodes is not Nodes.EVENTS:
             page = PAGES.sql(values)
             node = page if self.nodes is Nodes.PAGES else node
@@ -469,7 +473,10 @@ class Paths:
                     person,
                     {AT_MS} AS at_ms,
                     position,
-                    ({_ANCHOR} * {anchor}::TINYINT + {_GOAL} * {goal}::TINYINT)::TINYINT AS kind,
+                    (
+                        {_ANCHOR} * {anchor}::TINYINT + {_GOAL} * {goal}::TINYINT
+                        + {_CIRCLING} * {page}::TINYINT
+                    )::TINYINT AS kind,
                     CASE WHEN {anchor} OR ({held} AND {node}) THEN {title} END AS node
                 FROM events
                 WHERE {between(since, until, values)}
@@ -496,6 +503,7 @@ class Paths:
             node=node,
             anchor=(kind & _ANCHOR) > 0,
             goal=(kind & _GOAL) > 0,
+            circling=(kind & _CIRCLING) > 0,
             rules=PathRules(
                 steps=self.max_steps,
                 as_of_ms=epoch_ms(self.as_of),

@@ -118,6 +118,7 @@ class _Rows:
     session: Integers
     node: Integers
     goal: Flags
+    circling: Flags
 
 
 def walks(
@@ -127,6 +128,7 @@ def walks(
     node: Integers,
     anchor: Flags,
     goal: Flags,
+    circling: Flags,
     rules: PathRules,
 ) -> Walks:
     """Follow every unit from its anchor.
@@ -141,15 +143,23 @@ def walks(
         node: Code from 0, negative for an event that is no node; an anchor is one.
         anchor: Where paths may begin, or backwards end.
         goal: What converts.
+        circling: Which nodes loops are made of; what lies between them is looked past.
         rules: What counts as a path.
     """
     begins = session_starts(unit=person, at_ms=at_ms)
     session = run_numbers(begins, len(person))
     anchors = _anchors(person, at_ms, session, anchor, rules)
     is_open = _open(at_ms, begins, session, anchors, rules)
-    rows = _Rows(person, at_ms, session, node, goal)
+    rows = _Rows(person, at_ms, session, node, goal, circling & (node >= 0))
     if rules.backward:
-        rows = _Rows(person[::-1], -at_ms[::-1], session[::-1], node[::-1], goal[::-1])
+        rows = _Rows(
+            person=person[::-1],
+            at_ms=-at_ms[::-1],
+            session=session[::-1],
+            node=node[::-1],
+            goal=goal[::-1],
+            circling=rows.circling[::-1],
+        )
         anchors = len(person) - 1 - anchors
     ends = _scope_ends(rows, anchors, rules)
 
@@ -157,10 +167,7 @@ def walks(
     code = rows.node[nodes_at]
     first = np.searchsorted(nodes_at, anchors)
     behind = np.searchsorted(nodes_at, ends)
-    changed = np.ones(len(code), dtype=bool)
-    changed[1:] = code[1:] != code[:-1]
-    collapsed = np.flatnonzero(changed)
-    kept = collapsed if rules.collapse else np.arange(len(code))
+    kept = changes(code) if rules.collapse else np.arange(len(code))
 
     onward = np.searchsorted(kept, first, side="right")
     limit = np.searchsorted(kept, behind)
@@ -182,7 +189,7 @@ def walks(
         end=end.astype(np.int64),
         converted=_converted(rows, anchors, ends),
         is_open=is_open,
-        loops=_loops(code, first, behind, collapsed),
+        loops=_loops(rows, anchors, ends),
     )
 
 
@@ -220,6 +227,21 @@ def added(columns: Sequence[NDArray[np.int64]], which: Integers, groups: int) ->
     for n, column in enumerate(columns):
         np.add.at(total[n], which, column)
     return total.T
+
+
+def spread(first: Integers, lengths: Integers) -> tuple[Integers, Integers]:
+    """Write out stretches one after the other.
+
+    Args:
+        first: Where each begins.
+        lengths: How long each is.
+
+    Returns:
+        For every place in them the stretch that it is in, and the place.
+    """
+    which = np.repeat(np.arange(len(first)), lengths)
+    nth = np.arange(len(which)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return which, np.repeat(first, lengths) + nth
 
 
 def last_within(at_ms: Integers, first: Integers, behind: Integers, deadline: Integers) -> Integers:
@@ -302,15 +324,14 @@ def _converted(rows: _Rows, anchors: Integers, ends: Integers) -> Flags:
     return reached
 
 
-def _loops(code: Integers, first: Integers, behind: Integers, collapsed: Integers) -> Loops:
-    begins = np.searchsorted(collapsed, first, side="right")
-    lengths = 1 + np.searchsorted(collapsed, behind) - begins
-    unit = np.repeat(np.arange(len(first)), lengths)
-    nth = np.arange(len(unit)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    place = np.repeat(first, lengths)
-    later = nth > 0
-    place[later] = collapsed[(begins[unit] + nth - 1)[later]]
+def _loops(rows: _Rows, anchors: Integers, ends: Integers) -> Loops:
+    places = np.flatnonzero(rows.circling)
+    code = rows.node[places]
+    first, behind = np.searchsorted(places, anchors), np.searchsorted(places, ends)
+    unit, place = spread(first, behind - first)
     node = code[place]
+    once = changes(unit, node)
+    unit, node = unit[once], node[once]
     turns = np.flatnonzero((unit[2:] == unit[:-2]) & (node[2:] == node[:-2]))
     keys = np.stack([node[turns], node[turns + 1], unit[turns]], axis=1)
     of_unit, which = distinct(keys)
