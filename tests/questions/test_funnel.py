@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.questions.asking import ask, asked, at, event
+from tests.questions.asking import ask, at, event
 from truelift.questions.funnel import Funnel, FunnelAnswer, Step, Unit
 from truelift.questions.matching import BadQuestion, Comparison, Condition, Events
 from truelift.sequences.funnels import Order
@@ -212,6 +212,8 @@ def test_the_document_has_the_shape_of_the_contract() -> None:
             "window_s": 3600,
             "window_from": "first_step",
             "unit": "person",
+            "attribution": "step",
+            "attribution_step": 1,
         },
         "groups": [
             {
@@ -332,4 +334,4 @@ def test_any_partition_of_the_people_gives_the_same_answer(
         exclude=Events(("logout",)),
     )
 
-    assert asked(question, events, buckets=buckets) == asked(question, events)
+    assert ask(question, events, buckets=buckets).document() == ask(question, events).document()

@@ -1,8 +1,8 @@
-"""How many people, or sessions, get through the steps of a funnel."""
+"""How many people, or sessions, get through the steps of a funnel, and with how much money."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from truelift.questions.dimensions import INDEXED, Placeholders, text_of
 from truelift.questions.document import Json, epoch_ms
@@ -24,10 +25,13 @@ from truelift.questions.forms import (
     one_of,
     record,
     text,
+    whole,
     yes_or_no,
 )
+from truelift.questions.funnel_tally import Coded, Tally, check_size, largest
 from truelift.questions.matching import BadQuestion, Condition, Events, candidates, is_text
 from truelift.questions.members import (
+    AMOUNT,
     AS_OF,
     EVENTS,
     NAMES,
@@ -38,17 +42,22 @@ from truelift.questions.members import (
     Members,
     events_of,
 )
+from truelift.questions.metric import Amount, AmountKind
 from truelift.questions.period import AT_MS, between, earlier, later, period_obstacles
 from truelift.questions.question import Scan, Sequence
 from truelift.questions.sessions import SESSION_MARGIN
-from truelift.questions.table import codes, integers, small_integers
-from truelift.sequences.funnels import Order, Rules, funnel
+from truelift.questions.table import integers, small_integers
+from truelift.sequences.funnels import NOWHERE, Attempts, Order, Rules, attempts, counted
 from truelift.sequences.sessions import LONGEST_MS, session_starts
 
 
 MAX_STEPS: Final = 20
 MAX_STEPS_IN_ANY_ORDER: Final = 10
+MAX_EXCLUSIONS: Final = 8
+"""Between chosen steps; with the steps and the other exclusion they fit one number's bits."""
 LONGEST_WINDOW_S: Final = 2 * 366 * 86_400
+
+Integers = NDArray[np.int64]
 
 
 class Unit(StrEnum):
@@ -71,6 +80,34 @@ class Step:
     optional: bool = False
 
 
+class Attribution(StrEnum):
+    """Which event of an attempt says in which group its unit is.
+
+    `STEP`: the one that served a certain step; units that did not reach it have no
+    value. `FIRST`: the earliest of the attempt's step events that has a value. `LAST`:
+    the latest of them.
+    """
+
+    STEP = "step"
+    FIRST = "first"
+    LAST = "last"
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Events that must not lie between two steps of an attempt.
+
+    Attributes:
+        events: Which.
+        first: The earlier step, from 1.
+        last: The later one.
+    """
+
+    events: Events
+    first: int
+    last: int
+
+
 @dataclass(frozen=True, slots=True)
 class StepCount:
     """A row of the answer.
@@ -82,6 +119,10 @@ class StepCount:
         immature: Of those, the ones that stand here, short of the last step, while
             their window is still open: not lost, not yet through.
         optional: Whether later steps need it.
+        open: Of the units, the ones with a window that is still open, wherever they stand.
+        amount_minor: Money of the events that served this step; None when not asked for.
+        revenue_minor: Money of the events that served the last step, of the units that
+            reached this one; None when not asked for.
     """
 
     step: int
@@ -89,6 +130,9 @@ class StepCount:
     units: int
     immature: int
     optional: bool
+    open: int = 0
+    amount_minor: int | None = None
+    revenue_minor: int | None = None
 
     def document(self) -> dict[str, Json]:
         """Write it as a row of the answer."""
@@ -98,7 +142,13 @@ class StepCount:
             "units": self.units,
             "immature": self.immature,
         }
-        return {**row, "optional": True} if self.optional else row
+        if self.optional:
+            row["optional"] = True
+        for name, total in (("amount", self.amount_minor), ("revenue", self.revenue_minor)):
+            if total is not None:
+                row[f"{name}_minor"] = total
+                row[f"{name}_per_unit_minor"] = total / self.units if self.units else None
+        return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,29 +181,46 @@ class FunnelAnswer:
     def document(self) -> dict[str, Json]:
         """Write it in the shape of `ask funnel --json`."""
         question = self.question
-        semantics: dict[str, Json] = {
-            "order": question.order.value,
-            "window_s": question.window_s,
-            "window_from": "first_step" if question.order is not Order.ANY else "first_event",
-            "unit": question.unit.value,
-        }
         groups: list[Json] = []
         for group in self.groups:
-            entry: dict[str, Json] = {"by": {question.by: group.value} if question.by else {}}
-            if group.others:
-                entry["others"] = group.others
+            entry = question.group_document(group.value, group.others)
             entry["steps"] = [step.document() for step in group.steps]
             groups.append(entry)
         return {
             "question": question.name,
-            "semantics": semantics,
+            "semantics": question.semantics(),
             "groups": groups,
             "immature": self.immature,
         }
 
 
-Tally = Mapping[str | None, tuple[tuple[int, ...], tuple[int, ...]]]
-"""Per group: units of each step, and the immature ones among them."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Walked:
+    """One bucket's rows, and the deepest attempts in them.
+
+    Attributes:
+        rows: Those that the attempts count in.
+        at_ms: Their instants.
+        attempts: One a unit.
+        group: Of each attempt.
+    """
+
+    rows: pa.Table
+    at_ms: Integers
+    attempts: Attempts
+    group: Coded
+
+    @property
+    def chains(self) -> Integers:
+        """The row of every step of every attempt; `NOWHERE` where it was not reached."""
+        if self.attempts.rows is None:
+            raise ValueError("the attempts were found without their chains")
+        return self.attempts.rows
+
+    def instants(self, step: int, which: NDArray[np.bool_]) -> Integers:
+        """Say when some attempts, all of which did, reached a step (from 0)."""
+        found: Integers = self.at_ms[self.chains[which, step]]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +232,17 @@ class Funnel:
         window_s: From an attempt's first event, its end included.
         as_of: Windows that end at or after this instant are still open.
         order: See `truelift.sequences.funnels.Order`.
-        by: Dimension or property of the step-1 event to group by.
+        by: Dimension or property to group by.
         since: The step-1 event happened at or after this.
         until: The step-1 event happened before this; later steps may lie after it.
         where: Conditions that hold of every event of the funnel.
         exclude: Events that end an attempt at their instant.
         unit: Whom to count. A session's attempt stays within it.
         max_groups: Smaller groups beyond this many are put together.
+        between: Events that must not lie between two steps; ordered only.
+        attribution: Which event of the attempt has the value to group by.
+        attribution_step: From 1, for `STEP`.
+        amount: Money to add up at every step, or None.
     """
 
     steps: tuple[Step, ...]
@@ -185,6 +256,10 @@ class Funnel:
     exclude: Events | None = None
     unit: Unit = Unit.PERSON
     max_groups: int = 100
+    between: tuple[Between, ...] = ()
+    attribution: Attribution = Attribution.STEP
+    attribution_step: int = 1
+    amount: Amount | None = None
 
     def __post_init__(self) -> None:
         reasons = self._obstacles()
@@ -196,135 +271,270 @@ class Funnel:
         """The word after `truelift ask`."""
         return "funnel"
 
+    @property
+    def rules(self) -> Rules:
+        """What counts as an attempt."""
+        return Rules(
+            steps=len(self.steps),
+            window_ms=self.window_s * 1000,
+            as_of_ms=epoch_ms(self.as_of),
+            order=self.order,
+            since_ms=None if self.since is None else epoch_ms(self.since),
+            until_ms=None if self.until is None else epoch_ms(self.until),
+            optional=tuple(n for n, step in enumerate(self.steps) if step.optional),
+            between=tuple((pair.first - 1, pair.last - 1) for pair in self.between),
+        )
+
+    def semantics(self) -> dict[str, Json]:
+        """Say what the numbers mean, as a part of the answer."""
+        found: dict[str, Json] = {
+            "order": self.order.value,
+            "window_s": self.window_s,
+            "window_from": "first_step" if self.order is not Order.ANY else "first_event",
+            "unit": self.unit.value,
+        }
+        if self.by is not None:
+            found["attribution"] = self.attribution.value
+            if self.attribution is Attribution.STEP:
+                found["attribution_step"] = self.attribution_step
+        if self.between:
+            found["exclude_between"] = [
+                {"event": pair.events.title, "from_step": pair.first, "to_step": pair.last}
+                for pair in self.between
+            ]
+        if self.amount is not None:
+            found["currency"] = self.amount.currency
+        return found
+
+    def group_document(self, value: str | None, others: int) -> dict[str, Json]:
+        """Say which group something is of."""
+        entry: dict[str, Json] = {"by": {self.by: value} if self.by else {}}
+        if others:
+            entry["others"] = others
+        return entry
+
     def scan(self) -> Scan:
         """Read the events of the steps; every event for sessions and strict order."""
+        return self.scan_with(())
+
+    def scan_with(self, columns: Collection[str]) -> Scan:
+        """Read what the funnel needs, and some columns of its events as they are."""
         values = Placeholders()
-        sets = [step.events for step in self.steps]
-        if self.exclude is not None:
-            sets.append(self.exclude)
-        mask = self._mask(sets, values)
-        every_event = self.order is Order.STRICT or self.unit is Unit.SESSION
-        named = "true" if every_event else candidates(sets, values)
-        group = text_of(self.by, values) if self.by else "NULL::VARCHAR"
-        since, until = self._bounds()
-        # Events of one instant stand by their lowest step; see `sequences.funnels`.
-        tie = "mask" if self._disjoint() else "mask & -mask, mask"
+        since, until = self.bounds()
         return Scan(
             sql=f"""
-            SELECT person, at_ms, mask{", grouped" if self.by else ""}
-            FROM (
-                SELECT
-                    person,
-                    {AT_MS} AS at_ms,
-                    {mask} AS mask,
-                    CASE WHEN {sets[0].sql(values)} THEN {group} END AS grouped
-                FROM events
-                WHERE {named} AND {between(since, until, values)}
-            )
-            WHERE {"true" if every_event else "mask <> 0"}
-            ORDER BY person, at_ms, {tie}{", grouped" if self.by else ""}
+            {self.select(values, columns)}
+            ORDER BY {self.ordering(columns)}
             """,
             parameters=values.values,
             since=since,
             until=until,
-            sequence=self._sequence(sets, unmarked=every_event, order=tie),
+            sequence=None if columns or self.amount else self._sequence(),
         )
 
-    def _sequence(self, sets: list[Events], *, unmarked: bool, order: str) -> Sequence | None:
+    def select(self, values: Placeholders, columns: Collection[str] = ()) -> str:
+        """Give the SQL of the scan, without its order."""
+        sets = self._sets()
+        mask = self._mask(sets, values)
+        named = "true" if self._every_event else candidates(list(sets.values()), values)
+        extra = ""
+        if self.by:
+            is_it = f"(mask & {self._told_by()}) <> 0"
+            if self._told_by() == 1:
+                is_it = sets[0].sql(values)
+            extra += f", CASE WHEN {is_it} THEN {text_of(self.by, values)} END AS grouped"
+        if self.amount:
+            extra += f", coalesce({self.amount.sql(values)}, 0.0)::BIGINT AS amount"
+        extra += "".join(f", {column}" for column in columns)
+        shown = ", ".join(["person", "at_ms", "mask", *self._told(columns)])
+        return f"""
+            SELECT {shown}
+            FROM (
+                SELECT
+                    person,
+                    {AT_MS} AS at_ms,
+                    {mask} AS mask
+                    {extra}
+                FROM events
+                WHERE {named} AND {between(*self.bounds(), values)}
+            )
+            WHERE {"true" if self._every_event else "mask <> 0"}
+            """
+
+    def ordering(self, columns: Collection[str] = ()) -> str:
+        """Give the SQL of the scan's order; rows that stand beside each other are equal."""
+        return ", ".join(["person", "at_ms", self._tie, *self._told(columns)])
+
+    def _told(self, columns: Collection[str]) -> list[str]:
+        """Name what is read of an event beside who, when and which step."""
+        grouped = ["grouped"] if self.by else []
+        return [*grouped, *(["amount"] if self.amount else []), *columns]
+
+    @property
+    def _tie(self) -> str:
+        # Events of one instant stand by their lowest step; see `sequences.funnels`.
+        return "mask" if self._disjoint() else "mask & -mask, mask"
+
+    @property
+    def _every_event(self) -> bool:
+        return self.order is Order.STRICT or self.unit is Unit.SESSION
+
+    def _told_by(self) -> int:
+        """Give the steps, a bit each, whose events may say in which group a unit is."""
+        if self.attribution is Attribution.STEP:
+            return 1 << (self.attribution_step - 1)
+        return (1 << len(self.steps)) - 1
+
+    def _sets(self) -> dict[int, Events]:
+        """Give what events may be to the funnel, by bit; see `sequences.funnels`."""
+        sets = {nth: step.events for nth, step in enumerate(self.steps)}
+        if self.exclude is not None:
+            sets[len(self.steps)] = self.exclude
+        for nth, pair in enumerate(self.between):
+            sets[len(self.steps) + 1 + nth] = pair.events
+        return sets
+
+    def _sequence(self) -> Sequence | None:
         """Say the same of names alone; conditions on what events carry need the events."""
-        if self.where or any(events.where or not events.names for events in sets):
+        sets = self._sets()
+        if self.where or any(events.where or not events.names for events in sets.values()):
             return None
         if self.by is not None and self.by not in INDEXED:
             return None
         marks: dict[str, int] = {}
-        for bit, events in enumerate(sets):
+        for bit, events in sets.items():
             for name in set(events.names):
                 marks[name] = marks.get(name, 0) | 1 << bit
         return Sequence(
             mark_as="mask",
             marks=marks,
-            unmarked=unmarked,
+            unmarked=self._every_event,
             grouped=self.by,
-            grouped_where=1,
-            order=order + (", grouped" if self.by else ""),
+            grouped_where=self._told_by(),
+            order=self._tie + (", grouped" if self.by else ""),
         )
 
-    def _mask(self, sets: list[Events], values: Placeholders) -> str:
+    def _mask(self, sets: Mapping[int, Events], values: Placeholders) -> str:
         """Give the SQL that says which steps an event may serve, a bit each."""
         # The smaller the number, the less there is to sort.
-        kind = "TINYINT" if len(sets) <= 7 else "INTEGER"
+        kind = "TINYINT" if max(sets) < 7 else "INTEGER"
         if self._disjoint():
-            cases = [f"WHEN {events.sql(values)} THEN {1 << n}" for n, events in enumerate(sets)]
+            cases = [f"WHEN {events.sql(values)} THEN {1 << n}" for n, events in sets.items()]
             mask = f"(CASE {' '.join(cases)} ELSE 0 END)"
         else:
-            bits = [f"({events.sql(values)}::INTEGER << {n})" for n, events in enumerate(sets)]
+            bits = [f"({events.sql(values)}::INTEGER << {n})" for n, events in sets.items()]
             mask = f"({' | '.join(bits)})"
         if self.where:
             held = " AND ".join(f"({condition.sql(values)})" for condition in self.where)
             mask = f"CASE WHEN {held} THEN {mask} ELSE 0 END"
         return f"({mask})::{kind}"
 
-    def partial(self, rows: pa.Table) -> Tally:
-        """Count the units of one bucket."""
+    def walk(self, rows: pa.Table, *, chains: bool = False) -> Walked:
+        """Find the deepest attempts in one bucket's rows.
+
+        Args:
+            rows: As the scan gave them.
+            chains: Whether the row of every step is needed.
+        """
         unit, at_ms = integers(rows, "person"), integers(rows, "at_ms")
         mask = small_integers(rows, "mask")
-        grouped, titles = codes(rows, "grouped") if self.by else (np.zeros_like(unit), [None])
         if self.unit is Unit.SESSION and len(unit):
             begins = np.zeros(len(unit), dtype=np.int64)
             begins[session_starts(unit=unit, at_ms=at_ms)] = 1
             unit = np.cumsum(begins)
             if self.order is not Order.STRICT:
-                kept = mask != 0
-                unit, at_ms, mask, grouped = unit[kept], at_ms[kept], mask[kept], grouped[kept]
-        reached = funnel(
+                kept = np.flatnonzero(mask)
+                unit, at_ms, mask, rows = unit[kept], at_ms[kept], mask[kept], rows.take(kept)
+        by_start = self.attribution is Attribution.STEP and self.attribution_step == 1
+        found = attempts(
             unit=unit,
             at_ms=at_ms,
             mask=mask,
-            group=grouped,
-            groups=len(titles),
-            rules=Rules(
-                steps=len(self.steps),
-                window_ms=self.window_s * 1000,
-                as_of_ms=epoch_ms(self.as_of),
-                order=self.order,
-                since_ms=None if self.since is None else epoch_ms(self.since),
-                until_ms=None if self.until is None else epoch_ms(self.until),
-                optional=tuple(n for n, step in enumerate(self.steps) if step.optional),
-            ),
+            rules=self.rules,
+            chains=chains or self.amount is not None or (self.by is not None and not by_start),
         )
-        return {
-            title: (tuple(units), tuple(immature))
-            for title, units, immature in zip(
-                titles, reached.units.tolist(), reached.immature.tolist(), strict=True
-            )
-            if units[0]
-        }
+        group = Coded.nothing(len(found.start))
+        if self.by is not None:
+            grouped = Coded.column(rows, "grouped")
+            group = grouped.at(found.start if by_start else self._telling(found, grouped))
+        return Walked(rows=rows, at_ms=at_ms, attempts=found, group=group)
+
+    def _telling(self, found: Attempts, grouped: Coded) -> Integers:
+        """Give the row that says in which group each attempt is; `NOWHERE` for none."""
+        chains = found.rows if found.rows is not None else found.start[:, None]
+        if self.attribution is Attribution.STEP:
+            return chains[:, self.attribution_step - 1]
+        told = (chains != NOWHERE) & (grouped.at(chains.ravel()).code.reshape(chains.shape) >= 0)
+        if self.attribution is Attribution.LAST:
+            last: Integers = np.where(told, chains, NOWHERE).max(axis=1)
+            return last
+        beyond = np.iinfo(np.int64).max
+        first = np.where(told, chains, beyond).min(axis=1)
+        return np.where(first == beyond, NOWHERE, first)
+
+    def tally(self, walked: Walked, slot: Integers | None = None) -> Tally:
+        """Count attempts by group, and by slot where there are several.
+
+        Raises:
+            FunnelTooWide: There are more groups than can be held.
+        """
+        code, places = walked.group.places(slot)
+        check_size(len(places.slots), self.width, by=self.by)
+        found = walked.attempts
+        reached = counted(found, code=code, groups=len(places.slots), rules=self.rules)
+        columns = [reached.units, reached.immature, reached.open]
+        if self.amount is not None:
+            columns += self._money(walked, code, len(places.slots))
+        counts = np.concatenate(columns, axis=1)
+        return Tally(titles=places.titles, slots=places.slots, counts=counts)
+
+    @property
+    def width(self) -> int:
+        """How many numbers a group has."""
+        return len(self.steps) * (3 if self.amount is None else 5)
+
+    def _money(self, walked: Walked, code: Integers, groups: int) -> list[Integers]:
+        """Add up the money of every step's events, and the last step's of all who got to each."""
+        amount = integers(walked.rows, "amount")
+        chains = walked.chains
+        paid = np.where(chains == NOWHERE, 0, amount[np.maximum(chains, 0)] if len(amount) else 0)
+        own = np.zeros((groups, len(self.steps)), dtype=np.int64)
+        revenue = own.copy()
+        for step in range(len(self.steps)):
+            here = chains[:, step] != NOWHERE
+            # Not `bincount`, whose weights are floating-point numbers.
+            np.add.at(own[:, step], code[here], paid[here, step])
+            np.add.at(revenue[:, step], code[here], paid[here, -1])
+        return [own, revenue]
+
+    def partial(self, rows: pa.Table) -> Tally:
+        """Count the units of one bucket."""
+        return self.tally(self.walk(rows))
 
     def merge(self, left: Tally, right: Tally) -> Tally:
         """Add the groups of two buckets."""
-        merged = dict(left)
-        for title, counts in right.items():
-            merged[title] = _added(merged[title], counts) if title in merged else counts
-        return merged
+        return left.plus(right, by=self.by)
 
     def answer(self, partial: Tally) -> FunnelAnswer:
         """Name the steps and put the largest groups first."""
-        nothing = (tuple(0 for _ in self.steps), tuple(0 for _ in self.steps))
         if not self.by:
-            partial = {None: partial.get(None, nothing)}
-        ranked = sorted(
-            partial.items(), key=lambda item: (-item[1][0][0], item[0] is None, item[0] or "")
+            everybody = self.named(partial.counts.sum(axis=0))
+            return FunnelAnswer(question=self, groups=(FunnelGroup(value=None, steps=everybody),))
+        return FunnelAnswer(
+            question=self,
+            groups=tuple(
+                FunnelGroup(
+                    value=group.title, steps=self.named(group.counts[0]), others=group.others
+                )
+                for group in largest(partial, self.max_groups)
+            ),
         )
-        shown, rest = ranked[: self.max_groups], ranked[self.max_groups :]
-        groups = [FunnelGroup(value=value, steps=self._named(tally)) for value, tally in shown]
-        if rest:
-            together = nothing
-            for _, tally in rest:
-                together = _added(together, tally)
-            groups.append(FunnelGroup(value=None, steps=self._named(together), others=len(rest)))
-        return FunnelAnswer(question=self, groups=tuple(groups))
 
-    def _named(self, tally: tuple[tuple[int, ...], tuple[int, ...]]) -> tuple[StepCount, ...]:
+    def named(self, counts: Integers) -> tuple[StepCount, ...]:
+        """Make rows of one group's numbers."""
+        numbers: list[list[int]] = counts.reshape(-1, len(self.steps)).tolist()
+        unasked: list[list[int | None]] = [[None] * len(self.steps)] * 2
+        columns, money = numbers[:3], numbers[3:] or unasked
         return tuple(
             StepCount(
                 step=nth,
@@ -332,11 +542,16 @@ class Funnel:
                 units=units,
                 immature=immature,
                 optional=step.optional,
+                open=still_open,
+                amount_minor=amount,
+                revenue_minor=revenue,
             )
-            for nth, (step, units, immature) in enumerate(zip(self.steps, *tally, strict=True), 1)
+            for nth, (step, units, immature, still_open, amount, revenue) in enumerate(
+                zip(self.steps, *columns, *money, strict=True), 1
+            )
         )
 
-    def _bounds(self) -> tuple[datetime | None, datetime | None]:
+    def bounds(self) -> tuple[datetime | None, datetime | None]:
         """Say between which instants events matter."""
         window = timedelta(seconds=self.window_s)
         before = window if self.order is Order.ANY else timedelta()
@@ -349,9 +564,7 @@ class Funnel:
 
     def _disjoint(self) -> bool:
         """Say whether the names alone keep every event from serving two steps."""
-        sets = [set(step.events.names) for step in self.steps]
-        if self.exclude is not None:
-            sets.append(set(self.exclude.names))
+        sets = [set(events.names) for events in self._sets().values()]
         return all(sets) and all(not a & b for a, b in combinations(sets, 2))
 
     def _obstacles(self) -> list[str]:
@@ -372,6 +585,13 @@ class Funnel:
             if not self.exclude.names and not self.exclude.where:
                 found.append("it excludes every event")
             found += self.exclude.obstacles()
+        found += self._between_obstacles()
+        if not 1 <= self.attribution_step <= len(self.steps) and self.steps:
+            found.append(f"it is grouped by step {self.attribution_step}, which it does not have")
+        if self.amount is not None:
+            found += self.amount.obstacles()
+            if self.amount.kind is not AmountKind.MONEY:
+                found.append("only money is added up at its steps")
         found += [reason for condition in self.where for reason in condition.obstacles()]
         if not 1 <= self.window_s <= LONGEST_WINDOW_S:
             found.append(f"its window is {self.window_s} s, not 1 s to 2 years")
@@ -381,21 +601,41 @@ class Funnel:
             found.append("it shows no group")
         return found + period_obstacles(self.since, self.until)
 
-
-def _added(
-    left: tuple[tuple[int, ...], tuple[int, ...]], right: tuple[tuple[int, ...], tuple[int, ...]]
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    return (
-        tuple(a + b for a, b in zip(left[0], right[0], strict=True)),
-        tuple(a + b for a, b in zip(left[1], right[1], strict=True)),
-    )
+    def _between_obstacles(self) -> list[str]:
+        found = []
+        if self.between and self.order is not Order.ORDERED:
+            found.append(
+                "exclusions between steps need the order `ordered`, not"
+                f" `{self.order.value}`; `exclude` holds of the whole attempt"
+            )
+        if len(self.between) > MAX_EXCLUSIONS:
+            found.append(f"it has more than {MAX_EXCLUSIONS} exclusions between steps")
+        for nth, pair in enumerate(self.between, 1):
+            if not pair.events.names and not pair.events.where:
+                found.append(f"exclusion {nth} excludes every event")
+            found += [f"exclusion {nth}: {reason}" for reason in pair.events.obstacles()]
+            if not 1 <= pair.first < pair.last <= len(self.steps):
+                found.append(f"exclusion {nth} is not from a step to a later one")
+            elif any(self.steps[step - 1].optional for step in (pair.first, pair.last)):
+                found.append(f"exclusion {nth} begins or ends with an optional step")
+        return found
 
 
 def _step(given: Mapping[str, object], context: Context) -> Step:
     return Step(events_of(given, context), optional=Members(given).get("optional", False))
 
 
-def _funnel(given: Mapping[str, object], context: Context) -> Funnel:
+def _between(given: Mapping[str, object], _context: Context) -> Between:
+    members = Members(given)
+    return Between(
+        events=members.get("event", Events()),
+        first=members.get("from_step", 0),
+        last=members.get("to_step", 0),
+    )
+
+
+def funnel_of(given: Mapping[str, object], context: Context) -> Funnel:
+    """Make a funnel of its members."""
     members = Members(given)
     return Funnel(
         steps=members.get("steps", ()),
@@ -409,6 +649,10 @@ def _funnel(given: Mapping[str, object], context: Context) -> Funnel:
         exclude=members.maybe("exclude", Events),
         unit=members.get("unit", Unit.PERSON),
         max_groups=members.get("max_groups", 100),
+        between=members.get("exclude_between", ()),
+        attribution=members.get("attribution", Attribution.STEP),
+        attribution_step=members.get("attribution_step", 1),
+        amount=members.maybe("amount", Amount),
     )
 
 
@@ -420,21 +664,36 @@ STEP: Final = either(
     record(_step, {"names": NAMES, "where": WHERE, "optional": OPTIONAL}),
 )
 WINDOW: Final = Field(duration(), "From the first step, its end included; 7 days.")
-FORM: Final = record(
-    _funnel,
+STEP_NUMBER: Final = whole(least=1, most=MAX_STEPS)
+BETWEEN: Final = record(
+    _between,
     {
-        "steps": Field(list_of(STEP, least=1, most=MAX_STEPS), "In order.", required=True),
-        "window_s": WINDOW,
-        "window": WINDOW,
-        "order": Field(one_of(Order), "`ordered` when left out."),
-        "by": Field(text(), "Dimension or property of the first step."),
-        "since": SINCE,
-        "until": UNTIL,
-        "where": WHERE,
-        "exclude": Field(EVENTS, "Events that end an attempt."),
-        "unit": Field(one_of(Unit), "`person` when left out."),
-        "as_of": AS_OF,
-        "max_groups": ROWS,
+        "event": Field(EVENTS, "Which events.", required=True),
+        "from_step": Field(STEP_NUMBER, "The earlier step, from 1.", required=True),
+        "to_step": Field(STEP_NUMBER, "The later one.", required=True),
     },
 )
+MEMBERS: Final[Mapping[str, Field[object]]] = {
+    "steps": Field(list_of(STEP, least=1, most=MAX_STEPS), "In order.", required=True),
+    "window_s": WINDOW,
+    "window": WINDOW,
+    "order": Field(one_of(Order), "`ordered` when left out."),
+    "by": Field(text(), "Dimension or property."),
+    "attribution": Field(one_of(Attribution), "Whose value of `by` counts; `step`."),
+    "attribution_step": Field(STEP_NUMBER, "Which step's, for `step`; 1."),
+    "since": SINCE,
+    "until": UNTIL,
+    "where": WHERE,
+    "exclude": Field(EVENTS, "Events that end an attempt."),
+    "exclude_between": Field(
+        list_of(BETWEEN, most=MAX_EXCLUSIONS), "Events that must not lie between two steps."
+    ),
+    "unit": Field(one_of(Unit), "`person` when left out."),
+    "amount": Field(AMOUNT, "Money to add up at every step."),
+    "as_of": AS_OF,
+    "max_groups": ROWS,
+}
+"""What every question about a funnel takes."""
+
+FORM: Final = record(funnel_of, MEMBERS)
 """How it stands in JSON."""
