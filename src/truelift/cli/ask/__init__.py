@@ -8,8 +8,10 @@ from truelift.cli.ask import (
     funnel,
     landing_pages,
     paths,
+    retention,
     segments,
     sessions,
+    time_to_value,
     trend,
 )
 from truelift.cli.ask.asking import app
@@ -22,7 +24,9 @@ __all__ = [
     "funnel",
     "landing_pages",
     "paths",
+    "retention",
     "segments",
     "sessions",
+    "time_to_value",
     "trend",
 ]
