@@ -12,6 +12,7 @@ const MOST_STEPS = 12;
  *     <button type="button" data-add hidden>Add a step</button>
  *   </funnel-steps>
  *
+ * `data-name` is what the inputs' ids begin with; `step` without one.
  * Each row gets buttons for up, down and remove. Without a script the form has its
  * inputs and an empty last one, and works as it is; empty steps are left out by the server.
  */
@@ -99,7 +100,7 @@ export class FunnelSteps extends HTMLElement {
       if (text) text.textContent = `${name} `;
       const input = row.querySelector('input, select');
       if (input?.id) {
-        input.id = `step-${index + 1}`;
+        input.id = `${this.dataset.name ?? 'step'}-${index + 1}`;
         label?.setAttribute('for', input.id);
       }
       for (const button of row.querySelectorAll<HTMLButtonElement>('[data-act]')) {

@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "truelift.apps.accounts",
     "truelift.apps.sites",
     "truelift.apps.measurement",
+    "truelift.apps.explorers",
     "truelift.apps.research",
     "truelift.apps.experiments",
     "truelift.apps.drawing",

@@ -12,7 +12,7 @@ from truelift.project import pages
 from truelift.project.api import api
 
 
-APPS: Final = ("accounts", "sites", "measurement", "research", "experiments")
+APPS: Final = ("accounts", "sites", "measurement", "explorers", "research", "experiments")
 
 ACCOUNT_PAGES: Final = frozenset(
     {

@@ -36,6 +36,7 @@ class Line:
         focus: At most one line of a series is in focus.
         meaning: Colour of a line in focus: ink, better or worse.
         dashed: Drawn only to be compared with.
+        named: Whether a dashed line has its name at its end.
     """
 
     label: str
@@ -43,6 +44,7 @@ class Line:
     focus: bool = False
     meaning: str = "ink"
     dashed: bool = False
+    named: bool = False
 
     @property
     def last(self) -> float | None:
@@ -265,7 +267,9 @@ class Series:
             (
                 (line, line.last)
                 for line in self.lines
-                if line.last is not None and (line.label or line is self.focus) and not line.dashed
+                if line.last is not None
+                and (line.label or line is self.focus)
+                and (line.named or not line.dashed)
             ),
             key=lambda end: -end[1],
         )

@@ -1,0 +1,3 @@
+"""Explorers: every question as a page whose address is the question."""
+
+from __future__ import annotations

@@ -1,0 +1,138 @@
+"""From an address to an answer laid out: read the form, ask, or say everything that is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.http import QueryDict
+
+from truelift.apps.explorers import reads
+from truelift.apps.explorers.catalogue import Explorer
+from truelift.apps.explorers.form import ExplorerForm
+from truelift.apps.explorers.models import Annotation
+from truelift.apps.explorers.page import Asked, ExplorerPage
+from truelift.apps.measurement.naming import period_said
+from truelift.apps.measurement.periods import Period
+from truelift.apps.measurement.reads import events_seen
+from truelift.apps.sites.models import Site
+from truelift.errors import Refusal
+from truelift.questions.document import Json
+from truelift.questions.events_seen import EventSeen
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look into a question.
+
+    Attributes:
+        form: As it was asked, or as a first look proposes.
+        names: Of the site's events, for choosing among them.
+        problems: Everything that keeps it from being asked.
+        page: The answer; None where there is a problem or nothing to ask about.
+        document: The question's JSON.
+        annotations: What was noted in the period.
+        took_ms: What the answer took when it was computed.
+        lake_version: What it is true of.
+    """
+
+    form: ExplorerForm
+    names: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    page: ExplorerPage | None = None
+    document: Mapping[str, Json] | None = None
+    annotations: tuple[Annotation, ...] = ()
+    took_ms: float = 0.0
+    lake_version: int = 0
+
+    @property
+    def question(self) -> str:
+        """The question as a file for `truelift ask --question`."""
+        return json.dumps(self.document, indent=2, ensure_ascii=False)
+
+
+def look(place: Site, explorer: Explorer, query: QueryDict, *, now: datetime) -> Look:
+    """Ask what an address says; without one, what a first look proposes."""
+    seen = events_seen(place.name)
+    zone = ZoneInfo(place.time_zone)
+    names = tuple(each.event for each in seen)
+    empty = replace(explorer.empty(), has_segment=bool(reads.segments_of(place)))
+    form = empty.typed(query) if query else first_form(explorer, empty, seen, now=now)
+    found = Look(form=form, names=names)
+    if not seen and not query:
+        return found
+    if problems := form.problems():
+        return replace(found, problems=tuple(problems))
+    try:
+        return _answered(place, explorer, found, now=now, zone=zone)
+    except Refusal as refusal:
+        return replace(found, problems=_reasons(refusal))
+
+
+def first_form(
+    explorer: Explorer,
+    form: ExplorerForm,
+    seen: Sequence[EventSeen],
+    *,
+    now: datetime,
+) -> ExplorerForm:
+    """Propose a first look: the usual question over the last 28 days, or all time."""
+    last = max((each.last_at for each in seen), default=None)
+    recent = last is not None and now - last < timedelta(days=28)
+    document = explorer.first([each.event for each in seen])
+    return replace(
+        form.filled(document),
+        period=Period("28" if recent else "all"),
+        by=explorer.first_by if form.has_by else "",
+        compare=explorer.compares and recent,
+    )
+
+
+def _answered(
+    place: Site, explorer: Explorer, found: Look, *, now: datetime, zone: ZoneInfo
+) -> Look:
+    form = found.form
+    context = reads.context_of(place, now=now)
+    document = form.document(now=now, zone=zone)
+    since, until = form.period.bounds(now=now, zone=zone) if form.has_period else (None, None)
+    earlier = form.document_before(now=now, zone=zone)
+    if explorer.compares and earlier is not None:
+        document["against"] = "before"
+    answered = reads.answer(place, explorer.question, document, context=context)
+
+    def ask(further: Mapping[str, Json]) -> Mapping[str, Json]:
+        return reads.answer(place, explorer.question, further, context=context).document
+
+    annotations = reads.annotations_of(place, since, until)
+    page = explorer.page(
+        Asked(
+            question=document,
+            answer=answered.document,
+            before=ask(earlier) if earlier is not None and not explorer.compares else None,
+            ask=ask,
+            currency=place.currency,
+            zone=zone,
+            now=now,
+            period=period_said(since, until, zone),
+            notes=reads.happenings(annotations),
+            earlier=earlier,
+        )
+    )
+    return replace(
+        found,
+        page=page,
+        document={"question": explorer.question, **document},
+        annotations=annotations,
+        took_ms=answered.took_ms,
+        lake_version=answered.lake_version,
+    )
+
+
+def _reasons(refusal: Refusal) -> tuple[str, ...]:
+    reasons = refusal.facts.get("reasons")
+    if isinstance(reasons, tuple):
+        return tuple(f"{text[:1].upper()}{text[1:]}." for text in map(str, reasons))
+    return (str(refusal),)

@@ -1,0 +1,121 @@
+"""What explorers read: a site's saved views and annotations, and answers to questions as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from django.db.models import Q, QuerySet
+
+from truelift.apps.accounts.models import User
+from truelift.apps.explorers.catalogue import EXPLORERS
+from truelift.apps.explorers.models import Annotation, SavedView
+from truelift.apps.explorers.page import Happening
+from truelift.apps.measurement import reads
+from truelift.apps.sites.models import Site
+from truelift.lake.sites import site_settings
+from truelift.questions.document import Json
+from truelift.questions.forms import Context
+from truelift.questions.parse import parse_question
+from truelift.questions.question import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A saved view as a list shows it.
+
+    Attributes:
+        view: The row.
+        title: Of its explorer.
+        href: Where it leads.
+        own: Whether the reader saved it.
+    """
+
+    view: SavedView
+    title: str
+    href: str
+    own: bool
+
+
+def views_of(site: Site, user: User) -> tuple[Kept, ...]:
+    """List the views that a person may open: their own and the shared ones, by name."""
+    return tuple(
+        Kept(
+            view=view,
+            title=EXPLORERS[view.explorer].title,
+            href=address_of(site, view),
+            own=view.made_by_id == user.pk,
+        )
+        for view in _visible(site, user)
+        if view.explorer in EXPLORERS
+    )
+
+
+def view_of(site: Site, number: int, user: User) -> SavedView | None:
+    """Find a view that a person may open."""
+    return _visible(site, user).filter(pk=number, explorer__in=EXPLORERS).first()
+
+
+def address_of(site: Site, view: SavedView) -> str:
+    """Say where a view leads."""
+    return f"/s/{site.name}/{EXPLORERS[view.explorer].folder}/?{view.query}"
+
+
+def annotations_of(
+    site: Site, since: datetime | None = None, until: datetime | None = None
+) -> tuple[Annotation, ...]:
+    """List what was noted at a site in a stretch of time, in order."""
+    found = Annotation.objects.filter(site=site).select_related("by")
+    found = found if since is None else found.filter(at__gte=since)
+    found = found if until is None else found.filter(at__lt=until)
+    return tuple(found.order_by("at", "pk"))
+
+
+def happenings(annotations: tuple[Annotation, ...]) -> tuple[Happening, ...]:
+    """Give annotations as a drawing takes them."""
+    return tuple(Happening(each.at, each.kind, str(each)) for each in annotations)
+
+
+def context_of(site: Site, *, now: datetime) -> Context:
+    """Say what a site leaves out of its questions, as `truelift ask` does."""
+    settings = site_settings(reads.lake().home, site.name)
+    return Context(
+        now=now,
+        time_zone=settings.time_zone,
+        currency=settings.currency,
+        trusted=settings.server_orders_only,
+        deducted=settings.deducted,
+    )
+
+
+def segments_of(site: Site) -> tuple[tuple[str, str], ...]:
+    """List the saved segments of a site: name and words."""
+    del site
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer as JSON, the moment that it is true of, and what it took."""
+
+    document: Mapping[str, Json]
+    lake_version: int
+    took_ms: float
+
+
+def answer(site: Site, name: str, document: Mapping[str, Json], *, context: Context) -> Answered:
+    """Ask the question that a JSON document is.
+
+    Raises:
+        BadQuestion: With everything that is wrong with it.
+    """
+    question = cast("Question[Any, Any]", parse_question({"question": name, **document}, context))
+    asked = reads.ask(site.name, question)
+    return Answered(asked.answer.document(), asked.lake_version, asked.took_ms)
+
+
+def _visible(site: Site, user: User) -> QuerySet[SavedView]:
+    mine = Q(made_by=user) | Q(shared=True)
+    return SavedView.objects.filter(mine, site=site).select_related("made_by")
