@@ -43,7 +43,7 @@ _Nested2 = _Flat | list[_Nested1] | dict[str, _Nested1]
 _Nested3 = _Flat | list[_Nested2] | dict[str, _Nested2]
 """Deep enough for a list of products with lists of their own; deeper is unusual."""
 
-_PAGE_WORDS: Final = frozenset({"url", "referrer", "title"})
+_EVENT_OF: Final = dict(EVENT_OF)
 _REMEMBERED_TEXTS: Final = 4096
 _REMEMBERED_BYTES: Final = 4096
 _LONG: Final = 4096
@@ -144,12 +144,7 @@ def usual_lines(
         late: What to add to the client's times, ms.
     """
     try:
-        again = _encode(request)
-        if (
-            not _as_many_keys(body, again)
-            or (b"\\" in again and b"\\u0000" in again)
-            or may_hold_long_number(again)
-        ):
+        if not _is_whole(body, _encode(request)):
             return None
         items = request.batch if isinstance(request, UsualBatch) else [request]
         return _written(items, arrival, kind, late)
@@ -176,6 +171,8 @@ def _written(items: list[Usual], arrival: Arrival, of: str | None, late: int) ->
     integrations: _Skipped = UNSET
     metadata: _Skipped = UNSET
     unsound = False
+    currency_text: object = None
+    code: str | UnsetType = UNSET
     value: float | UnsetType
     currency: str | UnsetType
     for place, item in enumerate(items):
@@ -197,22 +194,25 @@ def _written(items: list[Usual], arrival: Arrival, of: str | None, late: int) ->
         kind = of or item.type or None
         if kind == "track":
             event = item.event
+            if not event or event.isspace():
+                left.append(place)
+                continue
         elif kind == "page" or kind == "screen":
-            event = EVENT_OF[kind]
+            event = _EVENT_OF[kind]
         else:
             left.append(place)
             continue
-        if said is None or unsound or not event or event.isspace() or not (visitor or user):
+        if said is None or unsound or not (visitor or user):
             left.append(place)
             continue
 
         stamp = item.timestamp
         if stamp:
-            stated = instant_ms(stamp)
-            if stated is None:
+            moment = instant_ms(stamp)
+            if moment is None:
                 left.append(place)
                 continue
-            occurred = stated + late
+            occurred = moment + late
             if occurred > received:
                 if occurred > received + DAY_MS:
                     left.append(place)
@@ -230,14 +230,20 @@ def _written(items: list[Usual], arrival: Arrival, of: str | None, late: int) ->
         properties = item.properties or UNSET
         value = currency = UNSET
         if properties:
-            if needs_page and not _PAGE_WORDS.isdisjoint(properties):
+            if needs_page and (
+                "url" in properties or "referrer" in properties or "title" in properties
+            ):
                 left.append(place)
                 continue
             if "revenue" in properties or "total" in properties or "value" in properties:
                 amount = amount_of(properties)
                 if amount is not None:
                     value = amount
-                    currency = currency_code(properties.get("currency")) or UNSET
+                    stated = properties.get("currency")
+                    if stated != currency_text:
+                        currency_text = stated
+                        code = currency_code(stated) or UNSET
+                    currency = code
         message = item.messageId or UNSET
         lines.append(
             _Line(
@@ -255,6 +261,15 @@ def _written(items: list[Usual], arrival: Arrival, of: str | None, late: int) ->
             )
         )
     return Written(_encode_lines(lines), len(lines), left)
+
+
+def _is_whole(body: bytes, again: bytes) -> bool:
+    """Make sure that a request, encoded anew, lost nothing and that its items may be kept."""
+    return (
+        _as_many_keys(body, again)
+        and not (b"\\" in again and b"\\u0000" in again)
+        and not may_hold_long_number(again)
+    )
 
 
 def _as_many_keys(body: bytes, again: bytes) -> bool:
