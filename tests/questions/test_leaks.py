@@ -10,12 +10,11 @@ import pytest
 from truelift.questions.funnel import Funnel, FunnelAnswer, FunnelGroup, Step, StepCount
 from truelift.questions.leaks import (
     Against,
-    _gap,
-    _wilson,
     leaks_between_segments,
     leaks_since,
 )
 from truelift.questions.matching import Events
+from truelift.questions.shares import difference, share_of
 
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -73,7 +72,7 @@ def test_the_worst_leak_is_the_step_and_segment_that_costs_most_at_the_end() -> 
 
 def test_a_gap_has_newcombes_interval() -> None:
     # Newcombe (1998), table II, method 10: 56/70 against 48/80.
-    gap = _gap(_wilson(70, 56), _wilson(80, 48))
+    gap = difference(share_of(70, 56), share_of(80, 48))
 
     assert gap.value == pytest.approx(0.2)
     assert (gap.low, gap.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)

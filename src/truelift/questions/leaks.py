@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from math import sqrt
 from typing import Final
 
 from truelift.questions.document import Json
 from truelift.questions.funnel import FunnelAnswer, FunnelGroup
+from truelift.questions.shares import Span, difference, share_of
 
 
 FEWEST_UNITS: Final = 100
 """A segment with fewer at a step says nothing about it, and is no standard for others."""
-
-Z_95: Final = 1.959963984540054
-"""Two-sided, at the 95 % that every interval here has."""
 
 
 class Against(StrEnum):
@@ -24,23 +21,6 @@ class Against(StrEnum):
 
     SEGMENT = "segment"
     EARLIER = "earlier"
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A number and the interval that holds it at 95 %."""
-
-    value: float
-    low: float
-    high: float
-
-    def times(self, factor: float) -> Span:
-        """Scale all three by something that is not negative."""
-        return Span(self.value * factor, self.low * factor, self.high * factor)
-
-    def document(self) -> dict[str, Json]:
-        """Write it as three numbers."""
-        return {"value": self.value, "low": self.low, "high": self.high}
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +178,7 @@ def _leaks(answer: FunnelAnswer, *, weeks: float, worth_minor: float | None) -> 
             if not others:
                 continue
             # The best by the lower end of its interval: small segments look best by chance.
-            best = max(others, key=lambda other: _wilson(*counts[other.value]).low)
+            best = max(others, key=lambda other: share_of(*counts[other.value]).low)
             leak = _leak(
                 answer,
                 group,
@@ -226,7 +206,7 @@ def _leak(
     standard_arrived, standard_passed = _counts(standard, place)
     if min(arrived, standard_arrived) < FEWEST_UNITS:
         return None
-    here, there = _wilson(arrived, passed), _wilson(standard_arrived, standard_passed)
+    here, there = share_of(arrived, passed), share_of(standard_arrived, standard_passed)
     return Leak(
         step=group.steps[place].step,
         after=group.steps[place - 1].event,
@@ -238,7 +218,7 @@ def _leak(
         against=against,
         standard=standard.value if against is Against.SEGMENT else None,
         standard_rate=there.value,
-        gap=_gap(there, here),
+        gap=difference(there, here),
         onward=_onward(group, place),
         weeks=weeks,
         worth_minor=worth_minor,
@@ -260,19 +240,3 @@ def _onward(group: FunnelGroup, place: int) -> float:
             return 0.0
         share *= min(passed / arrived, 1.0)
     return share
-
-
-def _wilson(arrived: int, passed: int) -> Span:
-    """A share with its score interval, which stays within 0 and 1."""
-    share = min(passed / arrived, 1.0)
-    spread = Z_95 * sqrt(share * (1 - share) / arrived + Z_95**2 / (4 * arrived**2))
-    centre = share + Z_95**2 / (2 * arrived)
-    scale = 1 + Z_95**2 / arrived
-    return Span(share, max((centre - spread) / scale, 0.0), min((centre + spread) / scale, 1.0))
-
-
-def _gap(larger: Span, smaller: Span) -> Span:
-    gap = larger.value - smaller.value
-    below = sqrt((larger.value - larger.low) ** 2 + (smaller.high - smaller.value) ** 2)
-    above = sqrt((larger.high - larger.value) ** 2 + (smaller.value - smaller.low) ** 2)
-    return Span(gap, gap - below, gap + above)
