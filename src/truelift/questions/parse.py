@@ -10,9 +10,15 @@ from truelift.questions import (
     checks,
     events_seen,
     funnel,
+    journeys,
+    funnel_compare,
+    funnel_people,
+    funnel_times,
+    funnel_trend,
     landing_pages,
     paths,
     retention,
+    segments,
     sessions,
     time_to_value,
     trend,
@@ -24,11 +30,17 @@ from truelift.questions.document import Json
 from truelift.questions.events_seen import EventsSeen
 from truelift.questions.forms import Context, Form, Mistakes
 from truelift.questions.funnel import Funnel
+from truelift.questions.funnel_compare import FunnelCompare
+from truelift.questions.funnel_people import FunnelPeople
+from truelift.questions.funnel_times import FunnelTimes
+from truelift.questions.funnel_trend import FunnelTrend
+from truelift.questions.journeys import Journeys
 from truelift.questions.landing_pages import LandingPages
 from truelift.questions.matching import BadQuestion
 from truelift.questions.paths import Paths
 from truelift.questions.retention import Retention
 from truelift.questions.segment_form import DEFINITIONS, SEGMENT
+from truelift.questions.segments import Segments
 from truelift.questions.sessions import Sessions
 from truelift.questions.time_to_value import TimeToValue
 from truelift.questions.trend import Trend
@@ -40,8 +52,13 @@ __all__ = ["QUESTIONS", "AnyQuestion", "Context", "parse_question", "schema"]
 
 AnyQuestion = (
     Funnel
+    | FunnelTrend
+    | FunnelTimes
+    | FunnelPeople
+    | FunnelCompare
     | Trend
     | Sessions
+    | Segments
     | LandingPages
     | Channels
     | VariantSummaries
@@ -51,6 +68,7 @@ AnyQuestion = (
     | Retention
     | TimeToValue
     | Paths
+    | Journeys
     | Within[Any, Any]
 )
 
@@ -107,8 +125,13 @@ def schema() -> dict[str, Json]:
 
 QUESTIONS: Final[Mapping[str, Form[AnyQuestion]]] = {
     "funnel": funnel.FORM,
+    "funnel_trend": funnel_trend.FORM,
+    "funnel_times": funnel_times.FORM,
+    "funnel_people": funnel_people.FORM,
+    "funnel_compare": funnel_compare.FORM,
     "trend": trend.FORM,
     "sessions": sessions.FORM,
+    "segments": segments.FORM,
     "landing_pages": landing_pages.FORM,
     "channels": channels.FORM,
     "variant_summaries": variant_summaries.FORM,
@@ -118,5 +141,6 @@ QUESTIONS: Final[Mapping[str, Form[AnyQuestion]]] = {
     "retention": retention.FORM,
     "time_to_value": time_to_value.FORM,
     "paths": paths.FORM,
+    "journeys": journeys.FORM,
 }
 """Every question that a document can ask, by its name."""
