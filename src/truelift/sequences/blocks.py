@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-BLOCK = 1 << 18
+BLOCK = 1 << 17
 """Rows of one pass, more where a unit has more."""
 
 

@@ -88,8 +88,7 @@ def retention(
     calendar = _Calendar(rules.edges)
     for these in blocks(unit):
         paid = None if amount is None else amount[these]
-        place = np.cumsum(first_of_each(unit[these]), dtype=np.int64)
-        block = _Block(place, at_ms[these], kind[these], paid, group[these])
+        block = _Block(unit[these], at_ms[these], kind[these], paid, group[these])
         _count(block, rules, calendar, counter)
     return counter.cells()
 
@@ -115,18 +114,25 @@ class _Calendar:
 
     def intervals(self, at_ms: Integers) -> Integers:
         """Number the intervals from 0; -1 before the first."""
-        inside = np.clip(at_ms, self._first, self._last)
-        place = self._known[(inside - self._first) >> self._shift]
+        if not len(at_ms):
+            return at_ms
+        if at_ms.min() >= self._first and at_ms.max() <= self._last:
+            return self._within(at_ms)
+        found = self._within(np.clip(at_ms, self._first, self._last))
+        found[at_ms < self._first] = -1
+        return found
+
+    def _within(self, at_ms: Integers) -> Integers:
+        step = at_ms - self._first
+        step >>= self._shift
+        place = self._known[step]
         place += at_ms >= self._next[place]
         found: Integers = self._interval[place]
-        found[at_ms < self._first] = -1
         return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Block:
-    """Rows of some units, who are numbered in their order."""
-
     unit: Integers
     at_ms: Integers
     kind: NDArray[np.signedinteger]
@@ -140,68 +146,55 @@ class _Members:
 
     Attributes:
         row: Of the event that put the unit there.
+        unit: Who, numbered from 0.
         interval: What returns are counted from.
         cell: The cohort's first one.
     """
 
     row: Integers
+    unit: Integers
     interval: Integers
     cell: Integers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Returns:
-    """The intervals in which a unit came back, in order.
+    """Returns of units after they joined their first cohort, in order.
 
     Attributes:
-        unit: Who.
-        interval: Which.
-        last: Row of the last return in it.
-        amount: What all returns in it were worth.
+        row: Which.
+        member: The last that the unit became before it.
+        interval: In which it was.
+        worth: Of it, if asked for.
     """
 
-    unit: Integers
+    row: Integers
+    member: Integers
     interval: Integers
-    last: Integers
-    amount: NDArray[np.float64]
+    worth: NDArray[np.float64] | None
+
+    def each_interval(self, unit: Integers) -> Integers:
+        """Give the first return of every interval in which a unit came back."""
+        begins = first_of_each(unit)
+        begins[1:] |= self.interval[1:] != self.interval[:-1]
+        return np.flatnonzero(begins)
+
+
+Paid = list[tuple[Integers, NDArray[np.float64]]]
 
 
 def _count(block: _Block, rules: Cohorts, calendar: _Calendar, counter: Counter) -> None:
     members = _members(block, rules, calendar)
-    if not len(members.row):
-        return
-    counted = [members.cell]
-    paid: list[tuple[Integers, NDArray[np.float64]]] = []
-    row = np.flatnonzero(block.kind & RETURN)
-    joined = np.zeros(len(block.unit), dtype=np.int64)
-    joined[members.row] = 1
-    member = np.cumsum(joined)[row] - 1
-    back = (member >= 0) & (block.unit[members.row[member]] == block.unit[row])
-    row, member = row[back], member[back]
-    if rules.own_ms is None:
-        interval = calendar.intervals(block.at_ms[row])
-    else:
-        interval = (block.at_ms[row] - block.at_ms[members.row[member]]) // rules.own_ms
-    worth = None if block.amount is None else np.nan_to_num(block.amount[row], nan=0.0)
-
-    at_once = interval == members.interval[member]
-    came = np.zeros(len(members.row), dtype=bool)
-    came[member[at_once]] = True
-    if worth is not None:
-        paid.append((members.cell[member[at_once]] + 1, worth[at_once]))
-
-    returns = _by_interval(block.unit[row], row, interval, worth)
-    if rules.or_later:
-        counted.append(_last_cells(block, members, returns, rules))
-    else:
-        counted.append(members.cell[came] + 1)
-    if worth is not None or not rules.or_later:
-        _count_later(block, members, returns, rules, counted, paid, amounts=worth is not None)
+    returns = _returns(block, members, rules, calendar)
+    counted, paid = [members.cell], Paid()
+    if len(returns.row):
+        count = _count_recurring if rules.recurring else _count_first
+        count(members, returns, rules, counted, paid)
     counter.add(counted, paid)
 
 
 def _members(block: _Block, rules: Cohorts, calendar: _Calendar) -> _Members:
-    row = np.flatnonzero(block.kind & COHORT)
+    row = np.flatnonzero((block.kind & COHORT) != 0)
     begins = first_of_each(block.unit[row])
     if rules.recurring:
         interval = calendar.intervals(block.at_ms[row])
@@ -217,68 +210,95 @@ def _members(block: _Block, rules: Cohorts, calendar: _Calendar) -> _Members:
     cell = (block.group[row] * rules.cohorts + interval) * rules.columns
     if rules.own_ms is not None:
         interval = np.zeros_like(interval)
-    return _Members(row=row, interval=interval, cell=cell)
+    unit = np.cumsum(first_of_each(block.unit[row]), dtype=np.int64) - 1
+    return _Members(row=row, unit=unit, interval=interval, cell=cell)
 
 
-def _by_interval(
-    unit: Integers, row: Integers, interval: Integers, worth: NDArray[np.float64] | None
-) -> _Returns:
-    begins = first_of_each(unit)
-    begins[1:] |= interval[1:] != interval[:-1]
-    first = np.flatnonzero(begins)
-    last = np.append(first[1:], len(row)) - 1
-    amount = np.zeros(len(first)) if worth is None else np.zeros(0)
-    if worth is not None and len(first):
-        amount = np.add.reduceat(worth, first)
-    return _Returns(
-        unit=unit[first],
-        interval=interval[first],
-        last=row[last] if len(row) else row,
-        amount=amount,
-    )
+def _returns(block: _Block, members: _Members, rules: Cohorts, calendar: _Calendar) -> _Returns:
+    joins = np.zeros(len(block.unit), dtype=np.int8)
+    joins[members.row] = 1
+    row = np.flatnonzero((block.kind & RETURN) != 0)
+    member = np.cumsum(joins, dtype=np.int32)[row] - 1
+    # Rows before anybody joined are of no member; those of the last one would be wrong.
+    row, member = row[member >= 0], member[member >= 0]
+    back = block.unit[members.row][member] == block.unit[row]
+    row, member = row[back], member[back].astype(np.int64)
+    if rules.own_ms is None:
+        interval = calendar.intervals(block.at_ms[row])
+    else:
+        interval = (block.at_ms[row] - block.at_ms[members.row][member]) // rules.own_ms
+    worth = None if block.amount is None else np.nan_to_num(block.amount[row], nan=0.0)
+    return _Returns(row=row, member=member, interval=interval, worth=worth)
 
 
-def _last_cells(block: _Block, members: _Members, returns: _Returns, rules: Cohorts) -> Integers:
-    """Give the cell of the interval in which each member came back for the last time."""
-    if not len(returns.unit):
-        return np.zeros(0, dtype=np.int64)
-    ends = np.append(np.flatnonzero(first_of_each(returns.unit))[1:], len(returns.unit)) - 1
-    # Rows of units stand in one order here and there: the first last return at or after a
-    # member's row is its own, or somebody else's.
-    place = np.searchsorted(returns.last[ends], members.row)
-    known = np.minimum(place, len(ends) - 1)
-    found = ends[known]
-    same = (place < len(ends)) & (returns.unit[found] == block.unit[members.row])
-    after = np.minimum(returns.interval[found] - members.interval, rules.intervals)
-    found_cell: Integers = (members.cell + 1 + after)[same]
-    return found_cell
-
-
-def _count_later(
-    block: _Block,
-    members: _Members,
-    returns: _Returns,
-    rules: Cohorts,
-    counted: list[Integers],
-    paid: list[tuple[Integers, NDArray[np.float64]]],
-    *,
-    amounts: bool,
+def _count_first(
+    members: _Members, returns: _Returns, rules: Cohorts, counted: list[Integers], paid: Paid
 ) -> None:
-    """Pair every member with the intervals after its own in which it came back."""
-    unit = block.unit[members.row]
-    width = max(len(rules.edges), rules.intervals) + 1
-    key = returns.unit * width + np.minimum(returns.interval, width - 1)
-    following = np.searchsorted(key, unit * width + members.interval, side="right")
-    alive = np.arange(len(unit))
+    """Count returns of units that are in one cohort each."""
+    member = returns.member
+    first = returns.each_interval(member)
+    if rules.or_later:
+        last = np.flatnonzero(np.append(member[1:] != member[:-1], True))
+        after = returns.interval[last] - members.interval[member[last]]
+        counted.append(members.cell[member[last]] + 1 + np.minimum(after, rules.intervals))
+    if rules.or_later and returns.worth is None:
+        return
+    after = returns.interval[first] - members.interval[member[first]]
+    known = after < rules.intervals
+    cell = (members.cell[member[first]] + 1 + after)[known]
+    if not rules.or_later:
+        counted.append(cell)
+    if returns.worth is not None:
+        paid.append((cell, np.add.reduceat(returns.worth, first)[known]))
+
+
+def _count_recurring(
+    members: _Members, returns: _Returns, rules: Cohorts, counted: list[Integers], paid: Paid
+) -> None:
+    """Count returns of units that are in a cohort for every interval they joined in."""
+    at_once = returns.interval == members.interval[returns.member]
+    same = returns.member[at_once]
+    if returns.worth is not None:
+        paid.append((members.cell[same] + 1, returns.worth[at_once]))
+    unit = members.unit[returns.member]
+    first = returns.each_interval(unit)
+    if rules.or_later:
+        counted.append(_last_cells(members, returns, unit, rules))
+    else:
+        came = np.zeros(len(members.row), dtype=bool)
+        came[same] = True
+        counted.append(members.cell[came] + 1)
+    if rules.or_later and returns.worth is None:
+        return
+    unit, interval = unit[first], returns.interval[first]
+    worth = None if returns.worth is None else np.add.reduceat(returns.worth, first)
+    width = len(rules.edges) + 1
+    following = np.searchsorted(
+        unit * width + interval, members.unit * width + members.interval, side="right"
+    )
+    alive = np.arange(len(members.row))
     while len(alive):
-        inside = following < len(returns.unit)
+        inside = following < len(unit)
         alive, following = alive[inside], following[inside]
-        after = returns.interval[following] - members.interval[alive]
-        there = (returns.unit[following] == unit[alive]) & (after < rules.intervals)
+        after = interval[following] - members.interval[alive]
+        there = (unit[following] == members.unit[alive]) & (after < rules.intervals)
         alive, following, after = alive[there], following[there], after[there]
         cell = members.cell[alive] + 1 + after
         if not rules.or_later:
             counted.append(cell)
-        if amounts:
-            paid.append((cell, returns.amount[following]))
+        if worth is not None:
+            paid.append((cell, worth[following]))
         following = following + 1
+
+
+def _last_cells(members: _Members, returns: _Returns, unit: Integers, rules: Cohorts) -> Integers:
+    """Give the cell of the interval in which each member came back for the last time."""
+    ends = np.flatnonzero(np.append(unit[1:] != unit[:-1], True))
+    # Rows of units stand in one order here and there: the first last return at or after a
+    # member's row is its own, or somebody else's.
+    place = np.searchsorted(returns.row[ends], members.row)
+    found = ends[np.minimum(place, len(ends) - 1)]
+    same = (place < len(ends)) & (unit[found] == members.unit)
+    after = np.minimum(returns.interval[found] - members.interval, rules.intervals)
+    cell: Integers = (members.cell + 1 + after)[same]
+    return cell
