@@ -98,3 +98,37 @@ def test_a_path_needs_one_anchor(capsys: pytest.CaptureFixture[str]) -> None:
 
         assert ended.value.code == 2
         assert "--start /cart or --end purchase" in capsys.readouterr().err.replace("\n", " ")
+
+
+SURFACES = "email_opened,landing=/,/cart,order=purchase"
+
+
+def test_journeys_say_what_happened_at_each_surface(capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "journeys", "--surfaces", SURFACES, "--as-of", "2026-07-01")
+
+    assert found["question"] == "journeys"
+    assert [(row["surface"], row["people"], row["in_order"]["units"]) for row in found["rows"]] == [
+        ("email_opened", 1, 1),
+        ("landing", 3, 1),
+        ("/cart", 2, 0),
+        ("order", 1, 0),
+    ]
+    assert found["rows"][1]["gap"] == {"median_s": 60, "p90_s": 60}
+    assert found["orders"][0]["surfaces"] == ["email_opened", "landing"]
+    assert (found["people"], found["completed"], found["immature"]) == (3, 1, 0)
+
+
+def test_journeys_take_all_flags_and_print_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = "--window 7d --top 1 --since 2026-05-01 --until 2026-06-01 --where source=google"
+
+    assert "2 others" in said(capsys, "journeys", "--surfaces", SURFACES, "--top", "1")
+    found = answer(capsys, "journeys", "--surfaces", SURFACES, *flags.split())
+    assert found["people"] == 1
+
+
+def test_a_journey_needs_surfaces(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["ask", "journeys", "--site", "shop"])
+
+    assert ended.value.code == 2
+    assert "Say which surfaces" in capsys.readouterr().err

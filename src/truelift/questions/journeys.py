@@ -521,7 +521,7 @@ class Journeys:
         order = ranked(found)
         top, rest = order[: self.max_rows], order[self.max_rows :]
         groups = [
-            JourneyGroup(tuple(names[code] for code in key if code >= 0), *counts)
+            JourneyGroup(tuple(names[int(code)] for code in key if code >= 0), *counts)
             for key, counts in zip(
                 found.keys[top].tolist(), found.counts[top].tolist(), strict=True
             )
