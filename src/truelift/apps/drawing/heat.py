@@ -27,16 +27,20 @@ class Cell:
         detail: The change as written, below it; empty for none.
         shade: None unless the change is clear.
         enough: Whether there are enough units for a number.
+        immature: Whether its time is not over; `said` then says when it is.
     """
 
     said: str
     detail: str = ""
     shade: Shade = Shade.NONE
     enough: bool = True
+    immature: bool = False
 
     @property
     def css(self) -> str:
         """Classes of the cell."""
+        if self.immature:
+            return "h h-open"
         if not self.enough:
             return "h h-none"
         if self.shade is Shade.NONE:
@@ -46,7 +50,7 @@ class Cell:
     @property
     def clear(self) -> bool:
         """Whether the change is clearer than noise."""
-        return self.enough and self.shade is not Shade.NONE
+        return self.enough and not self.immature and self.shade is not Shade.NONE
 
 
 @dataclass(frozen=True, slots=True)

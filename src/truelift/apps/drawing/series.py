@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from truelift.apps.drawing.axis import Axis, axis_over
 from truelift.apps.drawing.wording import Measure, short_day
@@ -128,22 +128,27 @@ class Series:
     """Lines over days, with at most one in focus.
 
     Attributes:
-        days: The days, in order, each once.
+        days: The days, in order, each once; or whole numbers, such as weeks since a start.
         lines: Each with one value per day.
         measure: How the numbers are written.
         band: A range behind the lines.
         notes: What happened; days outside the series are left out.
         from_zero: Whether the axis holds zero, as counts do.
         day: Writes a day for the axis.
+        head: What a day is called at the head of the table.
+        stepped: Whether a line stays where it is until the next day, as a share does
+            that only events can raise.
     """
 
-    days: tuple[date, ...]
+    days: tuple[date, ...] | tuple[int, ...]
     lines: tuple[Line, ...]
     measure: Measure
     band: Band | None = None
     notes: tuple[Note, ...] = ()
     from_zero: bool = False
-    day: Callable[[date], str] = short_day
+    day: Callable[[Any], str] = short_day
+    head: str = "Day"
+    stepped: bool = False
 
     @property
     def focus(self) -> Line | None:
@@ -219,7 +224,7 @@ class Series:
     @property
     def noted(self) -> tuple[Note, ...]:
         """Notes whose day is in the series, in order."""
-        days = set(self.days)
+        days: set[object] = set(self.days)
         return tuple(sorted((n for n in self.notes if n.at in days), key=lambda note: note.at))
 
     @property
@@ -381,11 +386,14 @@ class Series:
 
     def path(self, values: tuple[float | None, ...], axis: Axis) -> str:
         """Give a line's path; a missing number lifts the pen."""
-        parts, pen_down = [], False
+        parts: list[str] = []
+        before: float | None = None
         for at, value in enumerate(values):
             if value is not None:
-                parts.append(f"{'L' if pen_down else 'M'}{self.point(at, value, axis)}")
-            pen_down = value is not None
+                if before is not None and self.stepped:
+                    parts.append(f"L{self.point(at, before, axis)}")
+                parts.append(f"{'M' if before is None else 'L'}{self.point(at, value, axis)}")
+            before = value
         return " ".join(parts)
 
     def area(self, band: Band, axis: Axis) -> str:

@@ -18,6 +18,7 @@ from truelift.apps.explorers.page import Asked, ExplorerPage
 from truelift.apps.measurement.naming import period_said
 from truelift.apps.measurement.periods import Period
 from truelift.apps.measurement.reads import events_seen
+from truelift.apps.measurement.segments_reads import context_of
 from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
 from truelift.questions.document import Json
@@ -85,7 +86,7 @@ def first_form(
     document = explorer.first([each.event for each in seen])
     return replace(
         form.filled(document),
-        period=Period("28" if recent else "all"),
+        period=Period(explorer.first_days if recent else "all"),
         by=explorer.first_by if form.has_by else "",
         compare=explorer.compares and recent,
     )
@@ -95,7 +96,7 @@ def _answered(
     place: Site, explorer: Explorer, found: Look, *, now: datetime, zone: ZoneInfo
 ) -> Look:
     form = found.form
-    context = reads.context_of(place, now=now)
+    context = context_of(place, now=now)
     document = form.document(now=now, zone=zone)
     since, until = form.period.bounds(now=now, zone=zone) if form.has_period else (None, None)
     earlier = form.document_before(now=now, zone=zone)

@@ -9,9 +9,13 @@ from typing import Final, cast
 
 from truelift.apps.explorers.form import ExplorerForm
 from truelift.apps.explorers.inputs import Input, InputKind, inputs_of
+from truelift.apps.explorers.origins_page import channels_page, landing_pages_page
 from truelift.apps.explorers.page import Asked, ExplorerPage
+from truelift.apps.explorers.paths_page import paths_page
+from truelift.apps.explorers.retention_page import retention_page
 from truelift.apps.explorers.sessions_page import sessions_page
 from truelift.apps.explorers.trend_page import trend_page
+from truelift.apps.explorers.value_page import value_page
 from truelift.apps.measurement.funnel_form import default_steps
 from truelift.apps.measurement.periods import Period
 from truelift.questions.document import Json
@@ -29,6 +33,12 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "day": "a day",
         "week": "a week",
         "month": "a month",
+        "minute": "a minute",
+        "last_non_direct": "Last that is not direct",
+        "level=": "Channel",
+        "attribution=": "The session’s own",
+        "nodes=": "Pages",
+        "unit=": "Sessions",
         "money": "revenue",
         "number": "the events’ value",
         "property": "a property",
@@ -51,6 +61,8 @@ class Explorer:
         bar: Members that stand in the bar, in this order; the others are behind "More".
         labels: Member → what a person reads.
         first: From the names of a site's events, the question of a first look.
+        first_by: The breakdown of a first look.
+        first_days: And how many days it goes back.
         compares: Whether the question itself holds the period before (`against`).
     """
 
@@ -64,6 +76,7 @@ class Explorer:
     labels: Mapping[str, str] = field(default_factory=dict)
     first: Callable[[Sequence[str]], Mapping[str, Json]] = lambda _seen: {}
     first_by: str = ""
+    first_days: str = "28"
     compares: bool = False
 
     @property
@@ -98,6 +111,30 @@ def _trend(seen: Sequence[str]) -> Mapping[str, Json]:
     return {"event": goal(seen), "moving_average": 7}
 
 
+def _paths(seen: Sequence[str]) -> Mapping[str, Json]:
+    """Propose the ways from the entrance where pages are known, else from the first step."""
+    if "page_view" in seen:
+        return {"start": "/"}
+    steps = default_steps(seen)
+    return {"start": steps[0] if steps else goal(seen), "nodes": "events"}
+
+
+def _retention(seen: Sequence[str]) -> Mapping[str, Json]:
+    return {"cohort": beginning(seen), "return": goal(seen), "interval": "week", "intervals": 8}
+
+
+def _time_to_value(seen: Sequence[str]) -> Mapping[str, Json]:
+    return {"start": beginning(seen), "value": goal(seen), "interval": "day", "intervals": 30}
+
+
+def beginning(seen: Sequence[str]) -> str:
+    """Propose what people begin with: page views, else the first of the usual steps."""
+    if "page_view" in seen:
+        return "page_view"
+    steps = default_steps(seen)
+    return steps[0] if steps else goal(seen)
+
+
 _ALL: Final = (
     Explorer(
         question="trend",
@@ -130,6 +167,74 @@ _ALL: Final = (
         labels={"key_events": "Key event", "max_rows": "Rows at most"},
         first=lambda seen: {"key_events": goal(seen)},
         first_by="device",
+    ),
+    Explorer(
+        question="channels",
+        folder="sessions/channels",
+        title="Channels",
+        asks="What brings sessions, and which of them convert?",
+        offers="Here channels stand with their sessions, and what those are worth.",
+        page=channels_page,
+        bar=("level", "attribution", "key_events"),
+        labels={"level": "Rows for", "key_events": "Key event", "attribution": "Attribution"},
+        first=lambda seen: {"key_events": goal(seen)},
+    ),
+    Explorer(
+        question="landing_pages",
+        folder="sessions/landing-pages",
+        title="Landing pages",
+        asks="Where do sessions begin, and which beginnings convert?",
+        offers="Here the pages stand with which sessions begin, and what became of them.",
+        page=landing_pages_page,
+        bar=("key_events", "smallest"),
+        labels={"key_events": "Key event", "smallest": "People at least"},
+        first=lambda seen: {"key_events": goal(seen), "smallest": 20},
+    ),
+    Explorer(
+        question="paths",
+        folder="paths",
+        title="Paths",
+        asks="Where do people go from here, or come from?",
+        offers="Here the ways away from a page or event stand, or those up to it, with the loops.",
+        page=paths_page,
+        bar=("start", "end", "nodes", "unit"),
+        labels={"start": "Starting at", "end": "Or ending at", "nodes": "Made of", "unit": "Count"},
+        first=_paths,
+    ),
+    Explorer(
+        question="retention",
+        folder="retention",
+        title="Retention",
+        asks="Who comes back, and when?",
+        offers="Here cohorts of people stand with the share of them that comes back.",
+        page=retention_page,
+        bar=("cohort", "return", "interval", "intervals", "amount.kind"),
+        labels={
+            "cohort": "People who did",
+            "return": "Came back with",
+            "interval": "Week by week",
+            "intervals": "Intervals",
+            "amount.kind": "Worth",
+        },
+        first=_retention,
+        first_days="90",
+    ),
+    Explorer(
+        question="time_to_value",
+        folder="retention/time-to-value",
+        title="Time to value",
+        asks="How long does it take them to get there?",
+        offers="Here stands what share of people got to an event by when.",
+        page=value_page,
+        bar=("start", "value", "interval", "intervals"),
+        labels={
+            "start": "From",
+            "value": "To",
+            "interval": "Measured in",
+            "intervals": "Shown",
+        },
+        first=_time_to_value,
+        first_days="90",
     ),
 )
 

@@ -13,9 +13,8 @@ from truelift.apps.accounts.models import User
 from truelift.apps.explorers.catalogue import EXPLORERS
 from truelift.apps.explorers.models import Annotation, SavedView
 from truelift.apps.explorers.page import Happening
-from truelift.apps.measurement import reads
+from truelift.apps.measurement import reads, segments_reads
 from truelift.apps.sites.models import Site
-from truelift.lake.sites import site_settings
 from truelift.questions.document import Json
 from truelift.questions.forms import Context
 from truelift.questions.parse import parse_question
@@ -78,22 +77,9 @@ def happenings(annotations: tuple[Annotation, ...]) -> tuple[Happening, ...]:
     return tuple(Happening(each.at, each.kind, str(each)) for each in annotations)
 
 
-def context_of(site: Site, *, now: datetime) -> Context:
-    """Say what a site leaves out of its questions, as `truelift ask` does."""
-    settings = site_settings(reads.lake().home, site.name)
-    return Context(
-        now=now,
-        time_zone=settings.time_zone,
-        currency=settings.currency,
-        trusted=settings.server_orders_only,
-        deducted=settings.deducted,
-    )
-
-
 def segments_of(site: Site) -> tuple[tuple[str, str], ...]:
-    """List the saved segments of a site: name and words."""
-    del site
-    return ()
+    """List the saved segments of a site: what a question calls them, and words."""
+    return tuple((each.name, each.name) for each in segments_reads.segments_of(site))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,12 @@ from truelift.questions.document import Json
 MOST_BARS: Final = 12
 """Groups that are drawn; the table has all."""
 
+SEMANTICS: Final = (
+    "A session ends after more than 30 minutes without an event and lasts 24 hours at most;"
+    " engaged: 10 seconds, 2 pages or a key event."
+)
+"""What a session is, for the source line."""
+
 COLUMNS: Final = (
     Column("sessions", "Sessions"),
     Column("people", "People"),
@@ -91,7 +97,7 @@ def group_figure(asked: Asked, rows: Sequence[Row], by: str) -> Figure:
         chart=chart,
         sentence=f"{chart.sentence[:1].upper()}{chart.sentence[1:]}",
         units=f"Sessions by {_head(by).lower()}, from zero",
-        source=f"{asked.period}. {_semantics(asked.question)}"
+        source=f"{asked.period}. {SEMANTICS}"
         + (f" {count(left)} smaller rows are in the table only." if left > 0 else ""),
     )
 
@@ -134,7 +140,7 @@ def _over_time(asked: Asked, daily: Sequence[Row], before: Sequence[Row]) -> tup
             sentence=f"{went}; {change} against the period before." if change else f"{went}.",
             units="Sessions a day, by the day they begin"
             + ("; dashed: the period before" if before else ""),
-            source=f"{asked.period}, {asked.zone.key} time. {_semantics(asked.question)}"
+            source=f"{asked.period}, {asked.zone.key} time. {SEMANTICS}"
             " A day that is not over is not drawn.",
             timed=True,
         ),
@@ -149,14 +155,6 @@ def _grounds(whole: Row, question: Mapping[str, Json]) -> str:
     event = event_said(question.get("key_events") or "purchase")
     people = count(number_of(whole.get("people")))
     return f"Of {people} people. {engaged} of the sessions engaged, {key} had {event}."
-
-
-def _semantics(question: Mapping[str, Json]) -> str:
-    del question
-    return (
-        "A session ends after more than 30 minutes without an event and lasts 24 hours at most;"
-        " engaged: 10 seconds, 2 pages or a key event."
-    )
 
 
 def _head(by: str) -> str:

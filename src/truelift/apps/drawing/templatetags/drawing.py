@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from truelift.apps.drawing import wording
 from truelift.apps.drawing.bars import Bars, Funnel
+from truelift.apps.drawing.flow import Flow
 from truelift.apps.drawing.forest import Forest
 from truelift.apps.drawing.heat import Cell, Heat
 from truelift.apps.drawing.series import Series
@@ -57,6 +58,12 @@ def time_series(chart: Series) -> Drawn:
 @register.inclusion_tag("drawing/heat.html")
 def heat(chart: Heat) -> Drawn:
     """Draw a table shaded where a change is clearer than noise."""
+    return {"chart": chart}
+
+
+@register.inclusion_tag("drawing/flow.html")
+def flow(chart: Flow) -> Drawn:
+    """Draw where people go from step to step."""
     return {"chart": chart}
 
 
