@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import truelift.questions
 import truelift.stats
 from truelift.stats.comparison import Procedure
 
@@ -20,7 +21,9 @@ SECTIONS = ("**Question.**", "**Assumptions.**", "**Worked example.**", "**Sourc
 
 def methods_cited_in_code() -> set[str]:
     names = [
-        f"truelift.stats.{module.name}" for module in pkgutil.iter_modules(truelift.stats.__path__)
+        f"{room.__name__}.{module.name}"
+        for room in (truelift.stats, truelift.questions)
+        for module in pkgutil.iter_modules(room.__path__)
     ]
     sources = [inspect.getsource(importlib.import_module(name)) for name in names]
     return {page for source in sources for page in CITED.findall(source)}

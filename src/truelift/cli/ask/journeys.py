@@ -88,7 +88,6 @@ def _show_journeys(document: Mapping[str, Any]) -> None:
     for heading in (
         "people",
         "in order",
-        "sessions",
         "went on",
         "dropped",
         "still open",
@@ -102,7 +101,6 @@ def _show_journeys(document: Mapping[str, Any]) -> None:
             escape(row["surface"]),
             f"{row['people']:,}",
             f"{row['in_order']['units']:,}",
-            f"{row['sessions']:,}",
             "" if row["onward"] is None else share(row["onward"], row["people"]),
             "" if row["drop_rate"] is None else f"{row['drop_rate']:.1%}",
             f"{row['immature']:,}" if row["immature"] else "",
