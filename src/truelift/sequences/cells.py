@@ -30,7 +30,8 @@ class Cells:
     @classmethod
     def none(cls) -> Cells:
         """Give what is counted where nothing is."""
-        return cls(*(np.zeros(0, dtype=kind) for kind in (np.int64, np.int64, np.float64)))
+        nothing = np.zeros(0, dtype=np.int64)
+        return cls(keys=nothing, counts=nothing, amounts=np.zeros(0, dtype=np.float64))
 
 
 class Counter:
