@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ class Context:
         trusted: Whether the site counts money only when a secret key sent it.
         deducted: Properties of an order that the site takes off its revenue.
         segments: Finds a segment of the site by its name, or `name@version`.
+        event_names: What the site calls an event of the built-in metrics, where it
+            calls it anything else.
     """
 
     now: datetime
@@ -63,6 +66,7 @@ class Context:
     trusted: bool = False
     deducted: tuple[str, ...] = ()
     segments: Callable[[str], SavedSegment | None] = no_segment
+    event_names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
 
 class Mistakes:

@@ -88,7 +88,7 @@ class BadQuestionFile(Refusal):
 
     def __init__(self, *, path: Path, reason: str) -> None:
         super().__init__(
-            f"{path} holds no question: {reason}. docs/questions.schema.json says what it takes.",
+            f"{path} cannot be asked: {reason}. docs/questions.schema.json says what it takes.",
             path=str(path),
             reason=reason,
         )
@@ -106,7 +106,7 @@ def _with_segment(function: Callable[..., None]) -> Callable[..., None]:
         name, file = given.pop("segment"), given.pop("segment_file")
         if name is not None and file is not None:
             wrong("Say either --segment or --segment-file.")
-        token = _whose.set(name if file is None else _document(file))
+        token = _whose.set(name if file is None else read_object(file))
         try:
             function(**given)
         finally:
@@ -151,7 +151,7 @@ def run(
     from truelift.questions.parse import parse_question
 
     stated = {key: value for key, value in given.items() if value is not None}
-    document = in_segment({**_document(file), **stated})
+    document = in_segment({**read_object(file), **stated})
     lake, context = lake_of(site)
     question = parse_question({"question": name, **document}, context)
     if question.name != name:
@@ -194,8 +194,8 @@ def any_question(question: AnyQuestion) -> Question[Any, Any]:
     return question
 
 
-def _document(file: Path | None) -> dict[str, object]:
-    """Read a question's file.
+def read_object(file: Path | None) -> dict[str, object]:
+    """Read the JSON object of a question's or segment's file; nothing where there is none.
 
     Raises:
         BadQuestionFile: It is no JSON object.
