@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence as Listed
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -59,7 +60,7 @@ class IndexReader:
 
     def rows(
         self, engine: Engine, snapshot: Snapshot, part: Slice, scan: Scan
-    ) -> list[pa.Table] | None:
+    ) -> Iterator[pa.Table] | None:
         """Give what a question's scan would read of one slice, as tables of different persons.
 
         Most persons are in the index and nowhere else: their rows come from there.
@@ -81,44 +82,50 @@ class IndexReader:
         left = list(uncovered(of_slice, indexes))
         if sum(file.rows for file in left) > sum(each.stamp.rows for each in indexes):
             return None
-        fresh = _fresh(engine, snapshot, part, scan, sequence, left)
-        only = None
-        if scan.people is not None:
-            only = engine.chosen(snapshot, part, scan.people)["person"].to_numpy()
-            if fresh is not None:
-                fresh = fresh.filter(pa.array(np.isin(fresh["person"].to_numpy(), only)))
-        bounds, involved = _bounds(scan), _involved(snapshot.moves)
-        mixed = involved if part.bucket is None or part.buckets == 1 else _NOBODY
-        tables = []
-        if part.bucket is not None:
-            (index,) = indexes
-            if fresh is not None:
-                mixed = np.union1d(mixed, fresh["person"].to_numpy())
-            settled = index.settled(sequence, bounds=bounds, without=np.union1d(mixed, involved))
-            if only is not None:
-                settled = settled.of(only)
-            if sequence.order:
-                disordered = settled.disordered()
-                settled, mixed = settled.without(disordered), np.union1d(mixed, disordered)
-            tables.append(settled.table())
-        if len(mixed):
+        return _rows(engine, snapshot, part, scan, sequence, indexes, left)
+
+
+def _rows(
+    engine: Engine,
+    snapshot: Snapshot,
+    part: Slice,
+    scan: Scan,
+    sequence: Sequence,
+    indexes: Listed[BucketIndex],
+    left: Listed[LakeFile],
+) -> Iterator[pa.Table]:
+    fresh = _fresh(engine, snapshot, part, scan, sequence, left)
+    only = None
+    if scan.people is not None:
+        only = engine.chosen(snapshot, part, scan.people)["person"].to_numpy()
+        if fresh is not None:
+            fresh = fresh.filter(pa.array(np.isin(fresh["person"].to_numpy(), only)))
+    bounds, involved = _bounds(scan), _involved(snapshot.moves)
+    mixed = involved if part.bucket is None or part.buckets == 1 else _NOBODY
+    if part.bucket is not None:
+        (index,) = indexes
+        if fresh is not None:
+            mixed = np.union1d(mixed, fresh["person"].to_numpy())
+        apart = np.union1d(mixed, involved)
+        for piece in index.settled(sequence, bounds=bounds, without=apart):
+            asked = piece if only is None else piece.of(only)
+            yield asked.in_order().table()
+    if len(mixed):
+        parts = [
+            _moved(
+                each.of_persons(sequence, bounds=bounds, only=mixed).table(
+                    persons=True, position=True
+                ),
+                snapshot.moves,
+            )
+            for each in indexes
+        ]
+        if only is not None:
             parts = [
-                _moved(
-                    each.of_persons(sequence, bounds=bounds, only=mixed).table(
-                        persons=True, position=True
-                    ),
-                    snapshot.moves,
-                )
-                for each in indexes
+                rows.filter(pa.array(np.isin(rows["person"].to_numpy(), only))) for rows in parts
             ]
-            if only is not None:
-                parts = [
-                    rows.filter(pa.array(np.isin(rows["person"].to_numpy(), only)))
-                    for rows in parts
-                ]
-            parts += [] if fresh is None else [fresh]
-            tables.append(engine.ordered(parts, order=sequence.order))
-        return tables or [engine.ordered([], order="")]
+        parts += [] if fresh is None else [fresh]
+        yield engine.ordered(parts, order=sequence.order)
 
 
 def _fresh(

@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +26,8 @@ from truelift.lake.durable import sync_file, sync_folder
 from truelift.lake.home import Home
 from truelift.lake.tables import LakeFile, LakeState
 from truelift.questions.dimensions import INDEXED
-from truelift.questions.question import Sequence
+from truelift.questions.question import Sequence, Tie
+from truelift.sequences import compiled
 
 
 FORMAT: Final = 1
@@ -33,6 +35,9 @@ FORMAT: Final = 1
 
 CODED: Final = ("event", *INDEXED)
 """Columns of text, each kept as codes."""
+
+PIECE_ROWS: Final = 1 << 19
+"""Rows of an index that are looked at in one go."""
 
 _READ: Final = ("person", "occurred_at", "position", "state", "is_bot", "is_internal", *CODED)
 _STAMP: Final = "stamp.json"
@@ -113,16 +118,68 @@ class BucketIndex:
         found: Integers = place[self.persons[place] == persons]
         return found
 
-    def settled(self, sequence: Sequence, *, bounds: tuple[int, int], without: Integers) -> Rows:
-        """Give the events that a question reads, of all but some persons.
+    def settled(
+        self,
+        sequence: Sequence,
+        *,
+        bounds: tuple[int, int],
+        without: Integers,
+        piece_rows: int = PIECE_ROWS,
+    ) -> Iterator[Rows]:
+        """Give the events that a question reads, of all but some persons, piece by piece.
+
+        A piece has some persons whole, so that each is an answer of its own.
 
         Args:
             sequence: What the question reads.
             bounds: From this instant on, and before that, epoch ms.
             without: Ids of persons whose events are left out.
+            piece_rows: Of the index, about; keeps a piece near the processor.
         """
-        mark, rows = self._marked(sequence, bounds)
-        return Rows(self, sequence, rows, mark).without(without)
+        number = self._numbers(sequence)
+        left_out = self.places(without)
+        gone = None
+        if len(left_out):
+            gone = np.zeros(len(self.persons), dtype=bool)
+            gone[left_out] = True
+        wanted = np.arange(piece_rows, len(self.unit), piece_rows)
+        cuts = np.unique(self.offsets[np.searchsorted(self.offsets, wanted)])
+        for first, end in pairwise((0, *cuts[cuts < len(self.unit)].tolist(), len(self.unit))):
+            yield self._picked(sequence, number, bounds, gone, first, end)
+
+    def _picked(
+        self,
+        sequence: Sequence,
+        number: NDArray[np.int32],
+        bounds: tuple[int, int],
+        gone: NDArray[np.bool_] | None,
+        first: int,
+        end: int,
+    ) -> Rows:
+        """Give the events between two places that have a mark, are in time and of nobody gone."""
+        code = self.codes["event"][first:end]
+        unit, at_ms = self.unit[first:end], self.at_ms[first:end]
+        since, until = bounds
+        if compiled.IS_THERE:
+            found = compiled.pick(
+                code=code,
+                unit=unit,
+                at_ms=at_ms,
+                number=number,
+                unmarked=sequence.unmarked,
+                since_ms=since,
+                until_ms=until,
+                gone=gone,
+            )
+            rows = found.row + first
+            return Rows(self, sequence, rows, found.unit, found.at_ms, found.mark, found.ties)
+        mark = number[code]
+        kept = np.ones(len(mark), dtype=bool) if sequence.unmarked else mark != 0
+        kept &= (at_ms >= since) & (at_ms < until)
+        if gone is not None:
+            kept &= ~gone[unit]
+        rows = np.flatnonzero(kept)
+        return Rows.at(self, sequence, rows + first, mark[rows])
 
     def of_persons(self, sequence: Sequence, *, bounds: tuple[int, int], only: Integers) -> Rows:
         """Give the events that a question reads, of some persons only."""
@@ -131,37 +188,16 @@ class BucketIndex:
         total = int(length.sum())
         starts = np.cumsum(length) - length
         rows = np.arange(total) - np.repeat(starts - self.offsets[place], length)
-        mark = self._lookup(sequence)[self.codes["event"][rows]]
+        mark = self._numbers(sequence)[self.codes["event"][rows]]
         kept = (self.at_ms[rows] >= bounds[0]) & (self.at_ms[rows] < bounds[1])
         if not sequence.unmarked:
             kept &= mark != 0
-        return Rows(self, sequence, rows[kept], mark[kept])
+        return Rows.at(self, sequence, rows[kept], mark[kept])
 
-    def _marked(
-        self, sequence: Sequence, bounds: tuple[int, int]
-    ) -> tuple[NDArray[np.signedinteger[Any]], Integers]:
-        mark = self._lookup(sequence)[self.codes["event"]]
-        since, until = bounds
-        everything = since <= _FIRST_MS and until >= _LAST_MS
-        if everything and sequence.unmarked:
-            return mark, np.arange(len(mark))
-        kept = np.ones(len(mark), dtype=bool) if sequence.unmarked else mark != 0
-        if since > _FIRST_MS:
-            kept &= self.at_ms >= since
-        if until < _LAST_MS:
-            kept &= self.at_ms < until
-        rows = np.flatnonzero(kept)
-        return mark[rows], rows
-
-    def _lookup(self, sequence: Sequence) -> NDArray[np.signedinteger[Any]]:
-        """Give the mark of every code of `event`."""
-        largest = max(sequence.marks.values(), default=0)
-        found: NDArray[np.signedinteger[Any]] = np.zeros(
-            len(self.stamp.titles["event"]) + 1, dtype=np.int8 if largest < 128 else np.int32
-        )
-        for code, title in enumerate(self.stamp.titles["event"]):
-            found[code] = sequence.marks.get(title, 0)
-        return found
+    def _numbers(self, sequence: Sequence) -> NDArray[np.int32]:
+        """Give the mark of every code of `event`, the one for none included."""
+        titles = self.stamp.titles["event"]
+        return np.array([*(sequence.marks.get(title, 0) for title in titles), 0], dtype=np.int32)
 
 
 _FIRST_MS: Final = -(1 << 62)
@@ -178,13 +214,28 @@ class Rows:
         index: Where they stand.
         sequence: What the question reads.
         rows: Their places, ascending.
+        unit: Places of their persons.
+        at_ms: When each was.
         mark: What each is to the question.
+        ties: How many stand at the instant of the one before of the same person.
     """
 
     index: BucketIndex
     sequence: Sequence
     rows: Integers
-    mark: NDArray[np.signedinteger[Any]]
+    unit: Integers
+    at_ms: Integers
+    mark: NDArray[np.int32]
+    ties: int
+
+    @classmethod
+    def at(
+        cls, index: BucketIndex, sequence: Sequence, rows: Integers, mark: NDArray[np.int32]
+    ) -> Rows:
+        """Take the events at some places."""
+        unit, at_ms = index.unit[rows].astype(np.int64), index.at_ms[rows]
+        ties = int(np.count_nonzero((unit[1:] == unit[:-1]) & (at_ms[1:] == at_ms[:-1])))
+        return cls(index, sequence, rows, unit, at_ms, mark, ties)
 
     def without(self, persons: Integers) -> Rows:
         """Leave out the events of some persons, given by id."""
@@ -200,8 +251,44 @@ class Rows:
             return self
         among = np.zeros(len(self.index.persons), dtype=bool)
         among[place] = True
-        kept = among[self.index.unit[self.rows]] == inside
-        return replace(self, rows=self.rows[kept], mark=self.mark[kept])
+        kept = among[self.unit] == inside
+        return Rows.at(self.index, self.sequence, self.rows[kept], self.mark[kept])
+
+    def in_order(self) -> Rows:
+        """Put simultaneous events of a person in the order that the question wants."""
+        if not self.ties or not self.sequence.ties:
+            return self
+        same = (self.unit[1:] == self.unit[:-1]) & (self.at_ms[1:] == self.at_ms[:-1])
+        touched = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
+        mark, rows = self.mark[touched], self.rows[touched]
+        keys = [self._key(tie, mark, rows) for tie in self.sequence.ties]
+        # Only what is simultaneous changes places, so persons and instants stay as they are.
+        moments = np.cumsum(~np.insert(same, 0, False)[touched])
+        order = touched[np.lexsort((*reversed(keys), moments))]
+        found = replace(self, rows=self.rows.copy(), mark=self.mark.copy())
+        found.rows[touched], found.mark[touched] = self.rows[order], self.mark[order]
+        return found
+
+    def _key(self, tie: Tie, mark: NDArray[np.int32], rows: Integers) -> NDArray[np.integer[Any]]:
+        match tie:
+            case Tie.LOWEST_BIT:
+                return mark & -mark
+            case Tie.MARK:
+                return mark
+            case Tie.MARK_DOWN:
+                return -mark
+            case Tie.POSITION:
+                return self.index.position[rows]
+            case Tie.GROUPED:
+                if self.sequence.grouped is None:
+                    return np.zeros(len(rows), dtype=np.int64)
+                titles = self.index.stamp.titles[self.sequence.grouped]
+                rank = np.empty(len(titles) + 1, dtype=np.int64)
+                # As DuckDB does: by the bytes of UTF-8, and nulls last.
+                by_bytes = sorted(range(len(titles)), key=lambda code: titles[code].encode())
+                rank[by_bytes] = np.arange(len(titles))
+                rank[-1] = len(titles)
+                return rank[self._group_codes(self.sequence.grouped, mark, rows)]
 
     def table(self, *, persons: bool = False, position: bool = False) -> pa.Table:
         """Give them as the columns of the question's scan.
@@ -210,10 +297,9 @@ class Rows:
             persons: `person` is the id; else any number that tells persons apart.
             position: Simultaneous events are told apart by the column `position`.
         """
-        unit = self.index.unit[self.rows]
         columns = {
-            "person": pa.array(self.index.persons[unit] if persons else unit),
-            "at_ms": pa.array(self.index.at_ms[self.rows]),
+            "person": pa.array(self.index.persons[self.unit] if persons else self.unit),
+            "at_ms": pa.array(self.at_ms),
             self.sequence.mark_as: pa.array(self.mark),
         }
         if self.sequence.grouped is not None:
@@ -224,19 +310,20 @@ class Rows:
 
     def _grouped(self, column: str) -> pa.DictionaryArray:
         titles = self.index.stamp.titles[column]
-        code = self.index.codes[column][self.rows]
-        hidden = code == len(titles)
-        if self.sequence.grouped_where != -1:
-            hidden |= (self.mark & self.sequence.grouped_where) == 0
-        indices = pa.array(code.astype(np.int32), mask=hidden)
-        return pa.DictionaryArray.from_arrays(indices, pa.array(titles, pa.string()))
+        code = self._group_codes(column, self.mark, self.rows)
+        # The code after the last title stands for none: a dictionary may hold a null, and
+        # reading codes is quicker than reading which of them are valid.
+        return pa.DictionaryArray.from_arrays(
+            pa.array(code), pa.array([*titles, None], pa.string())
+        )
 
-    def disordered(self) -> Integers:
-        """Give the ids of persons whose simultaneous events a question may want otherwise."""
-        unit, at_ms = self.index.unit[self.rows], self.index.at_ms[self.rows]
-        same = (unit[1:] == unit[:-1]) & (at_ms[1:] == at_ms[:-1])
-        found: Integers = self.index.persons[np.unique(unit[1:][same])]
-        return found
+    def _group_codes(
+        self, column: str, mark: NDArray[np.int32], rows: Integers
+    ) -> NDArray[np.int32]:
+        code = self.index.codes[column][rows].astype(np.int32)
+        if self.sequence.grouped_where != -1:
+            code[(mark & self.sequence.grouped_where) == 0] = len(self.index.stamp.titles[column])
+        return code
 
 
 def folder_of(home: Home, site: str, bucket: int) -> Path:
@@ -378,9 +465,8 @@ def _read(
     table: Path, file: LakeFile, bucket: int, buckets: int, titles: dict[str, list[str]]
 ) -> _Run:
     """Read the events of one lake file that questions see; adds to the titles."""
-    rows = pq.read_table(
-        table / file.path, columns=list(_READ), read_dictionary=list(CODED), partitioning=None
-    )
+    with pq.ParquetFile(table / file.path, read_dictionary=list(CODED)) as parquet:
+        rows = parquet.read(columns=list(_READ))
     seen = pc.and_(
         pc.equal(rows["state"], "stored"),
         pc.invert(pc.or_(rows["is_bot"], rows["is_internal"])),

@@ -44,7 +44,7 @@ from truelift.questions.members import (
 )
 from truelift.questions.metric import Amount, AmountKind
 from truelift.questions.period import AT_MS, between, earlier, later, period_obstacles
-from truelift.questions.question import Scan, Sequence
+from truelift.questions.question import Scan, Sequence, Tie
 from truelift.questions.sessions import SESSION_MARGIN
 from truelift.questions.table import integers, small_integers
 from truelift.sequences.funnels import NOWHERE, Attempts, Order, Rules, attempts, counted
@@ -405,13 +405,14 @@ class Funnel:
         for bit, events in sets.items():
             for name in set(events.names):
                 marks[name] = marks.get(name, 0) | 1 << bit
+        alone = (Tie.MARK,) if self._disjoint() else (Tie.LOWEST_BIT, Tie.MARK)
         return Sequence(
             mark_as="mask",
             marks=marks,
             unmarked=self._every_event,
             grouped=self.by,
             grouped_where=self._told_by(),
-            order=self._tie + (", grouped" if self.by else ""),
+            ties=(*alone, Tie.GROUPED) if self.by else alone,
         )
 
     def _mask(self, sets: Mapping[int, Events], values: Placeholders) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol, TypeVar
 
 import pyarrow as pa
@@ -32,6 +33,20 @@ class People:
     until: datetime | None = None
 
 
+class Tie(StrEnum):
+    """What simultaneous events of a person are ordered by.
+
+    `LOWEST_BIT`: the lowest bit of the mark. `MARK`: the mark; `MARK_DOWN`: the
+    larger one first. `POSITION`: in the journal. `GROUPED`: the column `grouped`.
+    """
+
+    LOWEST_BIT = "lowest_bit"
+    MARK = "mark"
+    MARK_DOWN = "mark_down"
+    POSITION = "position"
+    GROUPED = "grouped"
+
+
 @dataclass(frozen=True, slots=True)
 class Sequence:
     """The rows of a scan in words that the sequence index understands.
@@ -46,7 +61,7 @@ class Sequence:
         unmarked: Events with 0 are rows as well.
         grouped: The column of the events that stands in `grouped`; None: there is none.
         grouped_where: Bits; `grouped` is null where the mark has none of them. -1: everywhere.
-        order: What the statement orders by after `person` and `at_ms`.
+        ties: What the statement orders by after `person` and `at_ms`.
     """
 
     mark_as: str
@@ -54,7 +69,19 @@ class Sequence:
     unmarked: bool = False
     grouped: str | None = None
     grouped_where: int = -1
-    order: str = ""
+    ties: tuple[Tie, ...] = ()
+
+    @property
+    def order(self) -> str:
+        """Give `ties` as the end of an ORDER BY."""
+        said = {
+            Tie.LOWEST_BIT: f"{self.mark_as} & -{self.mark_as}",
+            Tie.MARK: self.mark_as,
+            Tie.MARK_DOWN: f"{self.mark_as} DESC",
+            Tie.POSITION: "position",
+            Tie.GROUPED: "grouped",
+        }
+        return ", ".join(said[tie] for tie in self.ties)
 
 
 @dataclass(frozen=True, slots=True)

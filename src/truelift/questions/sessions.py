@@ -14,7 +14,7 @@ from truelift.questions.document import Json
 from truelift.questions.forms import Context, Field, record, text
 from truelift.questions.matching import BadQuestion, is_text
 from truelift.questions.members import ROWS, Members
-from truelift.questions.question import Scan, Sequence
+from truelift.questions.question import Scan, Sequence, Tie
 from truelift.questions.session_question import (
     ENGAGED_MS,
     ENGAGED_PAGES,
@@ -180,7 +180,7 @@ class Sessions(SessionQuestion):
             unmarked=True,
             grouped=column,
             grouped_where=PAGE if is_page else -1,
-            order="position, kind DESC, grouped" if column else "",
+            ties=(Tie.POSITION, Tie.MARK_DOWN, Tie.GROUPED) if column else (),
         )
 
     def _obstacles(self) -> list[str]:

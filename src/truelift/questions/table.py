@@ -32,8 +32,10 @@ def codes(rows: pa.Table, name: str) -> tuple[NDArray[np.int64], list[str | None
     A null has a code of its own, the last one.
     """
     encoded = rows[name].combine_chunks().dictionary_encode()
-    titles: list[str | None] = [*encoded.dictionary.to_pylist(), None]
-    found: NDArray[np.int64] = (
-        encoded.indices.cast(pa.int64()).fill_null(len(titles) - 1).to_numpy(zero_copy_only=False)
-    )
+    titles: list[str | None] = encoded.dictionary.to_pylist()
+    indices = encoded.indices
+    if None not in titles:
+        titles.append(None)
+        indices = indices.fill_null(len(titles) - 1)
+    found: NDArray[np.int64] = indices.cast(pa.int64()).to_numpy(zero_copy_only=False)
     return found, titles

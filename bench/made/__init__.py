@@ -1,0 +1,1 @@
+"""Data that several benches measure on, made the same way every time."""
