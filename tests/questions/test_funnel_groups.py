@@ -244,6 +244,18 @@ def table_of(people: int) -> pa.Table:
     )
 
 
+def test_a_ready_dictionary_with_a_code_for_nothing_is_understood() -> None:
+    question = replace(SHOP, steps=steps("view"), by="device")
+    grouped = pa.DictionaryArray.from_arrays(
+        pa.array([0, 1, None, 2], pa.int32()), pa.array([None, "phone", "desktop"])
+    )
+    rows = table_of(4).set_column(3, "grouped", grouped)
+
+    answer = question.answer(question.merge(question.partial(rows), question.partial(rows)))
+
+    assert units(answer) == {None: [4], "desktop": [2], "phone": [2]}
+
+
 def test_very_many_groups_are_counted_exactly_and_put_together() -> None:
     question = replace(SHOP, steps=steps("view"), by="plan", max_groups=3)
     rows = table_of(300_000)

@@ -83,8 +83,13 @@ class Coded:
     def column(cls, rows: pa.Table, name: str) -> Coded:
         """Take a column of text."""
         encoded = rows[name].combine_chunks().dictionary_encode()
+        titles = encoded.dictionary.cast(pa.string())
         code = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
-        return cls(code, encoded.dictionary.cast(pa.string()))
+        if titles.null_count:
+            # A dictionary that came ready may have a code for nothing.
+            real = titles.is_valid().to_numpy(zero_copy_only=False)
+            code = np.where((code >= 0) & real[np.maximum(code, 0)], code, -1)
+        return cls(code, titles)
 
     def at(self, rows: Integers) -> Coded:
         """Take some rows; a row below 0 has no value."""
