@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import chdb
@@ -110,14 +110,13 @@ def random_events(generator: np.random.Generator, *, rows: int) -> list[dict[str
     steps = np.where(person < 2, np.minimum(steps + 500_000, 1_800_000), steps)
     at_ms = np.cumsum(steps)
     at_ms -= at_ms[np.searchsorted(person, person)]
-    origins: list[dict[str, object]] = [
+    news = {"channel": "Email", "source": "news", "medium": "email"}
+    origins = [
         {},
         {},
         {"channel": "Direct", "source": "(direct)", "medium": "(none)"},
-        *(
-            {"channel": "Email", "source": "news", "medium": "email", "campaign": campaign}
-            for campaign in ("may", "june")
-        ),
+        {**news, "campaign": "may"},
+        {**news, "campaign": "june"},
     ]
     return [
         event(
@@ -141,7 +140,7 @@ def of_clickhouse(
     def campaign(row: dict[str, Any]) -> str:
         return row.get("campaign") or ("-" if row.get("channel") else "")
 
-    def since_1970(moment: Any) -> int:
+    def since_1970(moment: datetime) -> int:
         return round(moment.timestamp() * 1000)
 
     events = pa.table(  # noqa: F841 - the statement names it
@@ -162,7 +161,8 @@ def of_clickhouse(
         since=since_1970(SINCE),
         until=since_1970(UNTIL),
     )
-    found = [json.loads(line) for line in str(chdb.query(statement)).splitlines() if line]
+    answer = str(chdb.query(statement))  # type: ignore[no-untyped-call]
+    found = [json.loads(line) for line in answer.splitlines() if line]
     return {row.pop("title") or None: SessionTally(**row) for row in found}
 
 

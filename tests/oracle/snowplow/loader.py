@@ -1,0 +1,79 @@
+"""Reads Snowplow's atomic events, and what its web model expects of them.
+
+The rows become the columns that `truelift load` takes without a map. Nothing is corrected on
+the way: duplicates, late events and events without ids go in as they are.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+
+FOLDER: Final = "snowplow_web_0.15.2_apache2"
+
+COLUMNS: Final = (
+    "name",
+    "visitor_id",
+    "occurred_at",
+    "message_id",
+    "url",
+    "referrer",
+    "value",
+    "currency",
+    "domain_sessionid",
+    "domain_userid",
+    "page_view_id",
+)
+
+VALUE_OF_A_VIEW: Final = "0.5"
+"""What the expected conversions `view_page` are worth where an event has no total."""
+
+
+def expected(data: Path, name: str) -> list[dict[str, str]]:
+    """Read a table of expected rows."""
+    with (data / FOLDER / "expected" / name).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def write_events(data: Path, to: Path) -> int:
+    """Write all events in the order in which they arrived; give how many there are."""
+    source = data / FOLDER / "source" / "snowplow_web_events.csv"
+    with source.open(newline="", encoding="utf-8") as file:
+        events = sorted(csv.DictReader(file), key=lambda row: row["collector_tstamp"])
+    with to.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(map(_row, events))
+    return len(events)
+
+
+def _row(event: Mapping[str, str]) -> dict[str, str]:
+    is_view = event["event_name"] == "page_view"
+    total = event["tr_total_base"] or VALUE_OF_A_VIEW
+    return {
+        "name": event["event_name"],
+        # The tracker gives no visitor where cookies are refused; its session is what is left.
+        "visitor_id": event["domain_userid"] or event["domain_sessionid"],
+        # Snowplow's own choice of the event's time: the device's, put right by the collector's.
+        "occurred_at": f"{event['derived_tstamp'].replace(' ', 'T')}Z",
+        "message_id": event["event_id"],
+        "url": event["page_url"],
+        "referrer": event["page_referrer"],
+        "value": total if is_view else "",
+        "currency": "EUR" if is_view else "",
+        "domain_sessionid": event["domain_sessionid"],
+        "domain_userid": event["domain_userid"],
+        "page_view_id": _page_view(event["contexts_com_snowplowanalytics_snowplow_web_page_1_0_0"]),
+    }
+
+
+def _page_view(context: str) -> str:
+    """Read the id of a page view from its context, a list that is sometimes nested twice."""
+    found: object = json.loads(context) if context else ""
+    while isinstance(found, list):
+        found = found[0] if found else ""
+    return str(found.get("id") or "") if isinstance(found, dict) else ""
