@@ -9,10 +9,12 @@ from typing import Final, cast
 
 from truelift.apps.explorers.form import ExplorerForm
 from truelift.apps.explorers.inputs import Input, InputKind, inputs_of
+from truelift.apps.explorers.journeys_page import journeys_page
 from truelift.apps.explorers.origins_page import channels_page, landing_pages_page
 from truelift.apps.explorers.page import Asked, ExplorerPage
 from truelift.apps.explorers.paths_page import paths_page
 from truelift.apps.explorers.retention_page import retention_page
+from truelift.apps.explorers.segments_page import segments_page
 from truelift.apps.explorers.sessions_page import sessions_page
 from truelift.apps.explorers.trend_page import trend_page
 from truelift.apps.explorers.value_page import value_page
@@ -28,12 +30,10 @@ COMMON: Final = frozenset({"since", "until", "time_zone", "as_of", "by", "agains
 WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "amount.kind=": "nothing",
-        "interval=": "a day",
-        "hour": "an hour",
-        "day": "a day",
-        "week": "a week",
-        "month": "a month",
-        "minute": "a minute",
+        "hour": "Hour",
+        "day": "Day",
+        "week": "Week",
+        "month": "Month",
         "last_non_direct": "Last that is not direct",
         "level=": "Channel",
         "attribution=": "The session’s own",
@@ -93,11 +93,13 @@ class Explorer:
         """Give the form with nothing typed in."""
         members = self.members
         found = inputs_of(QUESTIONS[self.question].schema, labels=self.labels, words=WORDS)
+        has_by = any(each.name == "by" and not each.is_list for each in found)
+        common = COMMON if has_by else COMMON - {"by"}
         return ExplorerForm(
-            inputs=tuple(each for each in found if each.name.partition(".")[0] not in COMMON),
+            inputs=tuple(each for each in found if each.name.partition(".")[0] not in common),
             period=Period(),
             has_period="since" in members and "until" in members,
-            has_by="by" in members,
+            has_by=has_by,
         )
 
 
@@ -117,6 +119,13 @@ def _paths(seen: Sequence[str]) -> Mapping[str, Json]:
         return {"start": "/"}
     steps = default_steps(seen)
     return {"start": steps[0] if steps else goal(seen), "nodes": "events"}
+
+
+def _journeys(seen: Sequence[str]) -> Mapping[str, Json]:
+    """Propose the usual steps; with page views, from the entrance."""
+    steps: list[Json] = list(default_steps(seen))
+    entrance: list[Json] = [{"name": "landing", "events": "/"}] if "page_view" in seen else []
+    return {"surfaces": [*entrance, *steps[-4:]], "window": "30d"}
 
 
 def _retention(seen: Sequence[str]) -> Mapping[str, Json]:
@@ -146,7 +155,7 @@ _ALL: Final = (
         bar=("event", "interval", "moving_average", "amount.kind"),
         labels={
             "event": "Event",
-            "interval": "Point for",
+            "interval": "A point for each",
             "moving_average": "Moving average over",
             "amount.kind": "Add up",
             "amount.name": "Property to add up",
@@ -202,6 +211,33 @@ _ALL: Final = (
         first=_paths,
     ),
     Explorer(
+        question="journeys",
+        folder="paths/journeys",
+        title="Journeys",
+        asks="Over which surfaces do people get there, and where do they drop out?",
+        offers="Here surfaces stand in their order, on the site and off it, with who drops out.",
+        page=journeys_page,
+        bar=("surfaces", "window"),
+        labels={"surfaces": "Surfaces, in order", "window": "Within"},
+        first=_journeys,
+    ),
+    Explorer(
+        question="segments",
+        folder="segments",
+        title="Segments",
+        asks="For whom is it different?",
+        offers="Here a metric stands for every device, country, source and kind of visitor.",
+        page=segments_page,
+        bar=("metric", "by", "min_units"),
+        labels={
+            "metric": "Metric or event",
+            "by": "Also by",
+            "min_units": "People at least",
+            "window": "Within",
+        },
+        first=lambda seen: {"metric": goal(seen)},
+    ),
+    Explorer(
         question="retention",
         folder="retention",
         title="Retention",
@@ -212,7 +248,7 @@ _ALL: Final = (
         labels={
             "cohort": "People who did",
             "return": "Came back with",
-            "interval": "Week by week",
+            "interval": "Interval",
             "intervals": "Intervals",
             "amount.kind": "Worth",
         },

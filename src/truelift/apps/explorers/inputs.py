@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -10,7 +11,7 @@ from typing import Final, cast
 
 from django.http import QueryDict
 
-from truelift.apps.explorers.events_text import events_of, text_of
+from truelift.apps.explorers.events_text import escaped, events_of, split, text_of, unescaped
 from truelift.questions.document import Json
 
 
@@ -26,10 +27,11 @@ class InputKind(StrEnum):
     EVENTS = "events"
     EVENT_LIST = "event_list"
     TEXT_LIST = "text_list"
+    NAMED_LIST = "named_list"
     JSON = "json"
 
 
-MANY: Final = frozenset({InputKind.EVENT_LIST, InputKind.TEXT_LIST})
+MANY: Final = frozenset({InputKind.EVENT_LIST, InputKind.TEXT_LIST, InputKind.NAMED_LIST})
 """Kinds whose parameter repeats, once per item."""
 
 LONGEST: Final = 2_000
@@ -64,6 +66,11 @@ class Input:
         return self.values[0] if self.values else ""
 
     @property
+    def is_list(self) -> bool:
+        """Whether there is one input per item."""
+        return self.kind in MANY
+
+    @property
     def html_id(self) -> str:
         """Its id in the page."""
         return f"in-{self.name.replace('.', '-').replace('_', '-')}"
@@ -76,7 +83,7 @@ class Input:
     @property
     def suggestions(self) -> str:
         """The id of the list of names that it proposes; empty for none."""
-        if self.kind in {InputKind.EVENTS, InputKind.EVENT_LIST}:
+        if self.kind in {InputKind.EVENTS, InputKind.EVENT_LIST, InputKind.NAMED_LIST}:
             return "event-names"
         return "dimension-names" if self.name.rpartition(".")[2] in BY else ""
 
@@ -102,6 +109,10 @@ class Input:
                 return tuple(text_of(each) for each in _items(found))
             case InputKind.TEXT_LIST:
                 return tuple(str(each) for each in _items(found))
+            case InputKind.NAMED_LIST:
+                return tuple(_named_text(each) for each in _items(found))
+            case InputKind.TEXT if isinstance(found, Mapping):
+                return (json.dumps(found, ensure_ascii=False),)
             case InputKind.YES_NO:
                 return ("yes" if found else "no",)
             case InputKind.JSON:
@@ -119,16 +130,17 @@ class Input:
                 return [events_of(text) for text in self.values]
             case InputKind.TEXT_LIST:
                 return list(self.values)
+            case InputKind.NAMED_LIST:
+                return [_named(text) for text in self.values]
+            case InputKind.TEXT if self.value.startswith("{"):
+                return _loaded(self.value)
             case InputKind.NUMBER:
                 digits = self.value.isascii() and self.value.isdecimal() and len(self.value) < 16
                 return int(self.value) if digits else self.value
             case InputKind.YES_NO:
                 return {"yes": True, "no": False}.get(self.value, self.value)
             case InputKind.JSON:
-                try:
-                    return cast("Json", json.loads(self.value))
-                except (ValueError, RecursionError):
-                    return self.value
+                return _loaded(self.value)
             case _:
                 return self.value
 
@@ -169,7 +181,7 @@ def inputs_of(
         if kind is InputKind.YES_NO:
             choices = (("yes", "Yes"), ("no", "No"))
         if choices and not needed:
-            choices = (("", words.get(f"{path}=", "as usual")), *choices)
+            choices = (("", words.get(f"{path}=", _usual(each, choices))), *choices)
         found.append(
             Input(
                 name=path,
@@ -192,6 +204,8 @@ def kind_of(schema: Mapping[str, Json]) -> InputKind | None:
         return InputKind.EVENTS
     if any("pattern" in each for each in any_of):
         return InputKind.DURATION
+    if any(_is_text(each) for each in any_of):
+        return InputKind.TEXT
     match schema.get("type"):
         case "boolean":
             return InputKind.YES_NO
@@ -202,7 +216,9 @@ def kind_of(schema: Mapping[str, Json]) -> InputKind | None:
         case "array":
             items = cast("Mapping[str, Json]", schema.get("items", {}))
             inner = kind_of(items)
-            if inner is InputKind.EVENTS or _has_short_form(items):
+            if _is_named(items):
+                return InputKind.NAMED_LIST
+            if inner is InputKind.EVENTS:
                 return InputKind.EVENT_LIST
             short = inner in {InputKind.TEXT, InputKind.CHOICE, InputKind.DURATION}
             return InputKind.TEXT_LIST if short else InputKind.JSON
@@ -242,16 +258,52 @@ def spoken(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def _usual(schema: Mapping[str, Json], choices: Sequence[tuple[str, str]]) -> str:
+    """Say what holds when a choice is left out, where its sentence names it in backquotes."""
+    named = re.findall(r"`(\w+)`[^;]*when left out", str(schema.get("description", "")))
+    return dict(choices).get(named[0], "as usual") if named else "as usual"
+
+
 def _is_events(schema: Mapping[str, Json]) -> bool:
     properties = schema.get("properties")
     return isinstance(properties, Mapping) and properties.keys() == {"names", "where"}
 
 
-def _has_short_form(schema: Mapping[str, Json]) -> bool:
-    any_of = cast("Sequence[Mapping[str, Json]]", schema.get("anyOf", ()))
-    return any(each.get("type") == "string" and "minLength" in each for each in any_of) or any(
-        _has_short_form(each) for each in any_of
+def _is_text(schema: Mapping[str, Json]) -> bool:
+    return schema.get("type") == "string" and "minLength" in schema
+
+
+def _is_named(schema: Mapping[str, Json]) -> bool:
+    """Say whether an item is a set of events that may have a name of its own."""
+    any_of = cast("Sequence[Mapping[str, Json]]", schema.get("anyOf", (schema,)))
+    return any(
+        isinstance(properties := each.get("properties"), Mapping)
+        and properties.keys() == {"name", "events"}
+        for each in any_of
     )
+
+
+def _named(text: str) -> Json:
+    """Read `landing = /` as a set of events with a name; without a name it is its own."""
+    before = text.partition(" where ")[0]
+    parts = split(before, "=")
+    if len(parts) < 2:
+        found = events_of(text)
+        return found if isinstance(found, str) else {"name": text, "events": found}
+    return {"name": unescaped(parts[0]), "events": events_of(text[len(parts[0]) + 1 :])}
+
+
+def _named_text(found: Json) -> str:
+    if not isinstance(found, Mapping):
+        return text_of(found)
+    return f"{escaped(str(found.get('name', '')))} = {text_of(found.get('events'))}"
+
+
+def _loaded(text: str) -> Json:
+    try:
+        return cast("Json", json.loads(text))
+    except (ValueError, RecursionError):
+        return text
 
 
 def _items(found: Json) -> Sequence[Json]:

@@ -17,7 +17,7 @@ class Figure:
 
     Attributes:
         name: Its id in the page, and the name of its picture.
-        kind: Which drawing: series, bars, heat, survival, flow or forest.
+        kind: Which drawing: series, bars, heat, flow or dots.
         chart: What is drawn.
         sentence: What it shows.
         units: Unit and encoding.

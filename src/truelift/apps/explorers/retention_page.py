@@ -89,11 +89,21 @@ def _curve(asked: Asked, curves: Sequence[Mapping[str, Json]], interval: str) ->
             name="curve",
             kind="series",
             chart=chart,
-            sentence=f"{chart.sentence[:1].upper()}{chart.sentence[1:]}",
+            sentence=_went(chart, interval),
             units=f"Share who come back, {interval} by {interval}; {interval} 0 is left out",
             source=f"{asked.period}. Only cohorts whose {interval} is over count in it.",
         ),
     )
+
+
+def _went(chart: Series, interval: str) -> str:
+    """Say how the curve falls; it has a number for its first interval."""
+    values = chart.focus.values if chart.focus is not None else ()
+    known = [(at, each) for at, each in zip(chart.days, values, strict=True) if each is not None]
+    if len(known) < 2:
+        return f"{chart.sentence[:1].upper()}{chart.sentence[1:]}"
+    (first, high), (last, low) = known[0], known[-1]
+    return f"{percent(high)} come back in {interval} {first}, {percent(low)} in {interval} {last}."
 
 
 def _value(asked: Asked, curves: Sequence[Mapping[str, Json]], interval: str) -> tuple[Figure, ...]:
@@ -171,7 +181,8 @@ def _triangle(
         if cell.get("returned") is not None
     }
     columns = [int(number_of(cell.get("interval"))) for cell in _cells(whole)][:MOST_COLUMNS]
-    shown = cohorts[-MOST_ROWS:]
+    begun = next((at for at, each in enumerate(cohorts) if number_of(each.get("people"))), 0)
+    shown = cohorts[begun:][-MOST_ROWS:]
     heat = Heat(
         rows=tuple(_row(cohort, columns, pooled, interval) for cohort in shown),
         columns=tuple(f"{interval.capitalize()} {k}" for k in columns),
@@ -186,7 +197,7 @@ def _triangle(
             ),
         ),
     )
-    left = len(cohorts) - len(shown)
+    left = len(cohorts) - begun - len(shown)
     return Figure(
         name="cohorts",
         kind="heat",

@@ -39,9 +39,9 @@ def value_page(asked: Asked) -> ExplorerPage:
         grounds=(
             f"{count(number_of(first.get('people')))} began, "
             f"{count(number_of(first.get('reached')))} got there,"
-            f" {count(number_of(first.get('immature')))} still wait or were last watched waiting; "
+            f" {count(number_of(first.get('immature')))} still wait; "
             + (
-                "half of them never did in the time watched."
+                "fewer than half of them did in the time watched."
                 if median is None
                 else f"half of them did within {_time(median, interval)}."
             )
@@ -51,7 +51,7 @@ def value_page(asked: Asked) -> ExplorerPage:
                 name="curve",
                 kind="series",
                 chart=chart,
-                sentence=f"{chart.sentence[:1].upper()}{chart.sentence[1:]}",
+                sentence=_went(first, interval),
                 units=f"Share who got to {value} by then"
                 + ("; band: its 95% interval" if chart.band else ""),
                 source=f"{asked.period}. Kaplan–Meier estimate: who still waits counts as long as"
@@ -63,6 +63,20 @@ def value_page(asked: Asked) -> ExplorerPage:
         else (),
         tables=(_table(groups, interval, asked),),
         rows=_rows(groups),
+    )
+
+
+def _went(group: Mapping[str, Json], interval: str) -> str:
+    """Say how far people get early and in the end."""
+    known = [each for each in _points(group) if each.get("share") is not None]
+    early = next((each for each in known if number_of(each.get("share"))), None)
+    if early is None:
+        return "Nobody got there in the time shown."
+    last = known[-1]
+    return (
+        f"{percent(number_of(early['share']))} get there within"
+        f" {_time(early.get('interval'), interval)}, {percent(number_of(last['share']))} within"
+        f" {_time(last.get('interval'), interval)}."
     )
 
 
@@ -113,7 +127,7 @@ def _table(groups: Sequence[Mapping[str, Json]], interval: str, asked: Asked) ->
             Column("median", "Half within"),
             Column("three_quarters", "Three quarters within"),
         ),
-        whole=whole,
+        whole=whole if len(groups) > 1 else None,
         currency=asked.currency,
         note="A person belongs to the group of their first start. “not reached”: fewer than that"
         " share got there in the time they were watched.",

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from truelift.apps.drawing import wording
 from truelift.apps.drawing.bars import Bars, Funnel
+from truelift.apps.drawing.dots import Dots
 from truelift.apps.drawing.flow import Flow
 from truelift.apps.drawing.forest import Forest
 from truelift.apps.drawing.heat import Cell, Heat
@@ -58,6 +59,12 @@ def time_series(chart: Series) -> Drawn:
 @register.inclusion_tag("drawing/heat.html")
 def heat(chart: Heat) -> Drawn:
     """Draw a table shaded where a change is clearer than noise."""
+    return {"chart": chart}
+
+
+@register.inclusion_tag("drawing/dots.html")
+def dots(chart: Dots) -> Drawn:
+    """Draw levels of groups with their intervals on one axis."""
     return {"chart": chart}
 
 
