@@ -28,10 +28,10 @@ uv=$mark/tools/bin/uv
 [ -x "$uv" ] || { "$python" -m venv "$mark/tools"; "$mark/tools/bin/pip" install --quiet --disable-pip-version-check "uv>=0.8"; }
 lock=requirements.lock; step=python-run
 if [ "$want" = test ] || [ -e "$mark/python-test" ]; then lock=requirements-dev.lock; step=python-test; fi
-if stale "$step" "$lock" pyproject.toml; then
+if stale "$step" "$lock" pyproject.toml hatch_build.py src/truelift/sequences/kernels.c; then
   say "installing Python packages from $lock"
   { "$uv" pip sync --quiet --python .venv/bin/python "$lock" \
-    && "$uv" pip install --quiet --python .venv/bin/python --no-deps -e .; } 2> "$mark/uv.log" \
+    && "$uv" pip install --quiet --python .venv/bin/python --no-deps --reinstall-package truelift -e .; } 2> "$mark/uv.log" \
     || { cat "$mark/uv.log" >&2; exit 1; }
   done_with "$step"
 fi
