@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from truelift.sequences import compiled
 from truelift.sequences.sessions import ELSEWHERE, UNSAID, SessionRules, session_starts
 
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 MINUTE = 60_000
 HOUR = 60 * MINUTE
+
+
+@pytest.fixture(params=["compiled", "numpy"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut with the compiled loop, and with the passes that stand in for it."""
+    if request.param == "numpy":
+        monkeypatch.setattr(compiled, "IS_THERE", False)
+    elif not compiled.IS_THERE:
+        pytest.skip("no compiler was at hand")
 
 
 def starts(*rows: tuple[int, int], rules: SessionRules | None = None) -> list[int]:
@@ -92,6 +105,7 @@ def test_simultaneous_campaigns_are_taken_in_their_order() -> None:
     assert named((1, 0, 7), (1, 0, 8), (1, 0, 8)) == [0, 1]
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(
         st.tuples(
@@ -127,6 +141,7 @@ def test_sessions_with_campaigns_agree_with_a_loop(
     assert found == expected
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.tuples(st.integers(1, 3), st.integers(0, 60)), max_size=40),
     inactivity=st.integers(0, 8),

@@ -71,10 +71,15 @@ class Coded:
     @classmethod
     def column(cls, rows: pa.Table, name: str) -> Coded:
         """Take a column of text from what a scan gave."""
-        encoded = rows[name].combine_chunks().dictionary_encode()
-        titles = pa.concat_arrays([encoded.dictionary.cast(pa.string()), pa.nulls(1, pa.string())])
-        code = encoded.indices.cast(pa.int64()).fill_null(len(titles) - 1)
-        return cls(code.to_numpy(zero_copy_only=False), titles)
+        encoded = rows[name].dictionary_encode().combine_chunks()
+        known = encoded.dictionary.cast(pa.string())
+        titles = pa.concat_arrays([known, pa.nulls(1, pa.string())])
+        code = encoded.indices.cast(pa.int64()).fill_null(len(known))
+        code = code.to_numpy(zero_copy_only=False)
+        if known.null_count:
+            # The sequence index has null among its values; here it has one code alone.
+            code = np.where(known.is_null().to_numpy(zero_copy_only=False)[code], len(known), code)
+        return cls(code, titles)
 
     @property
     def nothing(self) -> int:

@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from truelift.sequences import compiled
+
 
 INACTIVITY_MS: Final = 30 * 60 * 1000
 LONGEST_MS: Final = 24 * 60 * 60 * 1000
@@ -60,17 +62,36 @@ def session_starts(
     rules = rules or SessionRules()
     if not len(unit):
         return np.zeros(0, dtype=np.int64)
-    begins = np.ones(len(unit), dtype=bool)
-    np.greater(at_ms[1:] - at_ms[:-1], rules.inactivity_ms, out=begins[1:])
-    begins[1:] |= unit[1:] != unit[:-1]
+    others = None
+    if campaign is not None and (campaign >= 0).any():
+        visits = np.flatnonzero(_after_pauses(unit, at_ms, rules.inactivity_ms))
+        others = np.zeros(len(unit), dtype=bool)
+        others[_other_campaigns(campaign, visits)] = True
+    if compiled.IS_THERE:
+        begins = compiled.session_begins(
+            unit=unit,
+            at_ms=at_ms,
+            inactivity_ms=rules.inactivity_ms,
+            longest_ms=rules.longest_ms,
+            cut=others,
+        )
+        return np.flatnonzero(begins)
+    begins = _after_pauses(unit, at_ms, rules.inactivity_ms)
+    if others is not None:
+        begins |= others
     start = np.flatnonzero(begins)
-    if campaign is not None:
-        others = _other_campaigns(campaign, start)
-        if len(others):
-            begins[others] = True
-            start = np.flatnonzero(begins)
     too_late = _past_cap(at_ms, start, rules.longest_ms)
     return np.union1d(start, too_late) if len(too_late) else start
+
+
+def _after_pauses(
+    unit: NDArray[np.int64], at_ms: NDArray[np.int64], inactivity_ms: int
+) -> NDArray[np.bool_]:
+    """Mark the first event of every unit, and those after a pause."""
+    begins = np.ones(len(unit), dtype=bool)
+    np.greater(at_ms[1:] - at_ms[:-1], inactivity_ms, out=begins[1:])
+    begins[1:] |= unit[1:] != unit[:-1]
+    return begins
 
 
 def _other_campaigns(campaign: NDArray[np.int64], start: Rows) -> Rows:
