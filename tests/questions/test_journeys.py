@@ -305,7 +305,7 @@ def test_any_partition_of_the_people_gives_the_same_answer(
     assert ask(question, events, buckets=buckets) == ask(question, events)
 
 
-@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=rows, question=questions)
 def test_random_journeys_agree_with_plain_python_and_add_up(
     events: Sequence[dict[str, Any]], question: Journeys

@@ -415,7 +415,7 @@ def test_everything_adds_up(events: Sequence[dict[str, Any]], question: Paths, s
     assert sum(path.goal.converted for path in answer.paths) == answer.goal.converted
 
 
-@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=rows, question=questions)
 def test_random_paths_agree_with_plain_python(
     events: Sequence[dict[str, Any]], question: Paths

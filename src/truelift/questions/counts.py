@@ -98,9 +98,12 @@ def used_names(
 
     A name that is None becomes empty; codes below 0 are none.
     """
-    codes = np.unique(np.concatenate([part.ravel() for part in used]))
-    codes = codes[codes >= 0]
-    ordered = sorted((names[code] or "", code) for code in codes.tolist())
+    is_used = np.zeros(len(names) + 1, dtype=bool)
+    for part in used:
+        # No code at all, -1, takes the place behind the last name.
+        is_used[part] = True
+    codes = np.flatnonzero(is_used[:-1]).tolist()
+    ordered = sorted((names[code] or "", code) for code in codes)
     new = np.full(len(names) + 1, -1, dtype=np.int64)
     new[[code for _, code in ordered]] = np.arange(len(ordered))
     return tuple(name for name, _ in ordered), new

@@ -205,7 +205,7 @@ def _visits(
         onward=len(onward),
         immature=int(is_open[touches.journey[firsts[~goes_on]]].sum()),
         returns=len(returned),
-        returned=len(np.unique(returned)),
+        returned=len(changes(returned)),
         gaps_ms=touches.at_ms[onward] - touches.at_ms[firsts[goes_on]],
     )
 
@@ -218,8 +218,8 @@ def _moves(touches: _Touches, surfaces: int) -> tuple[Moves, Integers]:
     pair = surface[to - 1] * surfaces + surface[to]
     cells = surfaces * surfaces
     moves = np.bincount(pair, minlength=cells)
-    made = np.unique(journey[to] * cells + pair) % cells
-    people = np.bincount(made, minlength=cells)
+    made = np.sort(journey[to] * cells + pair)
+    people = np.bincount(made[changes(made)] % cells, minlength=cells)
     there = np.flatnonzero(moves)
     found = Moves(there // surfaces, there % surfaces, moves[there], people[there])
     return found, once[to[surface[to] < surface[to - 1]]]

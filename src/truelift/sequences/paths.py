@@ -346,5 +346,5 @@ def _loops(rows: _Rows, anchors: Integers, ends: Integers) -> Loops:
         count=total[:, 0],
         units=total[:, 1],
         repeated=total[:, 2],
-        anybody=len(np.unique(unit[turns])),
+        anybody=len(changes(unit[turns])),
     )
