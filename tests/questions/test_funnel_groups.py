@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.questions.asking import ask, at, event
+from tests.questions.funnel_reference import Row, chain_of
 from truelift.questions import funnel_tally
 from truelift.questions.funnel import (
     Attribution,
@@ -298,9 +299,6 @@ def test_adding_up_refuses_what_does_not_fit(monkeypatch: pytest.MonkeyPatch) ->
         left.plus(right, by="x")
 
 
-Row = dict[str, Any]
-
-
 def make(person: int, seconds: int, name: str, device: str | None, minor: int | None) -> Row:
     currency = "EUR" if minor is not None else None
     return event(person, seconds, name, device=device, value_minor=minor, currency=currency)
@@ -348,44 +346,6 @@ def test_any_partition_of_the_people_gives_the_same_answer(
     events: Sequence[Row], buckets: int, question: Funnel
 ) -> None:
     assert ask(question, events, buckets=buckets).document() == ask(question, events).document()
-
-
-def chain_of(rows: list[Row], question: Funnel) -> list[Row]:
-    """Try every chain of one person's events, which have instants of their own."""
-    best: list[Row] = []
-
-    def try_from(chain: list[Row]) -> None:
-        nonlocal best
-        key = (-len(chain), chain[0]["occurred_at"], [r["occurred_at"] for r in chain][::-1])
-        known = (-len(best), *((best[0]["occurred_at"],) if best else ()), [])
-        if not best or key[:2] < known[:2]:
-            best = chain
-        if len(chain) == len(question.steps):
-            return
-        wanted = question.steps[len(chain)].events.names
-        for row in rows:
-            took = (row["occurred_at"] - chain[0]["occurred_at"]).total_seconds()
-            after = row["occurred_at"] > chain[-1]["occurred_at"]
-            if row["event"] in wanted and after and took <= question.window_s:
-                lie_between = [
-                    r
-                    for r in rows
-                    if chain[-1]["occurred_at"] < r["occurred_at"] < row["occurred_at"]
-                ]
-                names = {r["event"] for r in lie_between}
-                if question.order is Order.STRICT and names:
-                    continue
-                if any(
-                    pair.last == len(chain) + 1 and names & set(pair.events.names)
-                    for pair in question.between
-                ):
-                    continue
-                try_from([*chain, row])
-
-    for row in sorted(rows, key=lambda r: r["occurred_at"]):
-        if row["event"] in question.steps[0].events.names:
-            try_from([row])
-    return best
 
 
 def group_of(chain: list[Row], question: Funnel) -> str | None:

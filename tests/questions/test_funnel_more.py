@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.questions.asking import ask, at, event
+from tests.questions.funnel_reference import chains_of, may_go_on
 from truelift.questions.document import epoch_ms
 from truelift.questions.funnel import Attribution, Funnel, Step, Unit
 from truelift.questions.funnel_compare import FunnelCompare, side_by_side
@@ -474,6 +475,57 @@ def test_intervals_times_and_lists_add_up_to_the_funnel(
     assert (times.reached, times.converted) == (whole[0].units, whole[1].units)
     assert sum(each.units for each in times.classes) == whole[1].units
     assert dropped == whole[1].units - whole[2].units - whole[1].immature
+
+
+apart = rows_of.map(
+    lambda events: list({(row["person"], row["occurred_at"]): row for row in events}.values())
+)
+
+
+@QUICK
+@given(
+    events=apart,
+    order=st.sampled_from([Order.ORDERED, Order.STRICT]),
+    way=st.sampled_from([(1, 2), (2, 3), (1, 3)]),
+)
+def test_times_days_and_lists_agree_with_looking_at_every_persons_chain(
+    events: Sequence[dict[str, Any]], order: Order, way: tuple[int, int]
+) -> None:
+    funnel = replace(SHOP, window_s=50_000, order=order, by="device", as_of=at(300_000))
+    chains = chains_of(events, funnel)
+    seconds: dict[str | None, list[int]] = {}
+    days: dict[tuple[str | None, datetime], list[int]] = {}
+    people = []
+    for person, chain in chains.items():
+        group = chain[0]["device"]
+        moments = [row["occurred_at"] for row in chain]
+        if len(chain) >= way[0]:
+            took = seconds.setdefault(group, [])
+            if len(chain) >= way[1]:
+                took.append(int((moments[way[1] - 1] - moments[way[0] - 1]).total_seconds()))
+        units = days.setdefault((group, moments[0].replace(hour=0, minute=0, second=0)), [0] * 3)
+        for step in range(len(chain)):
+            units[step] += 1
+        if len(chain) == way[0] and not may_go_on(events, person, funnel):
+            people.append((person, moments[-1], group))
+
+    times = ask(FunnelTimes(funnel, *way), events).groups
+    trend = ask(FunnelTrend(funnel), events).groups
+    listed = ask(FunnelPeople(funnel, way[0]), events).listed
+
+    assert {g.value: (g.converted, g.median_s) for g in times} == {
+        group: (len(took), sorted(took)[(len(took) - 1) // 2] if took else None)
+        for group, took in seconds.items()
+    }
+    assert {
+        (group.value, row.begins): [step.units for step in row.steps]
+        for group in trend
+        for row in group.rows
+        if row.steps[0].units
+    } == days
+    assert [(each.person, each.reached_ms, each.group) for each in listed] == [
+        (person, epoch_ms(moment), group) for person, moment, group in sorted(people)
+    ]
 
 
 def test_nothing_is_asked_of_nobody() -> None:
