@@ -360,7 +360,7 @@ class Journeys:
         person, at_ms = integers(rows, "person"), integers(rows, "at_ms")
         mask = integers(rows, "mask")
         channel, titles = codes(rows, "channel")
-        channel = np.where(channel == len(titles) - 1, NOTHING, channel)
+        channel = np.where(channel == titles.index(None), NOTHING, channel)
         since_ms = None if self.since is None else epoch_ms(self.since)
         until_ms = None if self.until is None else epoch_ms(self.until)
         surfaces, window_ms, as_of_ms = (

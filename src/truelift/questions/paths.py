@@ -327,7 +327,7 @@ class Paths:
             TooManyDifferent: Too many different nodes, links or loops.
         """
         node, titles = codes(rows, "node")
-        node = np.where(node == len(titles) - 1, NOTHING, node)
+        node = np.where(node == titles.index(None), NOTHING, node)
         kind = small_integers(rows, "kind")
         found = walks(
             person=integers(rows, "person"),
