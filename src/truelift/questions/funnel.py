@@ -225,7 +225,7 @@ class Walked:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """A funnel over one site.
+    """A funnel over one site; `docs/methods/funnel.md` says how it counts.
 
     Attributes:
         steps: In order; the first is never optional.
