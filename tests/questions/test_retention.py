@@ -338,6 +338,26 @@ def test_without_since_the_newest_thousand_cohorts_are_shown_and_the_answer_says
     assert document(DAILY, events)["semantics"]["oldest_cohort"] == "2023-06-09"
 
 
+@pytest.mark.parametrize("interval", Interval)
+@pytest.mark.parametrize("as_of", ["0001-01-01", "0001-02-01", "9999-12-31 23:59:59.999"])
+def test_the_ends_of_the_calendar_are_only_ends(interval: Interval, as_of: str) -> None:
+    question = replace(DAILY, interval=interval, as_of=moment(as_of), time_zone="Asia/Tokyo")
+
+    answer = ask(question, [on(1, "0001-01-01 00:00", "join"), *JOINED])
+
+    assert len(answer.rows) <= 1000
+    assert sum(row.people for row in answer.rows) <= 4
+
+
+def test_a_period_that_has_not_begun_has_no_cohort() -> None:
+    question = replace(DAILY, since=moment("2026-03-06"), returned=Returned.IN_OR_LATER)
+
+    answer = ask(question, [*JOINED, on(9, "2026-03-07 00:00", "join")], buckets=2)
+
+    assert answer.rows == ()
+    assert answer.curves[0].people == 0
+
+
 def test_the_numbers_say_what_they_mean() -> None:
     semantics = document(replace(REVENUE, clock=Clock.OWN), [])["semantics"]
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from truelift.questions.dimensions import Placeholders, text_of
+from truelift.questions.dimensions import INDEXED, Placeholders, text_of
 from truelift.questions.document import Json, epoch_ms, instant
 from truelift.questions.forms import Context, Field, one_of, record, text, whole
 from truelift.questions.matching import BadQuestion, Events, candidates, is_text
@@ -28,8 +28,8 @@ from truelift.questions.members import (
     Members,
 )
 from truelift.questions.metric import Amount, AmountKind
-from truelift.questions.period import AT_MS, between, later, period_obstacles
-from truelift.questions.question import Scan
+from truelift.questions.period import AT_MS, between, earlier, later, period_obstacles
+from truelift.questions.question import Scan, Sequence, Tie
 from truelift.questions.table import codes, integers, numbers, small_integers
 from truelift.questions.tallies import Ranked, Tallies
 from truelift.questions.zone import day_begins, is_zone, local_day
@@ -302,21 +302,21 @@ class Retention:
         """Read the events of cohorts, the first ones ever included, and of returns."""
         values = Placeholders()
         calendar = _Calendar.of(self)
-        since = calendar.begins(0) if self.since is None else self.since
-        recurring = self.membership is Membership.RECURRING
         # Whoever has an earlier first event is in no cohort here, so it must be read.
-        joining = between(since if recurring else None, self.until, values)
-        joins = f"{self.cohort.sql(values)} AND {joining}"
-        comes_back = f"{self.returns.sql(values)} AND {between(since, None, values)}"
+        since = None
+        if self.membership is Membership.RECURRING:
+            since = calendar.begins(0) if self.since is None else self.since
+        until = calendar.reads_until(self)
+        joins = self.cohort.sql(values)
         columns, tie = "", ""
+        extra = ""
         if self.amount is not None:
             columns += ", amount"
+            extra += f", {self.amount.sql(values)} AS amount"
         if self.by:
             columns += ", grouped"
             tie += ", grouped"
-        amount = self.amount.sql(values) if self.amount else "NULL::DOUBLE"
-        grouped = text_of(self.by, values) if self.by else "NULL::VARCHAR"
-        until = calendar.reads_until(self)
+            extra += f", CASE WHEN {joins} THEN {text_of(self.by, values)} END AS grouped"
         return Scan(
             sql=f"""
             SELECT person, at_ms, kind{columns}
@@ -324,20 +324,37 @@ class Retention:
                 SELECT
                     person,
                     {AT_MS} AS at_ms,
-                    (({joins})::TINYINT * {COHORT} + ({comes_back})::TINYINT * {RETURN})::TINYINT
-                        AS kind,
-                    {amount} AS amount,
-                    {grouped} AS grouped
+                    ({joins}::TINYINT * {COHORT} + {self.returns.sql(values)}::TINYINT * {RETURN})
+                        ::TINYINT AS kind
+                    {extra}
                 FROM events
                 WHERE {candidates([self.cohort, self.returns], values)}
-                    AND {between(None, until, values)}
+                    AND {between(since, until, values)}
             )
             WHERE kind <> 0
             ORDER BY person, at_ms, kind DESC{tie}
             """,
             parameters=values.values,
-            since=since if recurring else None,
+            since=since,
             until=until,
+            sequence=self._sequence(),
+        )
+
+    def _sequence(self) -> Sequence | None:
+        """Say the same of names and indexed columns alone; anything else needs the events."""
+        both = (self.cohort, self.returns)
+        if self.amount is not None or any(events.where or not events.names for events in both):
+            return None
+        if self.by is not None and self.by not in INDEXED:
+            return None
+        marks = dict.fromkeys(self.returns.names, RETURN)
+        marks |= {name: COHORT | marks.get(name, 0) for name in self.cohort.names}
+        return Sequence(
+            mark_as="kind",
+            marks=marks,
+            grouped=self.by,
+            grouped_where=COHORT,
+            ties=(Tie.MARK_DOWN, Tie.GROUPED) if self.by else (Tie.MARK_DOWN,),
         )
 
     def partial(self, rows: pa.Table) -> Tallies:
@@ -353,6 +370,7 @@ class Retention:
             or_later=self.returned is Returned.IN_OR_LATER,
             own_ms=self.own_ms,
             since_ms=None if self.since is None else epoch_ms(self.since),
+            until_ms=None if self.until is None else epoch_ms(self.until),
         )
         width = rules.cohorts * rules.columns
         if not len(person) or not width:
@@ -531,7 +549,7 @@ class _Calendar:
     def of(cls, question: Retention) -> _Calendar:
         interval, zone = question.interval, question.time_zone
         end = question.as_of if question.until is None else min(question.until, question.as_of)
-        last = _number(local_day(end - timedelta(milliseconds=1), zone), interval)
+        last = _number(local_day(earlier(end, timedelta(milliseconds=1)) or end, zone), interval)
         if question.since is None:
             return cls(interval, zone, last - MOST_COHORTS + 1, MOST_COHORTS)
         first = _number(local_day(question.since, zone), interval)

@@ -11,13 +11,13 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from truelift.questions.dimensions import Placeholders, text_of
+from truelift.questions.dimensions import INDEXED, Placeholders, text_of
 from truelift.questions.document import Json, epoch_ms, instant
 from truelift.questions.forms import Context, Field, one_of, record, text, whole
 from truelift.questions.matching import BadQuestion, Events, candidates, is_text
 from truelift.questions.members import AS_OF, EVENTS, ROWS, SINCE, UNTIL, Members
 from truelift.questions.period import AT_MS, between, period_obstacles
-from truelift.questions.question import Scan
+from truelift.questions.question import Scan, Sequence, Tie
 from truelift.questions.table import codes, integers, small_integers
 from truelift.questions.tallies import Ranked, Tallies
 from truelift.sequences.cells import Cells
@@ -173,10 +173,11 @@ class TimeToValue:
     def scan(self) -> Scan:
         """Read starts, the first ones ever included, and what may follow them."""
         values = Placeholders()
-        starts = f"({self.start.sql(values)} AND {between(None, self.until, values)})"
-        reaches = f"({self.value.sql(values)} AND {between(self.since, None, values)})"
-        grouped = text_of(self.by, values) if self.by else "NULL::VARCHAR"
-        column = ", grouped" if self.by else ""
+        starts, reaches = self.start.sql(values), self.value.sql(values)
+        column, grouped = "", ""
+        if self.by:
+            column = ", grouped"
+            grouped = f", CASE WHEN {starts} THEN {text_of(self.by, values)} END AS grouped"
         return Scan(
             sql=f"""
             SELECT person, at_ms, kind{column}
@@ -188,17 +189,35 @@ class TimeToValue:
                         WHEN {starts} AND {reaches} THEN {START_AND_VALUE}
                         WHEN {starts} THEN {START}
                         WHEN {reaches} THEN {VALUE}
-                    END)::TINYINT AS kind,
-                    {grouped} AS grouped
+                        ELSE 0
+                    END)::TINYINT AS kind
+                    {grouped}
                 FROM events
                 WHERE {candidates([self.start, self.value], values)}
                     AND {between(None, self.as_of, values)}
             )
-            WHERE kind IS NOT NULL
+            WHERE kind <> 0
             ORDER BY person, at_ms, kind{column}
             """,
             parameters=values.values,
             until=self.as_of,
+            sequence=self._sequence(),
+        )
+
+    def _sequence(self) -> Sequence | None:
+        """Say the same of names and indexed columns alone; anything else needs the events."""
+        if any(events.where or not events.names for events in (self.start, self.value)):
+            return None
+        if self.by is not None and self.by not in INDEXED:
+            return None
+        marks = dict.fromkeys(self.value.names, VALUE)
+        marks |= {name: START_AND_VALUE if name in marks else START for name in self.start.names}
+        return Sequence(
+            mark_as="kind",
+            marks=marks,
+            grouped=self.by,
+            grouped_where=START,
+            ties=(Tie.MARK, Tie.GROUPED) if self.by else (Tie.MARK,),
         )
 
     def partial(self, rows: pa.Table) -> Tallies:
@@ -210,6 +229,7 @@ class TimeToValue:
             as_of_ms=epoch_ms(self.as_of),
             intervals=MOST_INTERVALS,
             since_ms=None if self.since is None else epoch_ms(self.since),
+            until_ms=None if self.until is None else epoch_ms(self.until),
         )
         if not len(person):
             return Tallies((), rules.columns, Cells.none())

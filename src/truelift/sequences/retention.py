@@ -36,7 +36,9 @@ class Cohorts:
         or_later: Count whether a unit came back in an interval or after it.
         own_ms: Length of intervals that begin with the unit's own first event; None
             for those of the calendar. Not for recurring cohorts.
-        since_ms: A unit whose first event lies before this is in no cohort.
+        since_ms: The event that puts a unit into a cohort is not before this; a unit
+            whose first one is, is in no cohort of first events.
+        until_ms: And it is before this.
     """
 
     edges: Integers
@@ -46,6 +48,7 @@ class Cohorts:
     or_later: bool = False
     own_ms: int | None = None
     since_ms: int | None = None
+    until_ms: int | None = None
 
     @property
     def columns(self) -> int:
@@ -195,6 +198,8 @@ def _count(block: _Block, rules: Cohorts, calendar: _Calendar, counter: Counter)
 
 def _members(block: _Block, rules: Cohorts, calendar: _Calendar) -> _Members:
     row = np.flatnonzero((block.kind & COHORT) != 0)
+    if rules.recurring:
+        row = row[_in_period(block.at_ms[row], rules)]
     begins = first_of_each(block.unit[row])
     if rules.recurring:
         interval = calendar.intervals(block.at_ms[row])
@@ -204,14 +209,23 @@ def _members(block: _Block, rules: Cohorts, calendar: _Calendar) -> _Members:
         row = row[begins]
         interval = calendar.intervals(block.at_ms[row])
     kept = (interval >= 0) & (interval < rules.cohorts)
-    if rules.since_ms is not None:
-        kept &= block.at_ms[row] >= rules.since_ms
+    if not rules.recurring:
+        kept &= _in_period(block.at_ms[row], rules)
     row, interval = row[kept], interval[kept]
     cell = (block.group[row] * rules.cohorts + interval) * rules.columns
     if rules.own_ms is not None:
         interval = np.zeros_like(interval)
     unit = np.cumsum(first_of_each(block.unit[row]), dtype=np.int64) - 1
     return _Members(row=row, unit=unit, interval=interval, cell=cell)
+
+
+def _in_period(at_ms: Integers, rules: Cohorts) -> NDArray[np.bool_]:
+    inside = np.ones(len(at_ms), dtype=bool)
+    if rules.since_ms is not None:
+        inside &= at_ms >= rules.since_ms
+    if rules.until_ms is not None:
+        inside &= at_ms < rules.until_ms
+    return inside
 
 
 def _returns(block: _Block, members: _Members, rules: Cohorts, calendar: _Calendar) -> _Returns:

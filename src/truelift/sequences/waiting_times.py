@@ -15,9 +15,10 @@ from truelift.sequences.cells import Cells, Counter
 Integers = NDArray[np.int64]
 
 START: Final = 1
-START_AND_VALUE: Final = 2
-VALUE: Final = 3
-"""What an event may be. One event is one of both, also where it could be either."""
+START_AND_VALUE: Final = 3
+VALUE: Final = 4
+"""What an event may be, a start where the lowest bit is set. One event serves as one of
+both, also where it could be either: in this order as many of one instant as can do serve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,14 @@ class Waits:
         as_of_ms: Nobody was watched beyond this instant.
         intervals: Who waits longer than so many is counted as waiting after them.
         since_ms: A unit that started before this does not count; None for no bound.
+        until_ms: Nor one that started at or after this.
     """
 
     length_ms: int
     as_of_ms: int
     intervals: int
     since_ms: int | None = None
+    until_ms: int | None = None
 
     @property
     def columns(self) -> int:
@@ -89,6 +92,8 @@ def _cells(
     start = start[first_of_each(unit[start])]
     if rules.since_ms is not None:
         start = start[at_ms[start] >= rules.since_ms]
+    if rules.until_ms is not None:
+        start = start[at_ms[start] < rules.until_ms]
     value = np.flatnonzero(kind >= START_AND_VALUE)
     following = np.append(value, len(unit))[np.searchsorted(value, start, side="right")]
     known = np.minimum(following, len(unit) - 1)
