@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Final
 
 import typer
 
@@ -18,6 +19,9 @@ from truelift.cli.ask.asking import (
 )
 from truelift.cli.ask.sessions import CampaignSplit, KeyEvent, Rows, Smallest
 from truelift.cli.ask.shown import show_rows
+
+
+_SHOWN: Final = ("others", "sessions", "people", "bounce_rate", "key_rate", "revenue_per_session")
 
 
 @app.command("landing-pages")
@@ -47,4 +51,5 @@ def landing_pages(
         "since": since,
         "until": until,
     }
-    run("landing_pages", site, given, question, repeat=repeat, as_json=as_json, show=show_rows)
+    show = partial(show_rows, only=_SHOWN)
+    run("landing_pages", site, given, question, repeat=repeat, as_json=as_json, show=show)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import typer
@@ -33,15 +33,22 @@ def print_answer(
         show(document)
 
 
-def show_rows(document: Mapping[str, Any]) -> None:
-    """Print rows as a table."""
+def show_rows(document: Mapping[str, Any], *, only: Collection[str] = ()) -> None:
+    """Print rows as a table.
+
+    Args:
+        document: The answer.
+        only: Columns beside those that rows are by; nothing: all but `IN_JSON_ONLY`.
+    """
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     rows = document["rows"]
     flat = [_flat(row) for row in rows]
-    columns = [n for n in dict.fromkeys(n for row in flat for n in row) if n not in IN_JSON_ONLY]
+    by = {name for row in rows for name in row.get("by", {})}
+    every = dict.fromkeys(name for row in flat for name in row)
+    columns = [n for n in every if (n in by or n in only if only else n not in IN_JSON_ONLY)]
     table = Table(box=None, pad_edge=False)
     for name in columns:
         is_number = all(isinstance(row.get(name), int | float | None) for row in flat)
