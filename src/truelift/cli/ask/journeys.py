@@ -11,7 +11,6 @@ from truelift.cli.ask.asking import (
     AsJson,
     QuestionFile,
     Repeat,
-    Segment,
     Since,
     Site,
     Until,
@@ -49,7 +48,6 @@ def journeys(
     top: Annotated[int | None, typer.Option("--top", help="Orders shown; 20.")] = None,
     since: Since = None,
     until: Until = None,
-    segment: Segment = None,
     where: Where = None,
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="When journeys are judged to be over; now.")
@@ -67,7 +65,7 @@ def journeys(
         "max_rows": top,
         "since": since,
         "until": until,
-        "where": conditions(where, segment),
+        "where": conditions(where),
         "as_of": as_of,
     }
     run("journeys", site, given, question, repeat=repeat, as_json=as_json, show=_show_journeys)

@@ -11,7 +11,6 @@ from truelift.cli.ask.asking import (
     AsJson,
     QuestionFile,
     Repeat,
-    Segment,
     Since,
     Site,
     Until,
@@ -62,7 +61,6 @@ def paths(
     top: Annotated[int | None, typer.Option("--top", help="Nodes shown a step; 10.")] = None,
     since: Since = None,
     until: Until = None,
-    segment: Segment = None,
     where: Where = None,
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="When sessions are judged to be over; now.")
@@ -89,7 +87,7 @@ def paths(
         "max_nodes": top,
         "since": since,
         "until": until,
-        "where": conditions(where, segment),
+        "where": conditions(where),
         "as_of": as_of,
     }
     run("paths", site, given, question, repeat=repeat, as_json=as_json, show=_show_paths)
