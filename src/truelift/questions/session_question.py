@@ -1,4 +1,8 @@
-"""What every question about sessions says, and how a bucket's events are cut into them."""
+"""What every question about sessions says, and how a bucket's events are cut into them.
+
+Method:
+    docs/methods/sessions.md.
+"""
 
 from __future__ import annotations
 
