@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "load": ("truelift.cli.load", "Import CSV, NDJSON or Parquet as events."),
     "ask": ("truelift.cli.ask", "Answer a question from the lake."),
     "analyse": ("truelift.cli.analyse", "Give the verdict on an experiment."),
+    "metrics": ("truelift.cli.metrics", "List the metrics that questions know."),
     "segments": ("truelift.cli.segments", "Save and show segments of a site's visitors."),
     "experiments": ("truelift.cli.experiments", "Create, move and show experiments."),
     "stats": ("truelift.cli.stats", "The statistics: JSON in, JSON out."),

@@ -92,6 +92,11 @@ class Home:
         return self.published / "segments.json"
 
     @property
+    def metrics_file(self) -> Path:
+        """Metrics that sites defined themselves, for questions."""
+        return self.published / "metrics.json"
+
+    @property
     def run(self) -> Path:
         """Sockets and pid files of running processes."""
         return self.root / "run"

@@ -45,11 +45,13 @@ def ensure_ready(*, now: datetime) -> str | None:
     """
     bring_up_to_date()
     from truelift.apps.accounts.services import setup_link
+    from truelift.apps.experiments.publish_metrics import publish_metrics
     from truelift.apps.measurement.publish_segments import publish_segments
     from truelift.apps.sites.publish import publish
 
     publish()
     publish_segments()
+    publish_metrics()
     return setup_link(now)
 
 

@@ -46,6 +46,54 @@ def no_segment(name: str) -> SavedSegment | None:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricVersion:
+    """One version of a site's own metric.
+
+    Attributes:
+        version: Counted from 1.
+        made_at: From when it held.
+        definition: As JSON, as a question takes a metric in full.
+    """
+
+    version: int
+    made_at: datetime
+    definition: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedMetric:
+    """A metric that a site defined itself.
+
+    Attributes:
+        key: Its name in questions.
+        title: Its name on pages.
+        better: Which way it gets better.
+        versions: All of them, the newest last; at least one.
+    """
+
+    key: str
+    title: str
+    better: str
+    versions: tuple[MetricVersion, ...]
+
+    def definition(self, version: str) -> MetricVersion | None:
+        """Find a version by its number, the newest where none is said."""
+        if not version:
+            return self.versions[-1]
+        return next((each for each in self.versions if str(each.version) == version), None)
+
+    def wants(self, version: str) -> str:
+        """Say what is wrong with a version that there is not."""
+        return f"has versions 1 to {self.versions[-1].version}, not {version[:20]!r}"
+
+
+def no_metric(key: str) -> SavedMetric | None:
+    """Know no metric of the site's own."""
+    del key
+    return None
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What a document leaves to the site and the moment at which it is asked.
 
@@ -56,6 +104,7 @@ class Context:
         trusted: Whether the site counts money only when a secret key sent it.
         deducted: Properties of an order that the site takes off its revenue.
         segments: Finds a segment of the site by its name, or `name@version`.
+        metrics: Finds a metric of the site's own by its key.
         event_names: What the site calls an event of the built-in metrics, where it
             calls it anything else.
     """
@@ -66,6 +115,7 @@ class Context:
     trusted: bool = False
     deducted: tuple[str, ...] = ()
     segments: Callable[[str], SavedSegment | None] = no_segment
+    metrics: Callable[[str], SavedMetric | None] = no_metric
     event_names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
 

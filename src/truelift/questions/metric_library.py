@@ -409,10 +409,21 @@ def _named(events: Events, context: Context) -> Events:
 
 
 def _read_name(value: object, place: str, context: Context, mistakes: Mistakes) -> Metric | None:
-    """Take a built-in metric's key, or an event's name for the share of people who have it."""
+    """Take the key of a metric, or an event's name for the share of people who have it.
+
+    A metric of the site's own, by `key` or `key@version`, goes before a built-in one.
+    """
     if not isinstance(value, str) or not value:
         mistakes.add(place, "is not text")
         return None
+    key, _, version = value.partition("@")
+    own = context.metrics(key)
+    if own is not None:
+        definition = own.definition(version)
+        if definition is None:
+            mistakes.add(place, own.wants(version))
+            return None
+        return METRIC.read(definition.definition, place, context, mistakes)
     built_in = METRIC_LIBRARY.get(value)
     if built_in is None:
         found = Metric(value, MetricKind.PROPORTION, Counted(Events((value,))))
@@ -429,4 +440,4 @@ def _read_name(value: object, place: str, context: Context, mistakes: Mistakes) 
 _NAME: Final[Form[Metric]] = Form({"type": "string", "minLength": 1}, _read_name)
 
 METRIC_OR_NAME: Final = either(_NAME, METRIC)
-"""A metric of one person at a time: a built-in one's key, an event's name, or in full."""
+"""A metric of one person at a time: its key, an event's name, or in full."""

@@ -16,6 +16,7 @@ from truelift.questions import (
     funnel_trend,
     journeys,
     landing_pages,
+    metric_value,
     paths,
     retention,
     segments,
@@ -37,6 +38,7 @@ from truelift.questions.funnel_trend import FunnelTrend
 from truelift.questions.journeys import Journeys
 from truelift.questions.landing_pages import LandingPages
 from truelift.questions.matching import BadQuestion
+from truelift.questions.metric_value import MetricValue
 from truelift.questions.paths import Paths
 from truelift.questions.retention import Retention
 from truelift.questions.segment_form import DEFINITIONS, SEGMENT
@@ -59,6 +61,7 @@ AnyQuestion = (
     | Trend
     | Sessions
     | Segments
+    | MetricValue
     | LandingPages
     | Channels
     | VariantSummaries
@@ -132,6 +135,7 @@ QUESTIONS: Final[Mapping[str, Form[AnyQuestion]]] = {
     "trend": trend.FORM,
     "sessions": sessions.FORM,
     "segments": segments.FORM,
+    "metric_value": metric_value.FORM,
     "landing_pages": landing_pages.FORM,
     "channels": channels.FORM,
     "variant_summaries": variant_summaries.FORM,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 from django.db import transaction
@@ -31,6 +32,7 @@ from truelift.errors import Refusal
 from truelift.events.money import exponent_of
 from truelift.lake.lake import Asked
 from truelift.lifecycle.experiment import Action, Origin, Stage, plan_digest
+from truelift.questions.document import instant
 from truelift.questions.matching import Events
 from truelift.questions.metric import Amount, AmountKind, Counted, Metric
 from truelift.questions.variant_summaries import VariantSummaries, VariantSummariesAnswer
@@ -227,9 +229,34 @@ def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
+def metric_breaks(
+    record: ExperimentRecord, *, since: datetime | None, until: datetime
+) -> dict[str, list[dict[str, Any]]]:
+    """Say where the site changed a planned metric within an experiment's window.
+
+    The analysis keeps to the versions that were planned; whoever compares it with another
+    report learns from this that the word meant something else from then on.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    for planned in record.metrics.select_related("metric"):
+        versions = MetricRecord.objects.filter(site=record.site, key=planned.metric.key)
+        changes = [
+            {
+                "at": instant(after.made_at),
+                "from_version": before.version,
+                "to_version": after.version,
+            }
+            for before, after in pairwise(versions.order_by("version"))
+            if (since is None or after.made_at >= since) and after.made_at < until
+        ]
+        if changes:
+            found[planned.metric.key] = changes
+    return found
+
+
 def _facts(record: ExperimentRecord, asked: Asked[VariantSummariesAnswer]) -> dict[str, Any]:
     """Give what the page and a later reader need besides the verdict."""
-    seen = asked.answer.seen
+    seen, question = asked.answer.seen, asked.answer.question
     return {
         "site": record.site.name,
         "name": record.name,
@@ -239,6 +266,7 @@ def _facts(record: ExperimentRecord, asked: Asked[VariantSummariesAnswer]) -> di
         "metric_versions": {
             each.metric.key: each.metric.version for each in record.metrics.select_related("metric")
         },
+        "metric_breaks": metric_breaks(record, since=question.since, until=question.as_of),
         "crossovers": seen.crossovers,
         "immature": dict(seen.immature),
         "unplanned": dict(seen.unplanned),

@@ -11,6 +11,7 @@ from django.db import models, transaction
 
 from truelift.apps.accounts.audit import record as audit
 from truelift.apps.experiments.models import MetricRecord
+from truelift.apps.experiments.publish_metrics import publish_metrics_after_commit
 from truelift.apps.experiments.spec import BadSpec, MetricSpec
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
@@ -107,6 +108,7 @@ def define_metric(site: Site, spec: MetricSpec, *, by: Actor, now: datetime) -> 
         site=site.name,
         **by.audited,
     )
+    publish_metrics_after_commit()
     return metric
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.conf import settings
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from truelift.apps.measurement.models import SegmentRecord
 from truelift.apps.sites.models import Site
+from truelift.lake.home import Home
+from truelift.lake.metrics import saved_metrics
 from truelift.questions.forms import Context, SavedSegment
 from truelift.questions.segment import Segment
 from truelift.questions.segment_form import parse_segment
@@ -61,6 +64,7 @@ def context_of(site: Site, *, now: datetime) -> Context:
         trusted=site.server_orders_only,
         deducted=tuple(name for name, stays in deducted.items() if stays != "in"),
         segments=find,
+        metrics=saved_metrics(Home.of(settings.TRUELIFT), site.name),
     )
 
 

@@ -171,6 +171,7 @@ def lake_of(site: str) -> tuple[Lake, Context]:
     """Open the lake, and say what a site leaves out of its questions."""
     from truelift.lake.home import Home
     from truelift.lake.lake import Lake
+    from truelift.lake.metrics import saved_metrics
     from truelift.lake.segments import saved_segments
     from truelift.lake.sites import site_settings
     from truelift.questions.forms import Context
@@ -185,8 +186,9 @@ def lake_of(site: str) -> tuple[Lake, Context]:
         trusted=settings.server_orders_only,
         deducted=settings.deducted,
         segments=saved_segments(home, site),
+        metrics=saved_metrics(home, site),
     )
-    return Lake(home), context
+    return Lake(home, settings_from().executor), context
 
 
 def any_question(question: AnyQuestion) -> Question[Any, Any]:

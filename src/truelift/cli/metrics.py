@@ -1,0 +1,62 @@
+"""`truelift metrics`: the built-in metrics, and those that a site defined."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+
+app = typer.Typer(add_completion=False)
+
+
+@app.callback(invoke_without_command=True)
+def metrics(
+    site: Annotated[
+        str | None, typer.Option("--site", metavar="SITE", help="Also what this site defined.")
+    ] = None,
+    business: Annotated[
+        str | None, typer.Option("--business", help="Only for shop, leads or saas.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """List the metrics that `ask metric` and `ask segments` know, each with its formula."""
+    from truelift.questions.metric_library import METRIC_LIBRARY, Business
+
+    if business is not None and business not in list(Business):
+        raise typer.BadParameter(f"--business is one of {', '.join(Business)}.")
+    built_in = [
+        metric
+        for metric in METRIC_LIBRARY.values()
+        if business is None or business in metric.business
+    ]
+    own = [] if site is None else _own(site)
+    if as_json:
+        document = {"metrics": [metric.document() for metric in built_in], "own": own}
+        typer.echo(json.dumps(document, ensure_ascii=False))
+        return
+    width = max((len(metric.key) for metric in built_in), default=0)
+    for metric in built_in:
+        typer.echo(f"{metric.key:<{width}}  {metric.formula}")
+        typer.echo(f"{'':<{width}}  expects {', '.join(metric.expects) or 'any event'}")
+    for each in own:
+        typer.echo(f"{each['key']}@{each['version']}  {each['title']} (of {site})")
+
+
+def _own(site: str) -> list[dict[str, object]]:
+    from truelift.lake.home import Home, checked_site
+    from truelift.lake.metrics import published_metrics
+    from truelift.settings import settings_from
+
+    found = published_metrics(Home.of(settings_from()), checked_site(site))
+    return [
+        {
+            "key": metric.key,
+            "version": metric.versions[-1].version,
+            "title": metric.title,
+            "better": metric.better,
+            "definition": metric.versions[-1].definition,
+        }
+        for metric in found.values()
+    ]
