@@ -45,6 +45,7 @@ const box = (context: CanvasRenderingContext2D, element: HTMLElement): void => {
     context.fillStyle = style.backgroundColor;
     context.fillRect(place.left, place.top, place.width, place.height);
   }
+  if (element.classList.contains('h-open')) hatch(context, place, style.color);
   const top = parseFloat(style.borderTopWidth);
   const bottom = parseFloat(style.borderBottomWidth);
   if (top) {
@@ -55,6 +56,24 @@ const box = (context: CanvasRenderingContext2D, element: HTMLElement): void => {
     context.fillStyle = style.borderBottomColor;
     context.fillRect(place.left, place.bottom - bottom, place.width, bottom);
   }
+};
+
+/** Draws what the style sheet draws as a gradient: this may not be used yet. */
+const hatch = (context: CanvasRenderingContext2D, place: DOMRect, colour: string): void => {
+  context.save();
+  context.beginPath();
+  context.rect(place.left, place.top, place.width, place.height);
+  context.clip();
+  context.strokeStyle = colour;
+  context.globalAlpha = 0.25;
+  context.lineWidth = 1;
+  context.beginPath();
+  for (let x = place.left - place.height; x < place.right; x += 7) {
+    context.moveTo(x, place.bottom);
+    context.lineTo(x + place.height, place.top);
+  }
+  context.stroke();
+  context.restore();
 };
 
 /** Writes a text as the page broke it into lines: each run of letters on one height is a line. */

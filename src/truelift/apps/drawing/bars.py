@@ -138,6 +138,7 @@ class Bar:
         detail: A few words below the label.
         focus: Whether the sentence is about this bar.
         href: Where the label leads.
+        before: The value in the period compared with; None without one.
     """
 
     label: str
@@ -146,6 +147,7 @@ class Bar:
     detail: str = ""
     focus: bool = False
     href: str = ""
+    before: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ class BarRow:
     low: str
     high: str
     sentence: str
+    tick: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,7 @@ class Bars:
     def longest(self) -> float:
         """What the full width stands for."""
         ends = [bar.value if bar.interval is None else bar.interval.high for bar in self.bars]
+        ends += [bar.before for bar in self.bars if bar.before is not None]
         return max(ends, default=0.0) or 1.0
 
     @property
@@ -207,7 +211,10 @@ class Bars:
         sentence = f"{bar.label}: {said}"
         if bar.interval is not None:
             sentence += f", likely {measure.range(bar.interval.low, bar.interval.high)}"
+        if bar.before is not None:
+            sentence += f", {measure.said(bar.before)} in the period before"
         return BarRow(
+            tick="" if bar.before is None else self.x(bar.before),
             bar=bar,
             said=said,
             length=self.x(bar.value),

@@ -116,16 +116,17 @@ class Flow:
                 x=self.x(at),
                 y=placed[at, node.key],
                 height=max(1.5, round(node.units * self.scale, 1)),
-                said=f"{count(node.units)}, {percent(node.units / self.first)}",
+                said=f"{count(node.units)}, {percent(node.units / self.everybody)}",
             )
             for at, column in enumerate(self.columns)
             for node in column
         )
 
     @property
-    def first(self) -> int:
-        """Everybody: the units of the first column."""
-        return sum(node.units for node in self.columns[0]) if self.columns else 1
+    def everybody(self) -> int:
+        """The units of the largest column: those at the place that the question is about."""
+        sizes = [sum(node.units for node in column) for column in self.columns]
+        return max(sizes, default=0) or 1
 
     @property
     def ribbons(self) -> tuple[Ribbon, ...]:
@@ -148,10 +149,11 @@ class Flow:
 
     @property
     def sentence(self) -> str:
-        """Say in one sentence where most go first."""
+        """Say in one sentence where most go."""
+        named = [link for link in self.links if not self.is_rest(link)] or self.links
         widest = max(
-            (link for link in self.links if link.column == 0),
-            key=lambda link: link.units,
+            named,
+            key=lambda link: (link.units, -link.column),
             default=None,
         )
         return "Nobody goes on from here." if widest is None else f"{self.said(widest)}."
@@ -167,6 +169,15 @@ class Flow:
         source = self.label(link.column, link.source)
         target = self.label(link.column + 1, link.target)
         return f"{count(link.units)} {self.unit} go from {source} to {target}"
+
+    def is_rest(self, link: FlowLink) -> bool:
+        """Say whether a link begins or ends at many places together."""
+        ends = {(link.column, link.source), (link.column + 1, link.target)}
+        return any(
+            (at, node.key) in ends and node.rest
+            for at, column in enumerate(self.columns)
+            for node in column
+        )
 
     def label(self, column: int, key: str) -> str:
         """Give a node's name."""

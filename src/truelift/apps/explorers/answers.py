@@ -15,6 +15,11 @@ def number_of(found: Json) -> float:
     return float(found) if isinstance(found, int | float) else 0.0
 
 
+def maybe(found: Json) -> float | None:
+    """Give a number, or nothing where there is none."""
+    return float(found) if isinstance(found, int | float) else None
+
+
 def mapping_of(found: Json) -> Mapping[str, Json]:
     """Give an object; anything else is an empty one."""
     return found if isinstance(found, Mapping) else {}

@@ -23,6 +23,7 @@ from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
 from truelift.questions.document import Json
 from truelift.questions.events_seen import EventSeen
+from truelift.questions.parse import parse_question
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def look(place: Site, explorer: Explorer, query: QueryDict, *, now: datetime) ->
     if not seen and not query:
         return found
     if problems := form.problems():
-        return replace(found, problems=tuple(problems))
+        return replace(found, problems=(*problems, *_wrong_beside(place, explorer, form, now=now)))
     try:
         return _answered(place, explorer, found, now=now, zone=zone)
     except Refusal as refusal:
@@ -130,6 +131,18 @@ def _answered(
         took_ms=answered.took_ms,
         lake_version=answered.lake_version,
     )
+
+
+def _wrong_beside(
+    place: Site, explorer: Explorer, form: ExplorerForm, *, now: datetime
+) -> tuple[str, ...]:
+    """Say what is wrong besides the period, so that everything is said at once."""
+    document = replace(form, has_period=False).document(now=now, zone=ZoneInfo(place.time_zone))
+    try:
+        parse_question({"question": explorer.question, **document}, context_of(place, now=now))
+    except Refusal as refusal:
+        return _reasons(refusal)
+    return ()
 
 
 def _reasons(refusal: Refusal) -> tuple[str, ...]:

@@ -125,7 +125,7 @@ def _journeys(seen: Sequence[str]) -> Mapping[str, Json]:
     """Propose the usual steps; with page views, from the entrance."""
     steps: list[Json] = list(default_steps(seen))
     entrance: list[Json] = [{"name": "landing", "events": "/"}] if "page_view" in seen else []
-    return {"surfaces": [*entrance, *steps[-4:]], "window": "30d"}
+    return {"surfaces": [*entrance, *steps[-4:]], "window": "7d"}
 
 
 def _retention(seen: Sequence[str]) -> Mapping[str, Json]:
@@ -220,6 +220,7 @@ _ALL: Final = (
         bar=("surfaces", "window"),
         labels={"surfaces": "Surfaces, in order", "window": "Within"},
         first=_journeys,
+        first_days="90",
     ),
     Explorer(
         question="segments",

@@ -77,13 +77,14 @@ class Input:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The inputs of a list: the filled ones and one more, at least two."""
-        return (*self.values, *[""] * max(1, 2 - len(self.values)))
+        """The inputs of a list: the filled ones and one more, at least two of what is needed."""
+        return (*self.values, *[""] * max(1, (2 if self.required else 1) - len(self.values)))
 
     @property
     def suggestions(self) -> str:
         """The id of the list of names that it proposes; empty for none."""
-        if self.kind in {InputKind.EVENTS, InputKind.EVENT_LIST, InputKind.NAMED_LIST}:
+        events = {InputKind.EVENTS, InputKind.EVENT_LIST, InputKind.NAMED_LIST}
+        if self.kind in events or self.name == "metric":
             return "event-names"
         return "dimension-names" if self.name.rpartition(".")[2] in BY else ""
 

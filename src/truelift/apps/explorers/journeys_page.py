@@ -7,7 +7,7 @@ from typing import Final
 
 from truelift.apps.drawing.bars import Bar, Bars
 from truelift.apps.drawing.wording import Kind, Measure, count, percent
-from truelift.apps.explorers.answers import list_of, mapping_of, number_of, period_said
+from truelift.apps.explorers.answers import list_of, mapping_of, maybe, number_of, period_said
 from truelift.apps.explorers.page import Asked, ExplorerPage, Figure
 from truelift.apps.explorers.table import Column, Table, Unit, flat, rows_of, seconds, table
 from truelift.questions.document import Json
@@ -43,6 +43,7 @@ def journeys_page(asked: Asked) -> ExplorerPage:
     last = str(rows[-1].get("surface")) if rows else "the last"
     over = [row for row in rows if row.get("drop_rate") is not None]
     worst = max(over, key=lambda row: number_of(row.get("drop_rate")), default=None)
+    before = {row.get("surface"): row for row in rows_of(asked.before or {})}
     chart = Bars(
         bars=tuple(
             Bar(
@@ -54,6 +55,7 @@ def journeys_page(asked: Asked) -> ExplorerPage:
                     else ""
                 ),
                 focus=row is worst,
+                before=maybe(before.get(row.get("surface"), {}).get("people")),
             )
             for row in rows
         ),
@@ -63,7 +65,6 @@ def journeys_page(asked: Asked) -> ExplorerPage:
     )
     open_ = number_of(answer.get("immature"))
     window = number_of(mapping_of(answer.get("semantics")).get("window_s"))
-    before = {row.get("surface"): row for row in rows_of(asked.before or {})}
     return ExplorerPage(
         answer=f"{count(done)} of {count(people)} people got to “{last}”",
         marked=f"({percent(done / people)})",
@@ -80,7 +81,8 @@ def journeys_page(asked: Asked) -> ExplorerPage:
                     if worst is not None and number_of(worst.get("drop_rate")) > 0.5
                     else chart.sentence
                 ),
-                units="People who touch each surface, in the order of the question; from zero",
+                units="People who touch each surface, in the order of the question; from zero"
+                + ("; tick: the period before" if before else ""),
                 source=f"{asked.period}. A journey begins with the first touchpoint and lasts"
                 f" {seconds(window)}; who still may go on is no drop-out.",
             ),

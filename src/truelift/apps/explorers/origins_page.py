@@ -8,7 +8,7 @@ from typing import Final
 from truelift.apps.drawing.bars import Bar, Bars
 from truelift.apps.drawing.forest import Interval
 from truelift.apps.drawing.wording import Kind, Measure, count, percent, rough_money
-from truelift.apps.explorers.answers import mapping_of, number_of, period_said
+from truelift.apps.explorers.answers import mapping_of, maybe, number_of, period_said
 from truelift.apps.explorers.page import Asked, ExplorerPage, Figure
 from truelift.apps.explorers.sessions_page import COLUMNS, MOST_BARS, SEMANTICS
 from truelift.apps.explorers.table import Column, Row, Scalar, Unit, rows_of, table
@@ -77,6 +77,7 @@ def _sessions(asked: Asked, rows: Sequence[Row], noun: str) -> Figure:
                 value=number_of(row.get("sessions")),
                 detail=_worth(row, asked.currency),
                 focus=at == 0,
+                before=maybe(row.get("before.sessions")),
             )
             for at, row in enumerate(named)
         ),
@@ -90,7 +91,8 @@ def _sessions(asked: Asked, rows: Sequence[Row], noun: str) -> Figure:
         kind="bars",
         chart=chart,
         sentence=chart.sentence,
-        units=f"Sessions by {noun}, from zero",
+        units=f"Sessions by {noun}, from zero"
+        + ("; tick: the period before" if asked.before is not None else ""),
         source=f"{asked.period}. {SEMANTICS}"
         + (f" {count(left)} smaller rows are in the table only." if left > 0 else ""),
     )

@@ -88,13 +88,18 @@ def flow_of(answer: Mapping[str, Json], *, unit: str, forward: bool) -> Flow:
         at = int(number_of(link.get("step"))) - 1
         if not 0 <= at < len(columns) - 1:
             continue
-        source, target = (_key(link.get(end), kept[at + n]) for n, end in enumerate(("from", "to")))
-        key = (at, source, target)
+        # Steps are counted from the anchor, links go with time: backwards, a link leads
+        # from the further step to the nearer one.
+        here, there = ("from", "to") if forward else ("to", "from")
+        near, far = _key(link.get(here), kept[at]), _key(link.get(there), kept[at + 1])
+        key = (at, near, far) if forward else (len(columns) - 2 - at, far, near)
         found[key] = found.get(key, 0) + int(number_of(link.get("units")))
     heads = tuple(
         _head(at, forward=forward) + f", {count(sum(node.units for node in column))}"
         for at, column in enumerate(columns)
     )
+    if not forward:
+        columns, heads = columns[::-1], heads[::-1]
     return Flow(
         columns=tuple(columns),
         links=tuple(FlowLink(*key, units) for key, units in found.items()),
@@ -120,9 +125,18 @@ def _first(answer: Mapping[str, Json]) -> float:
 
 
 def _links(links: tuple[Row, ...], asked: Asked, unit: str) -> Table:
-    rows = [
+    earlier = {
+        tuple(row.get(end) for end in ("step", "from", "to")): row.get("units")
+        for row in (flat(mapping_of(each)) for each in list_of((asked.before or {}).get("links")))
+    }
+    compared = {} if asked.before is None else {"before": None}
+    rows: list[Row] = [
         {
             **link,
+            **{
+                name: earlier.get(tuple(link.get(end) for end in ("step", "from", "to")))
+                for name in compared
+            },
             "name": f"{link.get('from') or 'others'} → {link.get('to') or 'others'}",
         }
         for link in sorted(links, key=lambda link: -number_of(link.get("units")))[:50]
@@ -131,7 +145,11 @@ def _links(links: tuple[Row, ...], asked: Asked, unit: str) -> Table:
         "The links, widest first",
         rows,
         head=Column("name", "From → to", Unit.TEXT),
-        columns=(Column("step", "Step"), Column("units", unit.capitalize())),
+        columns=(
+            Column("step", "Step"),
+            Column("units", unit.capitalize()),
+            Column("before", f"{unit.capitalize()} before", nothing="none"),
+        ),
         currency=asked.currency,
         note="The file has all of them."
         if len(links) > len(rows)

@@ -10,7 +10,7 @@ from typing import Final
 from truelift.apps.drawing.heat import Cell, Heat, HeatRow, Shade
 from truelift.apps.drawing.series import Line, Series
 from truelift.apps.drawing.wording import Kind, Measure, count, percent, points, short_day
-from truelift.apps.explorers.answers import event_said, list_of, mapping_of, number_of
+from truelift.apps.explorers.answers import event_said, list_of, mapping_of, maybe, number_of
 from truelift.apps.explorers.page import Asked, ExplorerPage, Figure
 from truelift.apps.explorers.table import Row, Scalar
 from truelift.questions.document import Json
@@ -24,6 +24,9 @@ FEWEST: Final = 100
 
 MOST_COLUMNS: Final = 13
 """Intervals shown beside each other; the file has all."""
+
+OPEN_COLUMNS: Final = 3
+"""Intervals shown beyond the last that is over for anybody."""
 
 MOST_ROWS: Final = 60
 """Cohorts shown, the latest; the file has all."""
@@ -60,7 +63,7 @@ def retention_page(asked: Asked) -> ExplorerPage:
         figures=(
             *_curve(asked, curves, interval),
             *_value(asked, curves, interval),
-            _triangle(asked, cohorts, whole, interval),
+            _triangle(asked, cohorts, curves, interval),
         ),
         rows=export_rows(cohorts),
     )
@@ -81,7 +84,9 @@ def export_rows(cohorts: Sequence[Mapping[str, Json]]) -> tuple[dict[str, Scalar
 
 
 def _curve(asked: Asked, curves: Sequence[Mapping[str, Json]], interval: str) -> tuple[Figure, ...]:
-    chart = _series(curves, "rate", interval, Measure(Kind.SHARE))
+    chart = _series(
+        curves, "rate", interval, Measure(Kind.SHARE), before=_before(asked.before, curves)
+    )
     if chart is None:
         return ()
     return (
@@ -90,7 +95,8 @@ def _curve(asked: Asked, curves: Sequence[Mapping[str, Json]], interval: str) ->
             kind="series",
             chart=chart,
             sentence=_went(chart, interval),
-            units=f"Share who come back, {interval} by {interval}; {interval} 0 is left out",
+            units=f"Share who come back, {interval} by {interval}; {interval} 0 is left out"
+            + ("; dashed: the period before" if asked.before is not None else ""),
             source=f"{asked.period}. Only cohorts whose {interval} is over count in it.",
         ),
     )
@@ -112,7 +118,14 @@ def _value(asked: Asked, curves: Sequence[Mapping[str, Json]], interval: str) ->
         return ()
     money = amount.get("kind") == "money"
     measure = Measure(Kind.MONEY, asked.currency) if money else Measure(Kind.NUMBER)
-    chart = _series(curves, "cumulative_per_person", interval, measure, first=0)
+    chart = _series(
+        curves,
+        "cumulative_per_person",
+        interval,
+        measure,
+        first=0,
+        before=_before(asked.before, curves),
+    )
     if chart is None:
         return ()
     return (
@@ -135,6 +148,7 @@ def _series(
     measure: Measure,
     *,
     first: int = 1,
+    before: Mapping[str, Json] | None = None,
 ) -> Series | None:
     shown = curves[:5]
     last = max(
@@ -150,11 +164,11 @@ def _series(
     if len(at) < 2:
         return None
     lines = []
+    if before is not None:
+        earlier = _values(before, key, at)
+        lines.append(Line("period before", earlier, meaning="quiet", dashed=True, named=True))
     for rank, curve in enumerate(shown):
-        found = {int(number_of(cell.get("interval"))): cell.get(key) for cell in _cells(curve)}
-        values = tuple(
-            float(value) if isinstance(value := found.get(k), int | float) else None for k in at
-        )
+        values = _values(curve, key, at)
         lines.append(Line(_group(curve) if len(shown) > 1 else "", values, focus=rank == 0))
     return Series(
         days=at,
@@ -166,35 +180,55 @@ def _series(
     )
 
 
+def _values(curve: Mapping[str, Json], key: str, at: Sequence[int]) -> tuple[float | None, ...]:
+    found = {int(number_of(cell.get("interval"))): cell.get(key) for cell in _cells(curve)}
+    return tuple(maybe(found.get(k)) for k in at)
+
+
+def _before(
+    answer: Mapping[str, Json] | None, curves: Sequence[Mapping[str, Json]]
+) -> Mapping[str, Json] | None:
+    """Find the curve of the same group in the period before."""
+    if answer is None or not curves:
+        return None
+    found = [mapping_of(each) for each in list_of(answer.get("curves"))]
+    return next((each for each in found if _by(each) == _by(curves[0])), None)
+
+
 def _triangle(
     asked: Asked,
     cohorts: Sequence[Mapping[str, Json]],
-    whole: Mapping[str, Json],
+    curves: Sequence[Mapping[str, Json]],
     interval: str,
 ) -> Figure:
-    pooled = {
-        number_of(cell.get("interval")): (
-            number_of(cell.get("returned")),
-            number_of(cell.get("people")),
-        )
-        for cell in _cells(whole)
+    whole = curves[0]
+    pooled = {_group(curve): _pooled(curve) for curve in curves}
+    known = [
+        number_of(cell.get("interval"))
+        for curve in curves
+        for cell in _cells(curve)
         if cell.get("returned") is not None
-    }
-    columns = [int(number_of(cell.get("interval"))) for cell in _cells(whole)][:MOST_COLUMNS]
+    ]
+    columns = [
+        k
+        for k in (int(number_of(cell.get("interval"))) for cell in _cells(whole))
+        if k <= max(known, default=0) + OPEN_COLUMNS
+    ][:MOST_COLUMNS]
     begun = next((at for at, each in enumerate(cohorts) if number_of(each.get("people"))), 0)
     shown = cohorts[begun:][-MOST_ROWS:]
     heat = Heat(
-        rows=tuple(_row(cohort, columns, pooled, interval) for cohort in shown),
+        rows=tuple(
+            _row(cohort, columns, pooled.get(_group(cohort), {}), interval) for cohort in shown
+        ),
         columns=tuple(f"{interval.capitalize()} {k}" for k in columns),
         label="Cohort",
         size="People",
-        foot=HeatRow(
-            label=f"All{f' of {_group(whole)}' if _by(whole) else ''}",
+        foot=None
+        if _by(whole)
+        else HeatRow(
+            label="All",
             size=count(number_of(whole.get("people"))),
-            cells=tuple(
-                Cell(percent(pooled[k][0] / pooled[k][1]) if pooled.get(k, (0, 0))[1] else "")
-                for k in columns
-            ),
+            cells=tuple(Cell(_rate_said(_pooled(whole).get(k))) for k in columns),
         ),
     )
     left = len(cohorts) - begun - len(shown)
@@ -203,13 +237,29 @@ def _triangle(
         kind="heat",
         chart=heat,
         sentence=heat.sentence.replace("group", "cohort"),
-        units="Share of each cohort who come back, and difference in points from all others",
+        units="Share of each cohort who come back, and difference in points from the other cohorts",
         source=f"{asked.period}, {asked.zone.key} time. Hatched: the {interval} is not over for"
         f" everybody of the cohort; the date is that from which it is. Shaded only where the"
         f" difference is clearly more than noise (three standard errors). Cohorts with fewer than"
         f" {FEWEST} people have no rates."
         + (f" {count(left)} earlier cohorts are in the file only." if left > 0 else ""),
     )
+
+
+def _pooled(curve: Mapping[str, Json]) -> dict[float, tuple[float, float]]:
+    """Give who came back of how many, over all cohorts whose interval is over."""
+    return {
+        number_of(cell.get("interval")): (
+            number_of(cell.get("returned")),
+            number_of(cell.get("people")),
+        )
+        for cell in _cells(curve)
+        if cell.get("returned") is not None
+    }
+
+
+def _rate_said(found: tuple[float, float] | None) -> str:
+    return percent(found[0] / found[1]) if found is not None and found[1] else ""
 
 
 def _row(

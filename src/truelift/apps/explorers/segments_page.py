@@ -9,7 +9,7 @@ from typing import Final
 from truelift.apps.drawing.dots import Dot, DotGroup, Dots
 from truelift.apps.drawing.forest import Interval
 from truelift.apps.drawing.wording import Kind, Measure, count
-from truelift.apps.explorers.answers import list_of, mapping_of, number_of, period_said
+from truelift.apps.explorers.answers import list_of, mapping_of, maybe, number_of, period_said
 from truelift.apps.explorers.inputs import spoken
 from truelift.apps.explorers.page import Asked, ExplorerPage, Figure
 from truelift.apps.explorers.table import Column, Row, Scalar, Table, Unit, flat, table
@@ -19,6 +19,9 @@ from truelift.stats.summary import ProportionSummary
 
 
 Z95: Final = 1.959964
+FEWEST: Final = 100
+"""People of a group before its level is drawn."""
+
 CLEAR: Final = 3.0
 """A difference smaller than this many standard errors is not called one."""
 
@@ -108,8 +111,9 @@ def spread_of(sample: Mapping[str, Json]) -> float | None:
 def _dot(cell: Mapping[str, Json], total: Mapping[str, Json], dimension: str) -> Dot:
     label, size = _label(cell, dimension), count(number_of(cell.get("units")))
     value, spread = cell.get("value"), spread_of(cell)
-    if not isinstance(value, int | float) or spread is None or cell.get("small"):
-        return Dot(label, size, instead="too few people for a level")
+    n = number_of(cell.get("n"))
+    if not isinstance(value, int | float) or spread is None or n < FEWEST:
+        return Dot(label, size, instead=f"{count(n)} of the {FEWEST} people needed")
     level = float(value)
     if "successes" in cell:
         sample = ProportionSummary(
@@ -144,6 +148,29 @@ def _label(cell: Mapping[str, Json], dimension: str) -> str:
     return str(mapping_of(cell.get("by")).get(dimension) or "not known")
 
 
+def _level_before(
+    cell: Mapping[str, Json], before: Mapping[str, Json] | None, measure: Measure
+) -> dict[str, Scalar]:
+    """Write what a group's level was in the period before; nothing without a comparison."""
+    if before is None:
+        return {}
+    found = mapping_of(before.get("total"))
+    if "dimension" in cell:
+        same = (mapping_of(each) for each in list_of(before.get("rows")))
+        found = next(
+            (
+                each
+                for each in same
+                if each.get("by") == cell.get("by")
+                and not each.get("others")
+                and not cell.get("others")
+            ),
+            {},
+        )
+    value = maybe(found.get("value"))
+    return {"before": None if value is None else measure.said(value)}
+
+
 def _table(
     cells: Sequence[Mapping[str, Json]],
     total: Mapping[str, Json],
@@ -157,6 +184,7 @@ def _table(
         return {
             **flat(cell),
             "value": level,
+            **_level_before(cell, asked.before, measure),
             "spread": None if spread is None else measure.said(spread),
         }
 
@@ -175,6 +203,7 @@ def _table(
             Column("immature", "Still open"),
             Column("value", "Level"),
             Column("spread", "Standard error"),
+            Column("before", "Level before", nothing="none"),
         ),
         whole={**row(total), "units": int(units), "share": 1.0},
         currency=asked.currency,

@@ -8,7 +8,7 @@ from typing import Final
 from truelift.apps.drawing.bars import Bar, Bars
 from truelift.apps.drawing.series import Line
 from truelift.apps.drawing.wording import Kind, Measure, count, percent
-from truelift.apps.explorers.answers import event_said, number_of, period_said
+from truelift.apps.explorers.answers import event_said, maybe, number_of, period_said
 from truelift.apps.explorers.page import Asked, ExplorerPage, Figure
 from truelift.apps.explorers.table import Column, Row, Unit, rows_of, table
 from truelift.apps.explorers.timeline import Timeline, change_said, column, series
@@ -75,7 +75,7 @@ def sessions_page(asked: Asked) -> ExplorerPage:
 
 def group_figure(asked: Asked, rows: Sequence[Row], by: str) -> Figure:
     """Draw the groups as bars of their sessions."""
-    named = [row for row in rows if not row.get("others")]
+    named = [row for row in beside(rows, asked.before, by) if not row.get("others")]
     chart = Bars(
         bars=tuple(
             Bar(
@@ -83,6 +83,7 @@ def group_figure(asked: Asked, rows: Sequence[Row], by: str) -> Figure:
                 value=number_of(row.get("sessions")),
                 detail=f"{percent(number_of(row.get('key_rate')))} with key event",
                 focus=at == 0,
+                before=maybe(row.get("before.sessions")),
             )
             for at, row in enumerate(named[:MOST_BARS])
         ),
@@ -96,7 +97,8 @@ def group_figure(asked: Asked, rows: Sequence[Row], by: str) -> Figure:
         kind="bars",
         chart=chart,
         sentence=f"{chart.sentence[:1].upper()}{chart.sentence[1:]}",
-        units=f"Sessions by {_head(by).lower()}, from zero",
+        units=f"Sessions by {_head(by).lower()}, from zero"
+        + ("; tick: the period before" if asked.before is not None else ""),
         source=f"{asked.period}. {SEMANTICS}"
         + (f" {count(left)} smaller rows are in the table only." if left > 0 else ""),
     )

@@ -30,7 +30,7 @@ def value_page(asked: Asked) -> ExplorerPage:
         )
     last = next((each for each in reversed(_points(first)) if each.get("share") is not None), {})
     by = _name(first) if _by(first) else ""
-    chart = _chart(groups, interval)
+    chart = _chart(groups, interval, asked.before)
     median = first.get("median")
     return ExplorerPage(
         answer=f"Within {_time(last.get('interval'), interval)},",
@@ -53,7 +53,8 @@ def value_page(asked: Asked) -> ExplorerPage:
                 chart=chart,
                 sentence=_went(first, interval),
                 units=f"Share who got to {value} by then"
-                + ("; band: its 95% interval" if chart.band else ""),
+                + ("; band: its 95% interval" if chart.band else "")
+                + ("; dashed: the period before" if asked.before is not None else ""),
                 source=f"{asked.period}. Kaplan–Meier estimate: who still waits counts as long as"
                 " they were watched, never as somebody who will not. Where nobody is left to"
                 " watch the line ends.",
@@ -80,15 +81,30 @@ def _went(group: Mapping[str, Json], interval: str) -> str:
     )
 
 
-def _chart(groups: Sequence[Mapping[str, Json]], interval: str) -> Series | None:
+def _chart(
+    groups: Sequence[Mapping[str, Json]], interval: str, before: Mapping[str, Json] | None
+) -> Series | None:
     shown = groups[:MOST_LINES]
     at = tuple(int(number_of(each.get("interval"))) for each in _points(shown[0])) if shown else ()
     if len(at) < 2:
         return None
     alone = len(shown) == 1
+    earlier = [mapping_of(each) for each in list_of((before or {}).get("groups"))]
+    same = next((each for each in earlier if _by(each) == _by(shown[0])), None)
+    dashed = () if same is None else (_column(same, "share")[: len(at)],)
     return Series(
         days=at,
         lines=tuple(
+            Line(
+                "period before",
+                (*each, *[None] * (len(at) - len(each))),
+                meaning="quiet",
+                dashed=True,
+                named=True,
+            )
+            for each in dashed
+        )
+        + tuple(
             Line("" if alone else _name(group), _column(group, "share"), focus=rank == 0)
             for rank, group in enumerate(shown)
         ),
