@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,8 +22,10 @@ from truelift.questions.channels import (
     Level,
     Origin,
 )
+from truelift.questions.forms import Context
 from truelift.questions.matching import BadQuestion, Events
 from truelift.questions.metric import Amount, AmountKind, Counted
+from truelift.questions.parse import parse_question
 
 
 HOUR = 3600
@@ -220,6 +222,46 @@ def test_nobody_came_from_nowhere() -> None:
         answer = ask(replace(CHANNELS, attribution=attribution), [], buckets=2)
 
         assert answer.rows == ()
+
+
+def test_a_document_may_say_everything_and_leaves_the_rest_to_the_site() -> None:
+    context = Context(now=at(0), time_zone="Europe/Berlin", currency="SEK", trusted=True)
+
+    short = parse_question({"question": "channels"}, context)
+    full = parse_question(
+        {
+            "question": "channels",
+            "level": "medium",
+            "only": {"channel": "Email", "source": "news"},
+            "attribution": "last_non_direct",
+            "lookback": "7d",
+            "key_events": "sign_up",
+            "revenue": {"event": {"names": ["order", "refund"]}, "amount": {"kind": "money"}},
+            "campaign_split": True,
+            "as_of": "2026-05-01T00:00:00Z",
+            "max_rows": 7,
+            "smallest": 3,
+        },
+        context,
+    )
+
+    kronor = Amount(AmountKind.MONEY, currency="SEK", trusted=True)
+    assert short == Channels(
+        time_zone="Europe/Berlin", revenue=Counted(Events(("purchase",)), kronor), as_of=at(0)
+    )
+    assert full == Channels(
+        time_zone="Europe/Berlin",
+        level=Level.MEDIUM,
+        only=Origin(channel="Email", source="news"),
+        attribution=Attribution.LAST_NON_DIRECT,
+        lookback_s=7 * DAY,
+        key_events=Events(("sign_up",)),
+        revenue=Counted(Events(("order", "refund")), kronor),
+        campaign_split=True,
+        as_of=datetime(2026, 5, 1, tzinfo=UTC),
+        max_rows=7,
+        smallest=3,
+    )
 
 
 def test_every_reason_is_given_at_once() -> None:

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from tests.questions.asking import ask, at, event
 from tests.questions.cut_by_hand import added_up, sessions_of
 from truelift.questions import landing_pages
+from truelift.questions.forms import Context
 from truelift.questions.landing_pages import LandingPages, LandingPagesAnswer
 from truelift.questions.matching import BadQuestion, Events
 from truelift.questions.metric import Amount, AmountKind, Counted
+from truelift.questions.parse import parse_question
 from truelift.questions.session_tally import SessionTally
 
 
@@ -172,6 +174,20 @@ def test_nobody_lands_nowhere() -> None:
         assert isinstance(whole, dict)
         assert whole["revenue_per_session"] is None
         assert whole["bounce_rate"] is None
+
+
+def test_a_document_leaves_money_and_time_to_the_site() -> None:
+    context = Context(now=at(0), currency="EUR")
+
+    found = parse_question(
+        {"question": "landing_pages", "by": "device", "smallest": 5, "key_events": "sign_up"},
+        context,
+    )
+
+    money = Counted(Events(("sign_up",)), EUROS.amount)
+    assert found == LandingPages(
+        by="device", smallest=5, key_events=Events(("sign_up",)), revenue=money, as_of=at(0)
+    )
 
 
 def test_every_reason_is_given_at_once() -> None:

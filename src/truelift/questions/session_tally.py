@@ -240,9 +240,7 @@ def tallied(
 
 
 def counted_together(groups: pa.Table) -> SessionTally:
-    """Add up groups; their people only where they are one group."""
-    if groups.num_rows > 1:
-        return _tally({name: pc.sum(groups[name]).as_py() for name in _COUNTED} | {"people": None})
+    """Take what was counted of all sessions as one group, or of none."""
     return _tally(groups.to_pylist()[0]) if groups.num_rows else SessionTally()
 
 
@@ -263,7 +261,12 @@ def ranked(groups: pa.Table, *, most: int, smallest: int = 1) -> list[SessionRow
         for row in large.slice(0, most).to_pylist()
     ]
     rest = pa.concat_tables([large.slice(most), small])
-    return [*shown, *_others(rest, (None,) * len(keys))]
+    if not rest.num_rows:
+        return shown
+    # One person may be in several of these groups: their number is not known.
+    totals = {name: pc.sum(rest[name]).as_py() for name in _COUNTED} | {"people": None}
+    others = SessionRow((None,) * len(keys), _tally(totals), others=rest.num_rows)
+    return [*shown, others]
 
 
 def ranked_within(
@@ -292,19 +295,17 @@ def ranked_within(
         within.filter(pa.array(is_shown)).to_pylist(), place[is_shown], strict=True
     ):
         shown[parent].append(SessionRow(tuple(row[key] for key in keys), _tally(row)))
-    hidden, whose = within.filter(pa.array(~is_shown)), place[~is_shown]
-    for parent in np.unique(whose):
-        rest = hidden.filter(pa.array(whose == parent))
-        shown[parent] += _others(rest, (parents[parent], None))
+    hidden, whose = np.flatnonzero(~is_shown), place[~is_shown]
+    if len(hidden):
+        start = np.flatnonzero(np.concatenate(([True], whose[1:] != whose[:-1])))
+        rest = within.take(pa.array(hidden))
+        totals = {name: _added(rest[name].to_numpy(), start).tolist() for name in _COUNTED}
+        groups = np.diff(np.append(start, len(hidden))).tolist()
+        for nth, parent in enumerate(whose[start]):
+            total = {name: column[nth] for name, column in totals.items()} | {"people": None}
+            values = (parents[parent], None)
+            shown[parent].append(SessionRow(values, _tally(total), others=groups[nth]))
     return [row for rows in shown for row in rows]
-
-
-def _others(rest: pa.Table, values: tuple[str | None, ...]) -> list[SessionRow]:
-    if not rest.num_rows:
-        return []
-    # One person may be in several of these groups: their number is not known.
-    totals = {name: pc.sum(rest[name]).as_py() for name in _COUNTED} | {"people": None}
-    return [SessionRow(values, _tally(totals), others=rest.num_rows)]
 
 
 def _tally(row: Mapping[str, int | None]) -> SessionTally:
