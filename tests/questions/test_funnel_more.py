@@ -362,6 +362,30 @@ def test_two_kinds_of_people_stand_side_by_side() -> None:
     assert gap == difference(share_of(1, 0), share_of(1, 1))
 
 
+def test_two_segments_stand_side_by_side() -> None:
+    found = parsed(
+        question="funnel_compare",
+        as_of="2026-05-04",
+        here={"segment": {"did": "signup"}},
+        against={"segment": {"not": {"did": "signup"}}},
+    )
+    events = [
+        event(1, 0, "view"),
+        event(1, 1, "cart"),
+        event(1, 9, "signup"),
+        event(2, 0, "view"),
+        event(3, 0, "view"),
+        event(3, -DAY * 9, "signup"),
+    ]
+
+    said = document(found, events, buckets=2)
+
+    steps = said["groups"][0]["steps"]
+    assert [(step["units"], step["against"]["units"]) for step in steps] == [(2, 1), (1, 0), (0, 0)]
+    assert said["period"]["segment"]["ad_hoc"]
+    assert said["against"]["segment"]["definition"] == {"not": {"did": "signup"}}
+
+
 def test_answers_that_were_asked_apart_can_be_compared_when_they_ask_the_same() -> None:
     here, there = ask(SHOP, [event(1, 0, "view")]), ask(SHOP, [])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,7 +25,9 @@ from truelift.questions.funnel import (
 from truelift.questions.funnel_tally import Tally
 from truelift.questions.matching import BadQuestion, Condition
 from truelift.questions.members import SINCE, UNTIL, WHERE, Members
-from truelift.questions.question import Scan
+from truelift.questions.question import People, Scan
+from truelift.questions.segment import Moment, Segment
+from truelift.questions.segment_form import SEGMENT
 from truelift.questions.shares import Span, difference, share_of
 
 
@@ -117,11 +120,13 @@ class FunnelComparison:
         here: The first.
         there: What it is compared with.
         groups: The values that stand alone in both, in the order of the first.
+        segments: Whose either is; None for everybody's.
     """
 
     here: FunnelAnswer
     there: FunnelAnswer
     groups: tuple[ComparedGroup, ...]
+    segments: tuple[Segment | None, Segment | None] = (None, None)
 
     def document(self) -> dict[str, Json]:
         """Write it in the shape of `ask funnel --against-since`."""
@@ -136,8 +141,8 @@ class FunnelComparison:
         return {
             "question": "funnel_compare",
             "semantics": {**question.semantics(), "rates_of": "units_whose_window_is_over"},
-            "period": _period(question),
-            "against": _period(self.there.question),
+            "period": _period(question, self.segments[0]),
+            "against": _period(self.there.question, self.segments[1]),
             "groups": groups,
             "immature": self.here.immature,
             "against_immature": self.there.immature,
@@ -197,8 +202,10 @@ def _rates(here: FunnelGroup, there: FunnelGroup, before: int, nth: int) -> Rate
     )
 
 
-def _period(question: Funnel) -> dict[str, Json]:
+def _period(question: Funnel, segment: Segment | None) -> dict[str, Json]:
+    found: dict[str, Json] = {} if segment is None else {"segment": segment.document()}
     return {
+        **found,
         "since": None if question.since is None else instant(question.since),
         "until": None if question.until is None else instant(question.until),
         "where": [
@@ -215,10 +222,14 @@ class FunnelCompare:
     Attributes:
         funnel: The first.
         against: What it is compared with; its steps and groups are the same.
+        segment: Whose the first is; None for everybody's.
+        against_segment: Whose the other is.
     """
 
     funnel: Funnel
     against: Funnel
+    segment: Segment | None = None
+    against_segment: Segment | None = None
 
     def __post_init__(self) -> None:
         same = replace(
@@ -230,8 +241,11 @@ class FunnelCompare:
         if same != self.funnel:
             reason = "two funnels are compared that differ in more than period and conditions"
             raise BadQuestion(question="funnel", reasons=(reason,))
-        if self.against == self.funnel:
+        if self.against == self.funnel and self.segment == self.against_segment:
             raise BadQuestion(question="funnel", reasons=("it is compared with itself",))
+        reasons = [r for each in self._segments if each is not None for r in each.obstacles()]
+        if reasons:
+            raise BadQuestion(question="segment", reasons=reasons)
 
     @property
     def name(self) -> str:
@@ -255,21 +269,36 @@ class FunnelCompare:
         """Windows that end at or after this instant are still open."""
         return self.funnel.as_of
 
+    @property
+    def _segments(self) -> tuple[Segment | None, Segment | None]:
+        return self.segment, self.against_segment
+
     def scan(self) -> Scan:
         """Read what both read, one after the other."""
         values = Placeholders()
-        bounds = [self.funnel.bounds(), self.against.bounds()]
+        parameters: dict[str, object] = {}
+        sides, bounds = [], []
+        for nth, (funnel, segment) in enumerate(
+            zip((self.funnel, self.against), self._segments, strict=True)
+        ):
+            chosen = ""
+            bounds.append(funnel.bounds())
+            if segment is not None:
+                moment = Moment(as_of=funnel.as_of, since=funnel.since, until=funnel.until)
+                people = _apart(segment.people(moment), f"side{nth}_")
+                chosen = f"WHERE person IN (SELECT person FROM ({people.sql}))"
+                bounds.append((people.since, people.until))
+                parameters |= people.parameters
+            sides.append(
+                f"SELECT {nth}::TINYINT AS side, * FROM ({funnel.select(values)}) {chosen}"
+            )
         sinces, untils = zip(*bounds, strict=True)
         return Scan(
             sql=f"""
-            SELECT * FROM (
-                SELECT 0::TINYINT AS side, * FROM ({self.funnel.select(values)})
-                UNION ALL
-                SELECT 1::TINYINT AS side, * FROM ({self.against.select(values)})
-            )
+            SELECT * FROM ({" UNION ALL ".join(sides)})
             ORDER BY side, {self.funnel.ordering()}
             """,
-            parameters=values.values,
+            parameters={**values.values, **parameters},
             since=None if None in sinces else min(filter(None, sinces)),
             until=None if None in untils else max(filter(None, untils)),
         )
@@ -286,13 +315,28 @@ class FunnelCompare:
 
     def answer(self, partial: tuple[Tally, Tally]) -> FunnelComparison:
         """Put both side by side."""
-        return side_by_side(self.funnel.answer(partial[0]), self.against.answer(partial[1]))
+        found = side_by_side(self.funnel.answer(partial[0]), self.against.answer(partial[1]))
+        return replace(found, segments=self._segments)
+
+
+def _apart(people: People, prefix: str) -> People:
+    """Give a statement's placeholders names that no other's have."""
+
+    def renamed(placeholder: re.Match[str]) -> str:
+        name = placeholder[1]
+        return f"${prefix}{name}" if name in people.parameters else placeholder[0]
+
+    return replace(
+        people,
+        sql=re.sub(r"\$(\w+)", renamed, people.sql),
+        parameters={f"{prefix}{name}": value for name, value in people.parameters.items()},
+    )
 
 
 def _funnel_compare(given: Mapping[str, object], context: Context) -> FunnelCompare:
     members = Members(given)
     funnel = funnel_of(given, context)
-    other: Mapping[str, object] = members.get("against", {})
+    other: Mapping[str, object] = members.get("against", NOTHING)
     theirs = Members(other)
     where: tuple[Condition, ...] = theirs.get("where", funnel.where)
     # Another period has both bounds of its own; conditions alone keep the period.
@@ -303,17 +347,34 @@ def _funnel_compare(given: Mapping[str, object], context: Context) -> FunnelComp
         until=theirs.maybe("until", datetime) if is_period else funnel.until,
         where=where,
     )
-    return FunnelCompare(funnel=funnel, against=against)
+    here = Members(members.get("here", NOTHING))
+    return FunnelCompare(
+        funnel=funnel,
+        against=against,
+        segment=here.maybe("segment", Segment),
+        against_segment=theirs.maybe("segment", Segment),
+    )
+
+
+NOTHING: Final[Mapping[str, object]] = {}
 
 
 def _against(given: Mapping[str, object], _context: Context) -> Mapping[str, object]:
     return given
 
 
-AGAINST: Final = record(_against, {"since": SINCE, "until": UNTIL, "where": WHERE})
+WHOSE: Final = Field(SEGMENT, "A segment of people; everybody when left out.")
+HERE: Final = record(_against, {"segment": WHOSE})
+AGAINST: Final = record(
+    _against, {"since": SINCE, "until": UNTIL, "where": WHERE, "segment": WHOSE}
+)
 
 FORM: Final = record(
     _funnel_compare,
-    {**MEMBERS, "against": Field(AGAINST, "The other period, or conditions.", required=True)},
+    {
+        **MEMBERS,
+        "here": Field(HERE, "Whose the first funnel is."),
+        "against": Field(AGAINST, "The other's period, conditions or segment.", required=True),
+    },
 )
 """How it stands in JSON."""

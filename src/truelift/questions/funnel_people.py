@@ -114,7 +114,8 @@ class FunnelPeople:
 
     **Whoever lets somebody ask this must check first that they may see who visitors
     are.** The question is pure: it knows neither who asks nor what the site's privacy
-    settings allow. It never stands behind anything that only shows numbers.
+    settings allow. `names_people` says so of any question. It never stands behind anything
+    that only shows numbers.
 
     Attributes:
         funnel: Which.
@@ -146,6 +147,11 @@ class FunnelPeople:
     def name(self) -> str:
         """The word that its document is asked by."""
         return "funnel_people"
+
+    @property
+    def names_people(self) -> bool:
+        """Whether the answer says who visitors are; only this kind of question has it."""
+        return True
 
     @property
     def onward(self) -> int:
