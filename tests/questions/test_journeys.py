@@ -177,6 +177,13 @@ def test_channels_are_those_of_the_sessions_up_to_completion() -> None:
     }
 
 
+def test_a_session_keeps_its_channel_where_it_outlives_the_window() -> None:
+    question = replace(SHOP, window_s=60, until=at(1))
+    events = [event(1, 0, "ad"), event(1, 100, "browse", channel="Email")]
+
+    assert channels(ask(question, events)) == {("Email",): (1, 0)}
+
+
 def test_a_journey_begins_in_the_period_and_lasts_as_long_as_its_window() -> None:
     question = replace(SHOP, since=at(100), until=at(200), window_s=3600)
     events = [

@@ -45,6 +45,7 @@ from truelift.questions.table import codes, integers
 from truelift.sequences.funnels import Rules, funnel
 from truelift.sequences.journeys import JourneyRules, SurfaceVisits, tours
 from truelift.sequences.paths import NOTHING
+from truelift.sequences.sessions import LONGEST_MS
 
 
 FEWEST_SURFACES: Final = 2
@@ -335,7 +336,9 @@ class Journeys:
             for n, surface in enumerate(self.surfaces)
         ]
         since = earlier(self.since, SESSION_MARGIN)
-        until = later(self.until, timedelta(seconds=self.window_s, milliseconds=1))
+        # A session that outlives the window may say only then which channel it came from.
+        after = timedelta(seconds=self.window_s, milliseconds=LONGEST_MS + 1)
+        until = later(self.until, after)
         return Scan(
             sql=f"""
             SELECT person, at_ms, mask, channel
