@@ -28,9 +28,8 @@ def test_curves_agree_with_statsmodels(seed: int) -> None:
     )
 
     theirs = SurvfuncRight(time, came.astype(int))
-    for at, survival, error in zip(
-        theirs.surv_times, theirs.surv_prob, theirs.surv_prob_se, strict=True
-    ):
+    errors = np.asarray(theirs.surv_prob_se)
+    for at, survival, error in zip(theirs.surv_times, theirs.surv_prob, errors, strict=True):
         point = curve.points[int(at)]
         assert point.share == pytest.approx(1 - survival, abs=1e-12)
         if 0 < survival < 1:
