@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -196,8 +197,8 @@ def test_every_question_about_people_can_be_asked_in_a_segment() -> None:
 
     for name, members_ in shortest.items():
         question = {"question": name, **members_}
-        inside = ask(parse_question({**question, "segment": {"did": "buy"}}, CONTEXT), events)
-        of_buyer = ask(parse_question(question, CONTEXT), events[:2])
+        inside: Any = ask(parse_question({**question, "segment": {"did": "buy"}}, CONTEXT), events)
+        of_buyer: Any = ask(parse_question(question, CONTEXT), events[:2])
 
         adhoc = {"ad_hoc": True, "definition": {"did": "buy"}}
         assert inside.document() == {**of_buyer.document(), "segment": adhoc}
@@ -214,7 +215,8 @@ def test_a_saved_segment_is_found_by_its_name_and_named_in_the_answer() -> None:
     context = replace(CONTEXT, segments=lambda name: saved if name == "buyers" else None)
 
     question = parse_question({"question": "trend", "segment": "buyers"}, context)
-    document = ask(question, [event(1, 0, "buy"), event(2, 0, "view")]).document()
+    answer: Any = ask(question, [event(1, 0, "buy"), event(2, 0, "view")])
+    document = answer.document()
 
     assert document["segment"] == {"name": "buyers", "version": 3}
     assert document["whole"]["people"] == 1
@@ -444,7 +446,7 @@ def is_in(rows: list[dict[str, Any]], part: Part) -> bool:
             return not is_in(rows, part.part)
 
 
-quick = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @quick
@@ -491,3 +493,12 @@ def test_two_steps_are_those_of_a_funnel(
     through = sum(group.steps[1].units for group in ask(funnel, events).groups)
 
     assert len(members(Followed((first, then), window_s=window_s), events)) == through
+
+
+def test_the_segment_in_the_guide_can_be_asked() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "guide" / "segments.md"
+    blocks = guide.read_text(encoding="utf-8").split("```json\n")[1:]
+
+    segments = [parse_segment(json.loads(block.split("```")[0]), CONTEXT) for block in blocks]
+
+    assert [type(segment.condition) for segment in segments] == [All]
