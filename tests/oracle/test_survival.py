@@ -28,8 +28,8 @@ def test_curves_agree_with_statsmodels(seed: int) -> None:
     )
 
     theirs = SurvfuncRight(time, came.astype(int))
-    errors = np.asarray(theirs.surv_prob_se)
-    for at, survival, error in zip(theirs.surv_times, theirs.surv_prob, errors, strict=True):
+    steps = np.column_stack([theirs.surv_times, theirs.surv_prob, theirs.surv_prob_se])
+    for at, survival, error in steps:
         point = curve.points[int(at)]
         assert point.share == pytest.approx(1 - survival, abs=1e-12)
         if 0 < survival < 1:
