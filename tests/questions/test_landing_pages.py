@@ -119,6 +119,14 @@ def test_a_second_dimension_divides_each_page_in_the_order_of_pages() -> None:
     assert rows[0]["by"] == {"entry_page": "/a", "device": "desktop"}
 
 
+def test_the_second_dimension_may_be_the_sites_day() -> None:
+    events = [page(1, 0, "/a"), page(2, 22.5 * 3600, "/a"), page(3, 23.5 * 3600, "/a")]
+
+    answer = ask(replace(PAGES, by="day", time_zone="Europe/Berlin"), events)
+
+    assert sessions(answer) == [(("/a", "2026-03-01"), 0, 2), (("/a", "2026-03-02"), 0, 1)]
+
+
 def test_pages_beyond_the_largest_stand_together_and_sessions_add_up() -> None:
     events = [page(n, 0, path, device="phone") for n, path in enumerate("aaabbcd")]
 

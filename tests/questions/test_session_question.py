@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -110,6 +111,22 @@ def test_days_are_the_sites_and_in_order() -> None:
     events = [page(1, 23 * 3600), page(2, 0), page(3, 0), page(4, 30 * 3600)]
 
     assert list(sessions(ask(question, events)).items()) == [("2026-03-01", 2), ("2026-03-02", 2)]
+
+
+def test_days_are_the_sites_when_the_clock_changes_too() -> None:
+    question = replace(ALL, by="day", time_zone="Europe/Berlin")
+    spring = datetime(2026, 3, 29, tzinfo=UTC)
+    moments = [timedelta(hours=-1, milliseconds=-1), timedelta(hours=-1), timedelta(hours=21.9)]
+    moments += [timedelta(hours=22), timedelta(hours=46)]
+
+    events = [page(n, 0, occurred_at=spring + moment) for n, moment in enumerate(moments)]
+
+    assert sessions(ask(question, events, buckets=2)) == {
+        "2026-03-28": 1,
+        "2026-03-29": 2,
+        "2026-03-30": 1,
+        "2026-03-31": 1,
+    }
 
 
 def test_small_groups_are_put_together() -> None:
@@ -327,7 +344,7 @@ def test_any_partition_of_the_people_gives_the_same_answer(
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     events=rows,
-    by=st.sampled_from(["device", "entry_page", "exit_page", "campaign"]),
+    by=st.sampled_from(["device", "entry_page", "exit_page", "campaign", "day"]),
     split=st.booleans(),
 )
 def test_random_sessions_agree_with_plain_python(
@@ -351,6 +368,8 @@ def test_random_sessions_agree_with_plain_python(
                 return session.entry_page
             case "exit_page":
                 return session.exit_page
+            case "day":
+                return session.begins.date().isoformat()
             case column:
                 return session.first(column)
 

@@ -15,6 +15,7 @@ from truelift.questions.matching import BadQuestion, is_text
 from truelift.questions.members import ROWS, Members
 from truelift.questions.question import Scan
 from truelift.questions.session_question import (
+    PAGES,
     SESSION_FIELDS,
     SMALLEST,
     SessionQuestion,
@@ -28,7 +29,7 @@ from truelift.questions.session_tally import (
     ranked,
     ranked_within,
 )
-from truelift.questions.sessions import Part, group_of, group_sql
+from truelift.questions.sessions import Part, group_of, group_texts
 
 
 MOST_WITHIN: Final = 20
@@ -97,18 +98,17 @@ class LandingPages(SessionQuestion):
     def scan(self) -> Scan:
         """Read every event: any of them keeps a session alive."""
         values = Placeholders()
-        texts = {"page": group_sql(Part.ENTRY_PAGE, self.time_zone, values)}
-        if self.by:
-            texts["grouped"] = group_sql(self.by, self.time_zone, values)
-        return self.scan_of(texts, values)
+        page = {"page": f"CASE WHEN {PAGES.sql(values)} THEN path END"}
+        return self.scan_of(page | group_texts(self.by, values), values)
 
     def partial(self, rows: pa.Table) -> SessionTallies:
         """Cut one bucket's events into sessions and count them by page."""
         cut = self.cut(rows)
-        keys = {"page": group_of(cut, Part.ENTRY_PAGE, Coded.column(rows, "page"))}
+        page = Coded.column(rows, "page")
+        keys = {"page": page.of(cut.first_known(page))}
         groups = [cut.tally(keys)]
         if self.by:
-            keys["value"] = group_of(cut, self.by, Coded.column(rows, "grouped"))
+            keys["value"] = group_of(cut, self.by, rows, self.time_zone)
             groups.append(cut.tally(keys))
         return SessionTallies(cut.whole(), tuple(groups))
 

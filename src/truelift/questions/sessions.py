@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from truelift.questions.dimensions import INDEXED, Placeholders, text_of
-from truelift.questions.document import Json
+from truelift.questions.document import Json, epoch_ms
 from truelift.questions.forms import Context, Field, record, text
 from truelift.questions.matching import BadQuestion, is_text
 from truelift.questions.members import ROWS, Members
@@ -35,6 +37,7 @@ from truelift.questions.session_tally import (
     SessionTally,
     ranked,
 )
+from truelift.questions.zone import day_begins
 
 
 __all__ = [
@@ -50,8 +53,11 @@ __all__ = [
     "Sessions",
     "SessionsAnswer",
     "group_of",
-    "group_sql",
+    "group_texts",
 ]
+
+
+_DAY_MS: Final = 86_400_000
 
 
 class Part(StrEnum):
@@ -62,21 +68,39 @@ class Part(StrEnum):
     DAY = "day"
 
 
-def group_sql(by: str, time_zone: str, values: Placeholders) -> str:
-    """Give the SQL of what an event says about its session's group."""
+def group_texts(by: str | None, values: Placeholders) -> dict[str, str]:
+    """Give the SQL of what an event says about its session's group, as `grouped`.
+
+    A day is told by a session's beginning alone: no text is read for it.
+    """
+    return {} if by in {None, Part.DAY} else {"grouped": _group_sql(str(by), values)}
+
+
+def _group_sql(by: str, values: Placeholders) -> str:
     match by:
         case Part.ENTRY_PAGE | Part.EXIT_PAGE:
             return f"CASE WHEN {PAGES.sql(values)} THEN path END"
-        case Part.DAY:
-            return f"strftime(timezone({values.add(time_zone)}, occurred_at), '%Y-%m-%d')"
         case name:
             return text_of(name, values)
 
 
-def group_of(cut: SessionCut, by: str, column: Coded) -> Coded:
+def group_of(cut: SessionCut, by: str, rows: pa.Table, time_zone: str) -> Coded:
     """Give every session's group: its first event that has one, for exits its last."""
-    known = cut.last_known(column) if by == Part.EXIT_PAGE else cut.first_known(column)
-    return column.of(known)
+    if by == Part.DAY:
+        return _days(cut.begins, time_zone)
+    column = Coded.column(rows, "grouped")
+    return column.of(cut.last_known(column) if by == Part.EXIT_PAGE else cut.first_known(column))
+
+
+def _days(at_ms: NDArray[np.int64], zone: str) -> Coded:
+    """Give the site's day of each instant, as text."""
+    # The local day is the one in UTC or a neighbour of it.
+    near = np.unique(at_ms // _DAY_MS)
+    days = np.unique(np.concatenate([near - 1, near, near + 1]))
+    begins = np.array([epoch_ms(day_begins(int(day), zone)) for day in days], dtype=np.int64)
+    place = np.searchsorted(begins, at_ms, side="right") - 1
+    titles = np.datetime_as_string(days.astype("datetime64[D]")).tolist()
+    return Coded(place, pa.array([*titles, None], pa.string()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +163,15 @@ class Sessions(SessionQuestion):
     def scan(self) -> Scan:
         """Read every event: any of them keeps a session alive."""
         values = Placeholders()
-        by = self.by
-        texts = {"grouped": group_sql(by, self.time_zone, values)} if by else {}
-        return replace(self.scan_of(texts, values), sequence=self._sequence())
+        scan = self.scan_of(group_texts(self.by, values), values)
+        return replace(scan, sequence=self._sequence())
 
     def partial(self, rows: pa.Table) -> SessionTallies:
         """Cut one bucket's events into sessions and count them."""
         cut = self.cut(rows)
         if not self.by:
             return SessionTallies(cut.whole())
-        key = group_of(cut, self.by, Coded.column(rows, "grouped"))
+        key = group_of(cut, self.by, rows, self.time_zone)
         return SessionTallies(cut.whole(), (cut.tally({"value": key}),))
 
     def merge(self, left: SessionTallies, right: SessionTallies) -> SessionTallies:
@@ -171,7 +194,7 @@ class Sessions(SessionQuestion):
         """Say the same of names and indexed columns alone; anything else needs the events."""
         marks = self.marks()
         is_page = self.by in {Part.ENTRY_PAGE, Part.EXIT_PAGE}
-        column = "path" if is_page else self.by
+        column = "path" if is_page else None if self.by == Part.DAY else self.by
         if marks is None or (column is not None and column not in INDEXED):
             return None
         return Sequence(
