@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.questions.asking import ask, at, event
 from tests.questions.funnel_reference import chains_of, may_go_on
+from truelift.questions import funnel
 from truelift.questions.document import epoch_ms
 from truelift.questions.funnel import Attribution, Funnel, Step, Unit
 from truelift.questions.funnel_compare import FunnelCompare, side_by_side
@@ -478,6 +479,22 @@ def test_any_partition_of_the_people_gives_the_same_answers(
         FunnelCompare(funnel, earlier),
     ):
         assert document(question, events, buckets=buckets) == document(question, events)
+
+
+@QUICK
+@given(events=rows_of, unit=st.sampled_from(Unit), piece=st.integers(1, 6))
+def test_a_bucket_that_is_walked_in_pieces_gives_the_same_answers(
+    events: Sequence[dict[str, Any]], unit: Unit, piece: int
+) -> None:
+    plain = replace(SHOP, window_s=50_000, unit=unit, by="device", as_of=at(200_000))
+    questions = (plain, FunnelTrend(plain), FunnelTimes(plain, 1, 2), FunnelPeople(plain, 1))
+    whole = [document(question, events) for question in questions]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(funnel, "PIECE", piece)
+        in_pieces = [document(question, events) for question in questions]
+
+    assert in_pieces == whole
 
 
 @QUICK

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import reduce
 from itertools import combinations
 from typing import Final
 
@@ -56,6 +57,9 @@ MAX_STEPS_IN_ANY_ORDER: Final = 10
 MAX_EXCLUSIONS: Final = 8
 """Between chosen steps; with the steps and the other exclusion they fit one number's bits."""
 LONGEST_WINDOW_S: Final = 2 * 366 * 86_400
+
+PIECE: Final = 1 << 22
+"""Rows that are walked at once, more where a person has more: what bounds the memory."""
 
 Integers = NDArray[np.int64]
 
@@ -510,7 +514,7 @@ class Funnel:
 
     def partial(self, rows: pa.Table) -> Tally:
         """Count the units of one bucket."""
-        return self.tally(self.walk(rows))
+        return reduce(self.merge, (self.tally(self.walk(piece)) for piece in pieces(rows)))
 
     def merge(self, left: Tally, right: Tally) -> Tally:
         """Add the groups of two buckets."""
@@ -620,6 +624,21 @@ class Funnel:
             elif any(self.steps[step - 1].optional for step in (pair.first, pair.last)):
                 found.append(f"exclusion {nth} begins or ends with an optional step")
         return found
+
+
+def pieces(rows: pa.Table) -> Iterator[pa.Table]:
+    """Cut a bucket's rows between persons, at least one piece."""
+    person = integers(rows, "person")
+    first = 0
+    while len(person) - first > PIECE:
+        end = first + PIECE
+        others = np.flatnonzero(person[end:] != person[end - 1])
+        if not len(others):
+            break
+        end += int(others[0])
+        yield rows.slice(first, end - first)
+        first = end
+    yield rows.slice(first)
 
 
 def _step(given: Mapping[str, object], context: Context) -> Step:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow as pa
 
 from truelift.questions.document import Json, instant
 from truelift.questions.forms import Context, Field, record, text, whole
-from truelift.questions.funnel import MEMBERS, STEP_NUMBER, Funnel, Walked, funnel_of
+from truelift.questions.funnel import MEMBERS, STEP_NUMBER, Funnel, Walked, funnel_of, pieces
 from truelift.questions.matching import BadQuestion
 from truelift.questions.members import Members
 from truelift.questions.question import Scan
@@ -179,6 +180,9 @@ class FunnelPeople:
 
     def partial(self, rows: pa.Table) -> Found:
         """List the first of one bucket, and count all."""
+        return reduce(self.merge, map(self._piece, pieces(rows)))
+
+    def _piece(self, rows: pa.Table) -> Found:
         walked = self.funnel.walk(rows, chains=True)
         found, rules = walked.attempts, self.funnel.rules
         dropped = found.at_least(self.step - 1, rules) & ~found.is_open

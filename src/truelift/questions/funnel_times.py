@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from truelift.questions.document import Json
 from truelift.questions.forms import Context, Field, duration, list_of, record
-from truelift.questions.funnel import MEMBERS, STEP_NUMBER, Funnel, funnel_of
+from truelift.questions.funnel import MEMBERS, STEP_NUMBER, Funnel, funnel_of, pieces
 from truelift.questions.funnel_tally import Group, Tally, check_size, largest
 from truelift.questions.matching import BadQuestion
 from truelift.questions.members import Members
@@ -185,6 +186,9 @@ class FunnelTimes:
 
     def partial(self, rows: pa.Table) -> Tally:
         """Count the units of one bucket by group and second."""
+        return reduce(self.merge, map(self._piece, pieces(rows)))
+
+    def _piece(self, rows: pa.Table) -> Tally:
         walked = self.funnel.walk(rows, chains=True)
         found, rules = walked.attempts, self.funnel.rules
         began = found.at_least(self.first - 1, rules)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from truelift.questions.document import Json, epoch_ms, instant
 from truelift.questions.forms import Context, Field, one_of, record
-from truelift.questions.funnel import MEMBERS, Funnel, StepCount, funnel_of
+from truelift.questions.funnel import MEMBERS, Funnel, StepCount, funnel_of, pieces
 from truelift.questions.funnel_tally import Tally, largest
 from truelift.questions.matching import BadQuestion
 from truelift.questions.members import ZONE, Members
@@ -175,6 +176,9 @@ class FunnelTrend:
 
     def partial(self, rows: pa.Table) -> Tally:
         """Count the units of one bucket by group and interval."""
+        return reduce(self.merge, map(self._piece, pieces(rows)))
+
+    def _piece(self, rows: pa.Table) -> Tally:
         walked = self.funnel.walk(rows)
         days = local_days(walked.at_ms[walked.attempts.start], self.time_zone)
         return self.funnel.tally(walked, slot=_interval(days, self.every))
