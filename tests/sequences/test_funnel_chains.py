@@ -316,6 +316,46 @@ def test_in_any_order_steps_have_their_first_event_of_the_deepest_window(
         assert chain == tuple(at if n < max(depths) else None for n, at in enumerate(best))
 
 
+@settings(max_examples=300, deadline=None)
+@given(events=events_of(st.integers(0, 15)), window_ms=st.integers(0, 9))
+def test_in_any_order_every_step_has_an_event_of_its_own_in_one_window(
+    events: list[Event], window_ms: int
+) -> None:
+    rules = replace(TEN, order=Order.ANY, window_ms=window_ms)
+    ordered = in_order(events)
+
+    found = found_in(events, rules)
+
+    assert found.rows is not None
+    for line, depth in zip(found.rows.tolist(), found.depth.tolist(), strict=True):
+        chain = [row for row in line if row != NOWHERE]
+        assert chain == line[:depth]
+        assert len(set(chain)) == depth
+        assert all(ordered[row][2] >> step & 1 for step, row in enumerate(chain))
+        moments = [ordered[row][1] for row in chain]
+        assert max(moments) - min(moments) <= window_ms
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    events=events_of(st.sampled_from([1, 2, 4, 8, 16, 32])),
+    between=pairs,
+    as_of_ms=st.integers(0, 20),
+)
+def test_exclusions_between_steps_leave_windows_open(
+    events: list[Event], between: tuple[tuple[int, int], ...], as_of_ms: int
+) -> None:
+    rules = replace(TEN, as_of_ms=as_of_ms, between=between)
+    ordered = in_order(events)
+
+    found = found_in(events, rules)
+
+    for start, is_open in zip(found.start.tolist(), found.is_open.tolist(), strict=True):
+        rows = [event for event in ordered if event[0] == ordered[start][0]]
+        begun = [n for n, row in enumerate(rows) if row[2] & 1]
+        assert is_open == any(deadline(rows, n, rules) >= as_of_ms for n in begun)
+
+
 @pytest.mark.parametrize("order", list(Order))
 def test_nobody_has_no_attempt(order: Order) -> None:
     assert chains([], replace(TEN, order=order)) == {}
