@@ -232,9 +232,9 @@ def _returns(block: _Block, members: _Members, rules: Cohorts, calendar: _Calend
     joins = np.zeros(len(block.unit), dtype=np.int8)
     joins[members.row] = 1
     row = np.flatnonzero((block.kind & RETURN) != 0)
+    # Rows before anybody joined are of no member.
+    row = row[np.searchsorted(row, members.row[0]) :] if len(members.row) else row[:0]
     member = np.cumsum(joins, dtype=np.int32)[row] - 1
-    # Rows before anybody joined are of no member; those of the last one would be wrong.
-    row, member = row[member >= 0], member[member >= 0]
     back = block.unit[members.row][member] == block.unit[row]
     row, member = row[back], member[back].astype(np.int64)
     if rules.own_ms is None:
