@@ -12,7 +12,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 SOURCE = "src/truelift/sequences/kernels.c"
-LIBRARY = "src/truelift/sequences/_kernels.so"
+LIBRARY = "src/truelift/sequences/kernels.lib"
 
 
 class KernelHook(BuildHookInterface):  # type: ignore[type-arg]

@@ -29,7 +29,7 @@ def test_an_empty_environment_serves_this_machine_from_var() -> None:
         ("TRUELIFT_BIND", "host:²"),
         ("TRUELIFT_TRUSTED_PROXIES", "banana"),
         ("TRUELIFT_LAKE", "s3://bucket/prefix"),
-        ("TRUELIFT_EXECUTOR", "tcp://host:8786"),
+        ("TRUELIFT_EXECUTOR", "host:8786"),
     ],
 )
 def test_a_setting_that_cannot_be_understood_is_refused_by_name(variable: str, value: str) -> None:

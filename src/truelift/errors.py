@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from typing_extensions import override
+
 
 Fact = str | int | float | bool | None | tuple[str, ...]
 
@@ -25,6 +27,17 @@ class TrueliftError(Exception):
     def __init__(self, message: str, **facts: Fact) -> None:
         self.facts: Mapping[str, Fact] = facts
         super().__init__(message)
+
+    @override
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel between processes, whatever arguments a subclass is made of."""
+        return _restored, (type(self), str(self), dict(self.facts))
+
+
+def _restored(kind: type[TrueliftError], message: str, facts: Mapping[str, Fact]) -> TrueliftError:
+    error = kind.__new__(kind)
+    TrueliftError.__init__(error, message, **facts)
+    return error
 
 
 class Refusal(TrueliftError):

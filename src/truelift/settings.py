@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "DATABASE_URL", "sqlite in the home", "Rows of the web application; SQLite or PostgreSQL."
     ),
-    Setting("TRUELIFT_EXECUTOR", "threads", "What answers questions; `threads` for this machine."),
+    Setting(
+        "TRUELIFT_EXECUTOR",
+        "threads",
+        "What answers questions: `threads` of this machine, or `tcp://host:8786`, a Dask cluster.",
+    ),
     Setting("TRUELIFT_SECRET_KEY", "made by `init`", "Signs sessions and links; kept in the home."),
     Setting("TRUELIFT_BIND", "127.0.0.1:8000", "Address and port of `truelift serve`."),
     Setting(
@@ -71,7 +76,7 @@ class Settings:
         home: The data directory.
         lake: Folder of the Delta tables.
         database_url: Empty for SQLite in the home, else a PostgreSQL address.
-        executor: `threads`.
+        executor: `threads`, or the address of a cluster's scheduler.
         bind: Host and port to listen on.
         public_url: Without a trailing slash.
         trusted_proxies: Addresses whose forwarding headers are believed.
@@ -102,8 +107,10 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
     if "://" in lake:
         raise BadSetting(variable="TRUELIFT_LAKE", value=lake, wants="a local folder")
     executor = env.get("TRUELIFT_EXECUTOR") or "threads"
-    if executor != "threads":
-        raise BadSetting(variable="TRUELIFT_EXECUTOR", value=executor, wants="`threads`")
+    if executor != "threads" and not re.fullmatch(r"(tcp|tls)://[^\s/]+:\d+", executor):
+        raise BadSetting(
+            variable="TRUELIFT_EXECUTOR", value=executor, wants="`threads` or tcp://HOST:PORT"
+        )
     bind = env.get("TRUELIFT_BIND") or "127.0.0.1:8000"
     host, _, port = bind.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:

@@ -71,14 +71,14 @@ class IndexReader:
             None where the index cannot serve; the files themselves must be read then.
         """
         sequence = scan.sequence
-        if sequence is None or snapshot.lake is None:
+        if sequence is None:
             return None
         buckets = range(part.buckets) if part.bucket is None else (part.bucket,)
         found = [self.index(snapshot.site, bucket) for bucket in buckets]
-        indexes = [each for each in found if each is not None and each.serves(snapshot.lake)]
-        if len(indexes) < len(found):
+        indexes = [each for each in found if each is not None and each.serves(snapshot.position)]
+        if not indexes or len(indexes) < len(found):
             return None
-        of_slice = [file for file in snapshot.lake.files if file.bucket in buckets]
+        of_slice = [file for file in snapshot.position.files if file.bucket in buckets]
         left = list(uncovered(of_slice, indexes))
         if sum(file.rows for file in left) > sum(each.stamp.rows for each in indexes):
             return None

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial, reduce
+from functools import reduce
 from threading import Lock
 from typing import Final, Generic, TypeVar
 
 import duckdb
-import pyarrow as pa
 
 from truelift.errors import Outage, Refusal
+from truelift.lake.executors import THREADS, Executor, executor_of
 from truelift.lake.home import SITE_NAME, Home
-from truelift.lake.indexed import IndexReader
 from truelift.lake.ledger import Counts, Ledger
 from truelift.lake.sites import PublishedSites
-from truelift.lake.snapshot import Engine, SiteReader, Slice, Snapshot
+from truelift.lake.slices import Slices
+from truelift.lake.snapshot import SiteReader, Snapshot
 from truelift.lake.tail import TailGone
 from truelift.lake.waiting import waiting
 from truelift.questions.question import Question
@@ -27,6 +25,7 @@ from truelift.questions.question import Question
 
 Partial = TypeVar("Partial")
 Answer = TypeVar("Answer")
+Found = TypeVar("Found")
 
 _TRIES: Final = 5
 
@@ -65,30 +64,37 @@ class Asked(Generic[Answer]):
         lake_version: Version of the site's Delta table; 0 while there is none.
         journal_position: Items of all writers' journals that the answer takes in.
         took_ms: From the question to the merged answer.
+        unread: Files of the lake that could not be read: the answer lacks what was in them.
     """
 
     answer: Answer
     lake_version: int
     journal_position: int
     took_ms: float
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Lake:
-    """Answers questions from the lake and the fresh tail; one per process, shared by threads."""
+    """Answers questions from the lake and the fresh tail; one per process, shared by threads.
+
+    Attributes:
+        home: The installation.
+        executor: What answers: `threads` of this process, or `tcp://host:port` of a cluster.
+    """
 
     home: Home
-    _engine: Engine = field(init=False, repr=False)
+    executor: str = THREADS
+    _slices: Slices = field(init=False, repr=False)
+    _executor: Executor = field(init=False, repr=False)
     _sites: PublishedSites = field(init=False, repr=False)
-    _indexes: IndexReader = field(init=False, repr=False)
-    _readers: dict[str, SiteReader] = field(default_factory=dict, repr=False)
+    _known: set[str] = field(default_factory=set, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
-    _pool: ThreadPoolExecutor | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self._engine = Engine(self.home)
+        self._slices = Slices(self.home)
+        self._executor = executor_of(self.executor, self._slices)
         self._sites = PublishedSites(self.home)
-        self._indexes = IndexReader(self.home)
 
     def sites(self) -> list[str]:
         """List the sites that were published or have events, by name."""
@@ -110,24 +116,16 @@ class Lake:
             FilesGone: Files were removed again and again while they were read.
         """
         began = time.perf_counter()
-        scan = question.scan()
-
-        def ask_slice(snapshot: Snapshot, part: Slice) -> Partial:
-            rows = self._indexes.rows(self._engine, snapshot, part, scan)
-            if rows is not None:
-                return reduce(question.merge, map(question.partial, rows))
-            with self._engine.relations(
-                snapshot, part, since=scan.since, until=scan.until, people=scan.people
-            ) as cursor:
-                return question.partial(_rows(cursor, scan.sql, scan.parameters))
-
-        snapshot, parts = self._over_slices(site, ask_slice)
-        answer = question.answer(reduce(question.merge, parts))
+        snapshot, pieces = self._over_slices(
+            site, lambda snapshot: self._executor.ask(snapshot, snapshot.slices, question)
+        )
+        answer = question.answer(reduce(question.merge, (piece.partial for piece in pieces)))
         return Asked(
             answer=answer,
             lake_version=snapshot.lake_version,
             journal_position=snapshot.journal_position,
             took_ms=(time.perf_counter() - began) * 1000,
+            unread=tuple(sorted({name for piece in pieces for name in piece.unread})),
         )
 
     def position(self, site: str) -> tuple[int, int]:
@@ -176,54 +174,35 @@ class Lake:
             NoSuchSite: There is nothing of that name.
         """
 
-        def in_slice(snapshot: Snapshot, part: Slice) -> int:
-            with self._engine.relations(snapshot, part) as cursor:
-                ((count,),) = cursor.execute("SELECT count(*) FROM all_events").fetchall()
-                return int(count)
+        def count(snapshot: Snapshot) -> int:
+            found = 0
+            for part in snapshot.slices:
+                with self._slices.relations(snapshot, part) as cursor:
+                    ((rows,),) = cursor.execute("SELECT count(*) FROM all_events").fetchall()
+                    found += int(rows)
+            return found
 
-        return sum(self._over_slices(site, in_slice)[1])
+        return self._over_slices(site, count)[1]
 
-    def _over_slices(
-        self, site: str, work: Callable[[Snapshot, Slice], Partial]
-    ) -> tuple[Snapshot, list[Partial]]:
+    def _over_slices(self, site: str, work: Callable[[Snapshot], Found]) -> tuple[Snapshot, Found]:
         reader = self._reader(site)
         for _ in range(_TRIES):
             try:
                 snapshot = reader.snapshot()
-                slices = snapshot.slices
-                if len(slices) == 1:
-                    return snapshot, [work(snapshot, slices[0])]
-                pool = self._threads()
-                return snapshot, list(pool.map(partial(work, snapshot), slices))
+                return snapshot, work(snapshot)
             except (TailGone, duckdb.IOException):
                 continue
         raise FilesGone(site=site)
 
     def _reader(self, site: str) -> SiteReader:
         with self._lock:
-            reader = self._readers.get(site)
-            if reader is not None:
-                return reader
-        if not SITE_NAME.match(site) or site not in self.sites():
-            raise NoSuchSite(site=site)
-        with self._lock:
-            return self._readers.setdefault(site, SiteReader(self.home, site))
-
-    def _threads(self) -> ThreadPoolExecutor:
-        with self._lock:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(
-                    max_workers=os.cpu_count() or 2, thread_name_prefix="lake"
-                )
-            return self._pool
-
-
-def _rows(
-    cursor: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, object]
-) -> pa.Table:
-    if parameters:
-        return cursor.sql(statement, params=parameters).to_arrow_table()
-    return cursor.sql(statement).to_arrow_table()
+            known = site in self._known
+        if not known:
+            if not SITE_NAME.match(site) or site not in self.sites():
+                raise NoSuchSite(site=site)
+            with self._lock:
+                self._known.add(site)
+        return self._slices.reader(site)
 
 
 def _nothing(writer: str) -> int:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from truelift.lake.durable import sync_file, sync_folder
 from truelift.lake.home import Home
+from truelift.lake.snapshot import Position
 from truelift.lake.tables import LakeFile, LakeState
 from truelift.questions.dimensions import INDEXED
 from truelift.questions.question import Sequence, Tie
@@ -103,7 +104,7 @@ class BucketIndex:
     position: Integers
     codes: Mapping[str, NDArray[np.unsignedinteger[Any]]]
 
-    def serves(self, state: LakeState) -> bool:
+    def serves(self, state: LakeState | Position) -> bool:
         """Say whether all it holds is in the lake as it is now."""
         if self.stamp.buckets != state.buckets:
             return False

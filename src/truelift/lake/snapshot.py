@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from truelift.lake.home import Home, checked_site
 from truelift.lake.schema import EVENTS
-from truelift.lake.tables import LakeFile, LakeState, SiteTable
-from truelift.lake.tail import Tail, TailFolder
+from truelift.lake.tables import LakeFile, SiteTable
+from truelift.lake.tail import TailFolder
 from truelift.questions.question import People
 
 
@@ -27,40 +27,67 @@ _ANSWERABLE: Final = "state = 'stored' AND NOT is_bot AND NOT is_internal"
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """Names what a question sees of a site, in so few words that another machine can be told.
+
+    Attributes:
+        site: The site.
+        lake_version: Version of its Delta table; 0 while there is none.
+        journal_position: Items of all writers' journals that are settled.
+        buckets: How many buckets persons are spread over.
+        files: Of the lake; all are immutable.
+        tail: Names of the fresh tail's files beyond that.
+        moves: Name of the file of moved persons, or None.
+    """
+
+    site: str
+    lake_version: int
+    journal_position: int
+    buckets: int
+    files: tuple[LakeFile, ...]
+    tail: tuple[str, ...]
+    moves: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What a question sees, whatever is written meanwhile.
 
     Attributes:
-        site: The site.
-        table: Folder of its Delta table.
-        lake: The table's state, or None while nothing was committed.
-        tail: The fresh tail beyond that state.
+        position: Its name.
+        table: Folder of the site's Delta table.
         rows: The tail's rows.
         moves: Columns `person` and `target`: whose rows count as somebody else's.
     """
 
-    site: str
+    position: Position
     table: Path
-    lake: LakeState | None
-    tail: Tail
     rows: pa.Table
     moves: pa.Table
+
+    def of_files(self, files: tuple[LakeFile, ...]) -> Snapshot:
+        """See no other files of the lake than these."""
+        return replace(self, position=replace(self.position, files=files))
+
+    @property
+    def site(self) -> str:
+        """The site."""
+        return self.position.site
 
     @property
     def lake_version(self) -> int:
         """Version of the Delta table; 0 while there is none."""
-        return self.lake.version if self.lake else 0
+        return self.position.lake_version
 
     @property
     def journal_position(self) -> int:
         """Items of all writers' journals that this snapshot settles."""
-        committed = self.lake.counts.received if self.lake else 0
-        return committed + self.tail.counts.received
+        return self.position.journal_position
 
     @property
     def slices(self) -> tuple[Slice, ...]:
         """The parts that together hold every person once."""
-        buckets = self.lake.buckets if self.lake else 1
+        buckets = self.position.buckets
         plain = tuple(Slice(bucket=bucket, buckets=buckets) for bucket in range(buckets))
         if buckets > 1 and self.moves.num_rows:
             return (*plain, Slice(bucket=None, buckets=buckets))
@@ -112,23 +139,41 @@ class SiteReader:
             if lake is not None and listed.files:
                 writers = {writer for file in listed.files for writer in file.spans}
                 tail = listed.beyond({writer: lake.reached(writer) for writer in writers})
-            names = [file.name for file in tail.files]
-            if listed.moves is not None:
-                names.append(listed.moves)
-            kept = {name: self._mapped.get(name) for name in names}
-            self._mapped = {
-                name: self.tail.table(name) if table is None else table
-                for name, table in kept.items()
-            }
-            rows = [self._mapped[file.name] for file in tail.files if file.rows]
-            return Snapshot(
-                site=self.site,
-                table=self.table.path,
-                lake=lake,
-                tail=tail,
-                rows=pa.concat_tables(rows) if rows else _NOTHING,
-                moves=_NO_MOVES if listed.moves is None else self._mapped[listed.moves],
+            committed = lake.counts.received if lake is not None else 0
+            return self._at(
+                Position(
+                    site=self.site,
+                    lake_version=lake.version if lake is not None else 0,
+                    journal_position=committed + tail.counts.received,
+                    buckets=lake.buckets if lake is not None else 1,
+                    files=lake.files if lake is not None else (),
+                    tail=tuple(file.name for file in tail.files if file.rows),
+                    moves=listed.moves,
+                )
             )
+
+    def at(self, position: Position) -> Snapshot:
+        """Take the snapshot that somebody else took before, as long as its files are there.
+
+        Raises:
+            TailGone: A tail file was removed since.
+        """
+        with self._lock:
+            return self._at(position)
+
+    def _at(self, position: Position) -> Snapshot:
+        names = position.tail if position.moves is None else (*position.tail, position.moves)
+        kept = {name: self._mapped.get(name) for name in names}
+        self._mapped = {
+            name: self.tail.table(name) if table is None else table for name, table in kept.items()
+        }
+        rows = [self._mapped[name] for name in position.tail]
+        return Snapshot(
+            position=position,
+            table=self.table.path,
+            rows=pa.concat_tables(rows) if rows else _NOTHING,
+            moves=_NO_MOVES if position.moves is None else self._mapped[position.moves],
+        )
 
 
 _NO_MOVES: Final = pa.table(
@@ -238,11 +283,9 @@ def pruned(
     until: datetime | None,
 ) -> list[LakeFile]:
     """List the files, of all or of some, that may hold rows of a slice in a span of time."""
-    if snapshot.lake is None:
-        return []
     return [
         file
-        for file in (snapshot.lake.files if files is None else files)
+        for file in (snapshot.position.files if files is None else files)
         if (part.bucket is None or file.bucket == part.bucket)
         and (since is None or file.until >= since)
         and (until is None or file.since < until)

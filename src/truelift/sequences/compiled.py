@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Integers = NDArray[np.int64]
 
-NAME: Final = "_kernels.so"
+NAME: Final = "kernels.lib"
 """The library, in the folder of this file."""
 
 _LONGEST_MS: Final = 1 << 62

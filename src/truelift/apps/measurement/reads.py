@@ -41,15 +41,15 @@ _remembered: dict[tuple[object, ...], object] = {}
 
 def lake() -> Lake:
     """Give the installation's lake, opened once per process."""
-    return _lake_of(Home.of(settings.TRUELIFT))
+    return _lake_of(Home.of(settings.TRUELIFT), settings.TRUELIFT.executor)
 
 
 @lru_cache(maxsize=8)
-def _lake_of(home: Home) -> Lake:
+def _lake_of(home: Home, executor: str) -> Lake:
     # Imported here, so that commands which only touch rows do not load the engine.
     from truelift.lake.lake import Lake
 
-    return Lake(home)
+    return Lake(home, executor)
 
 
 def ask(site: str, question: Question[Partial, Answer]) -> Asked[Answer]:

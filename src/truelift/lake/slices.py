@@ -1,0 +1,209 @@
+"""Answers a question for one slice of a site, on the machine that it runs on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache, reduce
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final, Generic, TypeVar
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from truelift.errors import Refusal
+from truelift.lake.home import Home
+from truelift.lake.indexed import IndexReader
+from truelift.lake.snapshot import Engine, SiteReader, Slice, Snapshot
+from truelift.questions.question import Question, Scan
+
+
+Partial = TypeVar("Partial")
+
+SECONDS: Final = 120.0
+"""How long a question may take; who asks more has asked too much at once."""
+
+log: Final = logging.getLogger(__name__)
+
+
+class TooMuch(Refusal):
+    """A question needs more time or memory than one may have."""
+
+    code = "lake.too_much"
+
+    def __init__(self, *, question: str, what: str) -> None:
+        super().__init__(
+            f"This {question} needs more {what} than one question may have. Ask about a shorter"
+            " period, fewer steps or events, or without the breakdown.",
+            question=question,
+            what=what,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Piece(Generic[Partial]):
+    """What one slice answers.
+
+    Attributes:
+        partial: The question's answer for its persons.
+        unread: Files that could not be read and are missing in it.
+    """
+
+    partial: Partial
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Slices:
+    """Answers for slices; keeps what is open between two questions. Shared by threads."""
+
+    home: Home
+    _engine: Engine = field(init=False, repr=False)
+    _indexes: IndexReader = field(init=False, repr=False)
+    _readers: dict[str, SiteReader] = field(default_factory=dict, repr=False)
+    _damaged: set[str] = field(default_factory=set, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self._engine = Engine(self.home)
+        self._indexes = IndexReader(self.home)
+
+    def reader(self, site: str) -> SiteReader:
+        """Give the one reader of a site."""
+        with self._lock:
+            return self._readers.setdefault(site, SiteReader(self.home, site))
+
+    @contextmanager
+    def relations(self, snapshot: Snapshot, part: Slice) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a cursor that sees one slice; see `Engine.relations`."""
+        with self._engine.relations(snapshot, part) as cursor:
+            yield cursor
+
+    def ask(
+        self,
+        snapshot: Snapshot,
+        part: Slice,
+        question: Question[Partial, Any],
+        *,
+        seconds: float = SECONDS,
+    ) -> Piece[Partial]:
+        """Answer a question for the persons of one slice.
+
+        Raises:
+            TooMuch: It took longer, or more memory, than a question may have.
+            TailGone: A tail file was removed meanwhile; take another snapshot.
+        """
+        deadline = time.monotonic() + seconds
+        scan = question.scan()
+        while True:
+            whole = self._without_damaged(snapshot)
+            try:
+                found = self._ask(whole, part, scan, question, deadline)
+            except duckdb.OutOfMemoryException as error:
+                raise TooMuch(question=question.name, what="memory") from error
+            except duckdb.InterruptException as error:
+                raise TooMuch(question=question.name, what="time") from error
+            except (duckdb.Error, pa.ArrowException, OSError):
+                if not self._look_for_damage(whole):
+                    raise
+                continue
+            left_out = {file.path for file in snapshot.position.files} - {
+                file.path for file in whole.position.files
+            }
+            return Piece(found, tuple(sorted(left_out)))
+
+    def _ask(
+        self,
+        snapshot: Snapshot,
+        part: Slice,
+        scan: Scan,
+        question: Question[Partial, Any],
+        deadline: float,
+    ) -> Partial:
+        rows = self._indexes.rows(self._engine, snapshot, part, scan)
+        if rows is not None:
+            return reduce(
+                question.merge,
+                (question.partial(table) for table in _in_time(rows, question.name, deadline)),
+            )
+        with (
+            self._engine.relations(
+                snapshot, part, since=scan.since, until=scan.until, people=scan.people
+            ) as cursor,
+            _interrupted(cursor, deadline),
+        ):
+            return question.partial(_rows(cursor, scan.sql, scan.parameters))
+
+    def _without_damaged(self, snapshot: Snapshot) -> Snapshot:
+        """Leave out what is known to be unreadable."""
+        position = snapshot.position
+        files = tuple(file for file in position.files if self._key(snapshot, file.path) is None)
+        return snapshot if len(files) == len(position.files) else snapshot.of_files(files)
+
+    def _key(self, snapshot: Snapshot, path: str) -> str | None:
+        key = f"{snapshot.site}/{path}"
+        return key if key in self._damaged else None
+
+    def _look_for_damage(self, snapshot: Snapshot) -> bool:
+        """Find the files that cannot be read; say whether there are any that nobody knew of."""
+        found = {
+            f"{snapshot.site}/{file.path}"
+            for file in snapshot.position.files
+            if (path := snapshot.table / file.path).exists() and not _readable(path)
+        }
+        for name in sorted(found):
+            log.error(
+                "lake file %s cannot be read; answers leave it out until it is restored", name
+            )
+        self._damaged |= found
+        return bool(found)
+
+
+def _readable(path: Path) -> bool:
+    """Say whether every page of a Parquet file can be decoded."""
+    try:
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                file.read_row_group(group)
+    except (pa.ArrowException, OSError, ValueError):
+        return False
+    return True
+
+
+@contextmanager
+def _interrupted(cursor: duckdb.DuckDBPyConnection, deadline: float) -> Iterator[None]:
+    """Have a statement stopped when its time is over."""
+    timer = threading.Timer(max(deadline - time.monotonic(), 0), cursor.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _in_time(rows: Iterator[pa.Table], question: str, deadline: float) -> Iterator[pa.Table]:
+    for table in rows:
+        if time.monotonic() > deadline:
+            raise TooMuch(question=question, what="time")
+        yield table
+
+
+def _rows(
+    cursor: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, object]
+) -> pa.Table:
+    if parameters:
+        return cursor.sql(statement, params=parameters).to_arrow_table()
+    return cursor.sql(statement).to_arrow_table()
+
+
+@lru_cache(maxsize=4)
+def slices_of(root: Path, lake: Path) -> Slices:
+    """Give the one `Slices` that this process has for a home."""
+    return Slices(Home(root=root, lake=lake))
