@@ -68,7 +68,7 @@ def save_view(
     if explorer not in EXPLORERS:
         raise BadView(reason="there is no such explorer")
     query = query.removeprefix("?")
-    if len(query) > LONGEST_QUERY or not is_text(query or "-"):
+    if len(query) > LONGEST_QUERY or not storable(query):
         raise BadView(reason=f"its address has more than {LONGEST_QUERY:,} letters")
     view, made = SavedView.objects.select_for_update().get_or_create(
         site=site,
@@ -147,7 +147,7 @@ def annotate(
         raise BadAnnotation(reason="it needs a day such as 2026-11-21")
     if kind not in AnnotationKind.values:
         raise BadAnnotation(reason="it is a release, a campaign or an incident")
-    if not 0 < len(text) <= LONGEST_NAME or not is_text(text):
+    if not 0 < len(text) <= LONGEST_NAME or not storable(text):
         raise BadAnnotation(reason=f"it says what happened in 1 to {LONGEST_NAME} letters")
     found = Annotation.objects.create(site=site, at=at, kind=kind, text=text, by=by, made_at=now)
     audit(
@@ -183,8 +183,13 @@ def _own(site: Site, number: int, by: User) -> SavedView:
     return view
 
 
+def storable(text: str) -> bool:
+    """Say whether every database takes this text: PostgreSQL has no NUL."""
+    return is_text(text) and "\0" not in text
+
+
 def _named(name: str) -> str:
     name = " ".join(name.split())
-    if not 0 < len(name) <= LONGEST_NAME or not is_text(name):
+    if not 0 < len(name) <= LONGEST_NAME or not storable(name):
         raise BadView(reason=f"its name has 1 to {LONGEST_NAME} letters")
     return name
