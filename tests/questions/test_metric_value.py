@@ -60,7 +60,7 @@ SHOP = [
         ("order_rate", 2, 3),
         ("cart_rate", 2, 3),
         ("revenue_per_visitor", 6000, 3),
-        ("average_order_value", 6000, 3),
+        ("average_order_value", 6000, 2),
         ("refund_rate", 1, 3),
         ("session_conversion", 3, 6),
         ("revenue_per_session", 6000, 6),

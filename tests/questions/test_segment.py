@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -502,3 +503,41 @@ def test_the_segment_in_the_guide_can_be_asked() -> None:
     segments = [parse_segment(json.loads(block.split("```")[0]), CONTEXT) for block in blocks]
 
     assert [type(segment.condition) for segment in segments] == [All]
+
+
+words = st.sampled_from(
+    [
+        "did",
+        "did_not",
+        "first_seen",
+        "ever",
+        "first",
+        "sequence",
+        "window",
+        "all",
+        "any",
+        "not",
+        "names",
+        "where",
+        "field",
+        "values",
+        "comparison",
+        "within",
+        "last",
+        "ago",
+        "asked",
+    ]
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@settings(deadline=None)
+@given(document=json_values)
+def test_any_json_is_a_segment_or_a_refusal(document: object) -> None:
+    with suppress(BadQuestion, NoSuchSegment):
+        segment = parse_segment(document, CONTEXT)
+        assert hash(segment) == hash(parse_segment(segment.condition.document(), CONTEXT))

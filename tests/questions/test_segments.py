@@ -139,6 +139,20 @@ def test_a_ratio_is_one_total_by_another_and_of_nothing_it_is_null() -> None:
     assert found == {"phone": (2, 40.0), "tv": (1, None)}
 
 
+def test_an_order_without_the_sites_money_is_no_order_of_the_average() -> None:
+    found = parse_question(
+        {"question": "segments", "metric": "average_order_value", "min_units": 1}, CONTEXT
+    )
+    assert isinstance(found, Segments)
+    events = [
+        event(1, 150, "purchase", value_minor=3000, currency="EUR"),
+        event(1, 151, "purchase", value_minor=9000, currency="USD"),
+        event(2, 152, "purchase"),
+    ]
+
+    assert cells(ask(found, events), "visitor") == {"new": (2, 3000.0)}
+
+
 def test_the_document_says_everything_that_statistics_need() -> None:
     events = [event(1, 150, "buy", value=10.0), event(2, 150, "buy", value=30.0)]
     document = ask(

@@ -34,12 +34,15 @@ class Amount:
         name: The property's name, for `PROPERTY`.
         currency: The one that counts, for `MONEY`; amounts in others are left out.
         trusted: Only events that a secret key sent count.
+        counts: 1 for every event that has such a number, in place of the number: by
+            this, and not by all events, a mean is taken.
     """
 
     kind: AmountKind = AmountKind.NUMBER
     name: str = ""
     currency: str = ""
     trusted: bool = False
+    counts: bool = False
 
     def obstacles(self) -> tuple[str, ...]:
         """Say what is wrong with it."""
@@ -58,7 +61,8 @@ class Amount:
             number = number_of(f"properties.{self.name}", values)
         if self.trusted:
             number = f"CASE WHEN trusted THEN {number} END"
-        return measured(f"({number})::DOUBLE")
+        number = measured(f"({number})::DOUBLE")
+        return f"CASE WHEN ({number}) IS NOT NULL THEN 1.0::DOUBLE END" if self.counts else number
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,11 @@ def _money(name: str) -> Counted:
     return Counted(Events((name,)), _SITES_MONEY)
 
 
+def _paid(name: str) -> Counted:
+    """Count the events that have such money, so that others do not water down a mean."""
+    return Counted(Events((name,)), replace(_SITES_MONEY, counts=True))
+
+
 def _rate(
     key: str, title: str, name: str, business: tuple[Business, ...], doing: str
 ) -> LibraryMetric:
@@ -251,18 +256,18 @@ _METRICS: Final = (
     LibraryMetric(
         key="average_order_value",
         title="Average order value",
-        formula="money of purchases ÷ purchases",
+        formula="money of purchases ÷ purchases that have such money",
         unit=Unit.MONEY,
         direction=Direction.INCREASE,
         business=(Business.SHOP,),
         definition=Quotient(
-            Total(What.EVENTS, _money(PURCHASE)), Total(What.EVENTS, _events(PURCHASE))
+            Total(What.EVENTS, _money(PURCHASE)), Total(What.EVENTS, _paid(PURCHASE))
         ),
         per_person=Metric(
             "average_order_value",
             MetricKind.RATIO,
             _money(PURCHASE),
-            denominator=_events(PURCHASE),
+            denominator=_paid(PURCHASE),
         ),
     ),
     LibraryMetric(
@@ -398,8 +403,8 @@ def _total(total: Total, context: Context) -> Total:
 
 def _counted(counted: Counted, context: Context) -> Counted:
     amount = counted.amount
-    if amount == _SITES_MONEY:
-        amount = replace(_SITES_MONEY, currency=context.currency, trusted=context.trusted)
+    if amount is not None and amount.kind is AmountKind.MONEY and not amount.currency:
+        amount = replace(amount, currency=context.currency, trusted=context.trusted)
     return Counted(_named(counted.events, context), amount)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -454,7 +454,9 @@ def quotient_of(metric: Metric) -> Quotient:
         case MetricKind.SUM:
             return Quotient(events, anybody)
         case MetricKind.MEAN:
-            return Quotient(events, Total(What.EVENTS, Counted(metric.counted.events)))
+            amount = metric.counted.amount
+            measured = None if amount is None else replace(amount, counts=True)
+            return Quotient(events, Total(What.EVENTS, Counted(metric.counted.events, measured)))
         case MetricKind.RATIO:
             return Quotient(events, Total(What.EVENTS, metric.denominator))
 

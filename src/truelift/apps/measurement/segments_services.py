@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final
 
 from django.db import transaction
@@ -164,7 +165,8 @@ def _facts(segment: SegmentRecord) -> dict[str, Any]:
     return {
         "version": segment.version,
         "description": segment.description,
-        "definition": segment.definition,
+        # Its row keeps it; a condition may name a visitor, and the audit never does.
+        "definition": sha256(json.dumps(segment.definition, sort_keys=True).encode()).hexdigest(),
         "owner": segment.owner.get_username() if segment.owner else None,
         "archived": segment.archived,
     }
