@@ -223,3 +223,44 @@ def test_a_bad_segment_is_refused_over_http(
     )
 
     assert answer.status_code == status
+
+
+def test_the_page_lists_saves_and_puts_away(
+    site: Site, ben: User, client_of: Callable[[User], Client]
+) -> None:
+    browser, path = client_of(ben), f"/s/{site.name}/segments/saved/"
+    given = {"name": "buyers", "definition": json.dumps(BUYERS), "description": "<b>Bought</b>"}
+
+    empty = browser.get(path)
+    saved = browser.post(path, given, follow=True)
+    wrong = browser.post(path, given | {"definition": "{", "name": "A"})
+    refused = browser.post(path, given | {"definition": "{}"})
+    away = browser.post(f"{path}buyers/away/", follow=True)
+
+    assert "No segment is kept yet." in empty.content.decode()
+    assert "1 segment is kept." in saved.content.decode()
+    assert "&lt;b&gt;Bought" in saved.content.decode()
+    assert (wrong.status_code, refused.status_code) == (422, 422)
+    assert "This is not JSON" in wrong.content.decode()
+    assert "is not an object with one of" in refused.content.decode()
+    assert "No segment is kept yet." in away.content.decode()
+
+
+def test_a_viewer_looks_and_a_stranger_does_not(
+    site: Site,
+    ada: User,
+    cleo: User,
+    mallory: User,
+    client_of: Callable[[User], Client],
+    now: datetime,
+) -> None:
+    save(site, "buyers", BUYERS, ada, now)
+    path = f"/s/{site.name}/segments/saved/"
+
+    seen = client_of(cleo).get(path)
+
+    assert "Keep it" not in seen.content.decode()
+    assert "buyers" in seen.content.decode()
+    assert client_of(cleo).post(path, {}).status_code == 403
+    assert client_of(mallory).get(path).status_code == 404
+    assert client_of(mallory).post(f"{path}buyers/away/").status_code == 404

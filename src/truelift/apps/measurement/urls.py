@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from truelift.apps.measurement import views
+from truelift.apps.measurement import views, views_segments
 
 
 app_name = "measurement"
@@ -12,4 +12,10 @@ urlpatterns = [
     path("s/<site:site>/", views.home, name="home"),
     path("s/<site:site>/funnels/", views.funnel, name="funnel"),
     path("s/<site:site>/ledger/", views.ledger, name="ledger"),
+    path("s/<site:site>/segments/saved/", views_segments.saved_segments, name="saved_segments"),
+    path(
+        "s/<site:site>/segments/saved/<slug:name>/away/",
+        views_segments.put_away,
+        name="put_segment_away",
+    ),
 ]
