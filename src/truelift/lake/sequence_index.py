@@ -409,12 +409,8 @@ def build_index(
     _save(generation, "position", _joined([run.position for run in runs], order))
     for name in CODED:
         nothing = len(titles[name])
-        kind = np.min_scalar_type(nothing)
-        codes = [
-            np.where(run.codes[name] == _NULL, nothing, run.codes[name]).astype(kind)
-            for run in runs
-        ]
-        _save(generation, name, _joined(codes, order, kind=kind))
+        codes = [run.code(name, nothing) for run in runs]
+        _save(generation, name, _joined(codes, order, kind=np.min_scalar_type(nothing)))
     stamp = Stamp(
         bucket=bucket,
         buckets=state.buckets,
@@ -436,30 +432,36 @@ def build_index(
             shutil.rmtree(other, ignore_errors=True)
 
 
-_NULL: Final = np.iinfo(np.uint32).max
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Run:
-    """Events in the order of persons and time, not yet merged with others."""
+    """Events in the order of persons and time, not yet merged with others.
+
+    `nothing` is, of each column, the code of a null.
+    """
 
     person: Integers
     at_ms: Integers
     position: Integers
-    codes: Mapping[str, NDArray[np.uint32]]
+    codes: Mapping[str, NDArray[np.unsignedinteger[Any]]]
+    nothing: Mapping[str, int]
 
     @classmethod
     def of(cls, index: BucketIndex) -> _Run:
-        def code(name: str) -> NDArray[np.uint32]:
-            found = index.codes[name].astype(np.uint32)
-            return np.where(found == len(index.stamp.titles[name]), np.uint32(_NULL), found)
-
         return cls(
             person=index.persons[index.unit],
             at_ms=index.at_ms,
             position=index.position,
-            codes={name: code(name) for name in CODED},
+            codes=index.codes,
+            nothing={name: len(titles) for name, titles in index.stamp.titles.items()},
         )
+
+    def code(self, name: str, nothing: int) -> NDArray[np.unsignedinteger[Any]]:
+        """Give a column with another code for none, which titles of later files moved."""
+        kind = np.min_scalar_type(nothing)
+        found: NDArray[np.unsignedinteger[Any]] = self.codes[name].astype(kind, copy=False)
+        if self.nothing[name] != nothing:
+            found = np.where(self.codes[name] == self.nothing[name], kind.type(nothing), found)
+        return found
 
 
 def _read(
@@ -475,51 +477,52 @@ def _read(
     if not pc.all(seen).as_py():
         rows = rows.filter(seen)
     person = rows["person"].to_numpy()
-    mine = (person & (buckets - 1)) == bucket
-    if not mine.all():
+    mine = buckets == 1 or (person & (buckets - 1)) == bucket
+    if not np.all(mine):
         rows = rows.filter(pa.array(mine))
         person = rows["person"].to_numpy()
-    at_ms = rows["occurred_at"].cast(pa.int64()).to_numpy() // 1000
+    at_ms = rows["occurred_at"].cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
+    at_ms = at_ms.to_numpy()
     position = rows["position"].to_numpy()
     rows = rows.unify_dictionaries().combine_chunks()
-    run = _Run(
-        person=person,
-        at_ms=at_ms,
-        position=position,
-        codes={name: _coded(rows[name], titles[name]) for name in CODED},
-    )
-    before = (person[:-1], at_ms[:-1], position[:-1])
-    after = (person[1:], at_ms[1:], position[1:])
-    later = (before[0] < after[0]) | (
-        (before[0] == after[0])
-        & ((before[1] < after[1]) | ((before[1] == after[1]) & (before[2] <= after[2])))
-    )
-    if later.all():
-        return run
-    order = np.lexsort((position, at_ms, person))
-    return _Run(
-        person=person[order],
-        at_ms=at_ms[order],
-        position=position[order],
-        codes={name: code[order] for name, code in run.codes.items()},
-    )
+    codes = {name: _coded(rows[name], titles[name]) for name in CODED}
+    nothing = {name: len(titles[name]) for name in CODED}
+    if not _in_order(person, at_ms, position):
+        order = np.lexsort((position, at_ms, person))
+        person, at_ms, position = person[order], at_ms[order], position[order]
+        codes = {name: code[order] for name, code in codes.items()}
+    return _Run(person, at_ms, position, codes, nothing)
 
 
-def _coded(column: pa.ChunkedArray, titles: list[str]) -> NDArray[np.uint32]:
-    """Give a column as codes of titles that all files share."""
+def _in_order(person: Integers, at_ms: Integers, position: Integers) -> bool:
+    """Say whether rows stand by person, time and position."""
+    same = person[1:] == person[:-1]
+    if not (same | (person[1:] > person[:-1])).all():
+        return False
+    ahead = at_ms[1:] - at_ms[:-1]
+    if (same & (ahead < 0)).any():
+        return False
+    ties = np.flatnonzero(same & (ahead == 0))
+    return bool((position[ties] <= position[ties + 1]).all())
+
+
+def _coded(column: pa.ChunkedArray, titles: list[str]) -> NDArray[np.unsignedinteger[Any]]:
+    """Give a column as codes of titles that all files share; the number of titles is a null."""
     if not len(column):
-        return np.zeros(0, dtype=np.uint32)
+        return np.zeros(0, dtype=np.uint8)
     (chunk,) = column.chunks
+    own = chunk.dictionary.to_pylist()
     known = {title: code for code, title in enumerate(titles)}
-    place = np.empty(len(chunk.dictionary) + 1, dtype=np.uint32)
-    place[-1] = _NULL
-    for code, title in enumerate(chunk.dictionary.to_pylist()):
+    for title in own:
         if title not in known:
             known[title] = len(titles)
             titles.append(title)
-        place[code] = known[title]
-    indices = chunk.indices.fill_null(len(chunk.dictionary)).to_numpy()
-    found: NDArray[np.uint32] = place[indices]
+    place = np.array([*map(known.__getitem__, own), len(titles)])
+    place = place.astype(np.min_scalar_type(len(titles)))
+    indices = chunk.indices
+    if indices.null_count:
+        indices = indices.fill_null(len(own))
+    found: NDArray[np.unsignedinteger[Any]] = np.take(place, indices.to_numpy())
     return found
 
 
@@ -527,14 +530,16 @@ def _order(runs: list[_Run]) -> tuple[Integers, Integers, Integers | None]:
     """Merge runs: persons, where each begins, and the row of all runs that stands at each place."""
     if not runs:
         return np.zeros(0, dtype=np.int64), np.zeros(1, dtype=np.int64), None
-    firsts = [np.flatnonzero(np.concatenate(([True], r.person[1:] != r.person[:-1])))
-              if len(r.person) else np.zeros(0, dtype=np.int64) for r in runs]  # fmt: skip
+    firsts = [np.flatnonzero(_changes(run.person)) for run in runs]
     counts = [
         np.diff(np.append(first, len(run.person))) for run, first in zip(runs, firsts, strict=True)
     ]
-    persons = np.unique(
-        np.concatenate([run.person[first] for run, first in zip(runs, firsts, strict=True)])
+    # Sorted runs one after another are what a stable sort is quickest at.
+    persons = np.sort(
+        np.concatenate([run.person[first] for run, first in zip(runs, firsts, strict=True)]),
+        kind="stable",
     )
+    persons = persons[_changes(persons)]
     length = np.zeros(len(persons), dtype=np.int64)
     places = []
     for run, first, count in zip(runs, firsts, counts, strict=True):
@@ -550,7 +555,6 @@ def _order(runs: list[_Run]) -> tuple[Integers, Integers, Integers | None]:
     place = np.concatenate(places)
     position = np.concatenate([run.position for run in runs])
     if len(persons).bit_length() + bits < 63:
-        # Sorted runs one after another are what a stable sort is quickest at.
         key = (place << bits) | (at_ms - first_ms)
         order = np.argsort(key, kind="stable")
         ordered = key[order]
@@ -560,6 +564,13 @@ def _order(runs: list[_Run]) -> tuple[Integers, Integers, Integers | None]:
     else:
         order = np.lexsort((position, at_ms, place))
     return persons, offsets, order
+
+
+def _changes(values: Integers) -> NDArray[np.bool_]:
+    """Say which values are not the same as the one before; the first never is."""
+    found = np.ones(len(values), dtype=bool)
+    found[1:] = values[1:] != values[:-1]
+    return found
 
 
 def _by_position(order: Integers, key: Integers, position: Integers) -> Integers:

@@ -9,6 +9,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from truelift.sequences import compiled
 from truelift.sequences.chains import Exclusion, confined
 from truelift.sequences.ordered_rows import (
     NEVER,
@@ -322,6 +323,18 @@ def _with_step_one_in_range(at_ms: Instants, mask: Masks, rules: Rules) -> Masks
 
 def _ordered(events: Events, rules: Rules) -> _Best:
     required = rules.required
+    plain = not rules.optional and not (events.mask >> rules.steps).any()
+    if compiled.IS_THERE and plain:
+        return _Best(
+            *compiled.ordered_attempts(
+                unit=events.unit,
+                at_ms=events.at_ms,
+                mask=events.mask,
+                steps=rules.steps,
+                window_ms=rules.window_ms,
+                as_of_ms=rules.as_of_ms,
+            )
+        )
     # Of several starts with no second step between them only the last needs walking:
     # they go on to the same event, and its window is the one that reaches furthest.
     second = required[1] if len(required) > 1 else None
