@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from truelift.apps.explorers.export import csv_of, parquet_of
+from truelift.apps.explorers.table import Row
 
 
 @pytest.mark.parametrize("lead", ["=", "+", "-", "@", "\t", "\r"])
@@ -29,7 +30,10 @@ def test_negative_numbers_stay_numbers() -> None:
 
 
 def test_parquet_has_a_type_per_column_and_nulls_where_nothing_is() -> None:
-    rows = [{"day": "a", "n": 1, "rate": None}, {"day": "b", "n": 2, "rate": 0.5, "late": True}]
+    rows: list[Row] = [
+        {"day": "a", "n": 1, "rate": None},
+        {"day": "b", "n": 2, "rate": 0.5, "late": True},
+    ]
 
     found = pq.read_table(io.BytesIO(parquet_of(rows)))
 

@@ -17,6 +17,9 @@ MANY = {"experiments:detail": 9, "experiments:snapshot": 2, "sites:connect": 6}
 LEAVES = {"account_logout", "experiments:progress", "sites:status"}
 """Not pages to look at: leaving, and pieces of pages."""
 
+FILES = "-rows"
+"""What the names of addresses end with that give a file."""
+
 
 def places_from(context: BrowserContext, start: str) -> list[str]:
     """Walk from a page along its links, within its site, and give every kind of page there is.
@@ -31,7 +34,12 @@ def places_from(context: BrowserContext, start: str) -> list[str]:
     while waiting:
         place = waiting.popleft()
         kind = kind_of(place)
-        if place in known or kind in LEAVES or seen[kind] >= MANY.get(kind, 1):
+        if (
+            place in known
+            or kind in LEAVES
+            or kind.endswith(FILES)
+            or seen[kind] >= MANY.get(kind, 1)
+        ):
             continue
         known.add(place)
         seen[kind] += 1

@@ -76,7 +76,8 @@ def test_the_pages_at_the_door_are_sound(
 
 
 @pytest.mark.parametrize(
-    "place", ["", "funnels/", "insights/", "hypotheses/", "experiments/", "metrics/", "ledger/"]
+    "place",
+    ["", "funnels/", "trends/", "insights/", "hypotheses/", "experiments/", "metrics/", "ledger/"],
 )
 def test_an_empty_page_offers_the_one_step_to_take(
     place: str, company: Company, mallory: str
