@@ -219,3 +219,22 @@ def test_what_cannot_be_noted_is_refused_in_words(
     assert answer.status_code == 422
     assert "This was not written down" in answer.text
     assert not Annotation.objects.exists()
+
+
+def test_a_funnel_is_saved_as_a_view_and_its_steps_go_into_a_file(
+    shop: Site, ada: User, client_of: SignedIn
+) -> None:
+    browser = client_of(ada)
+    query = "step=page_view&step=purchase&period=all&by=device"
+    view = save(browser, shop, explorer="funnel", query=query, name="To the order")
+
+    assert browser.get(f"/s/{shop.name}/views/{view.pk}/")["Location"].startswith(
+        f"/s/{shop.name}/funnels/?"
+    )
+    page = browser.get(f"/s/{shop.name}/funnels/?{query}").text
+    assert "To the order" in page
+    file = browser.get(f"/s/{shop.name}/funnels/rows.csv?{query}").text
+    assert file.splitlines()[0].startswith("device,step,event,units")
+    assert len(file.splitlines()) == 1 + 2 * 2
+    assert browser.get(f"/s/{shop.name}/funnels/rows.csv?step=a").status_code == 422
+    assert browser.get(f"/s/{shop.name}/funnels/rows.xls?{query}").status_code == 404

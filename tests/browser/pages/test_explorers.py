@@ -1,4 +1,4 @@
-"""Explorers in a browser: asked without a reload, cancelled, drawn as a picture, read without scripts."""
+"""Explorers in a browser: asked without a reload, cancelled, drawn, read without scripts."""
 
 from __future__ import annotations
 

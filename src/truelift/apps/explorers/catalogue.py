@@ -281,6 +281,27 @@ EXPLORERS: Final[Mapping[str, Explorer]] = MappingProxyType(
 """Every explorer whose question exists, by the question's name, in reading order."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an explorer is, for what leads there: saved views, files."""
+
+    question: str
+    folder: str
+    title: str
+
+
+FUNNEL: Final = Place("funnel", "funnels", "Funnels")
+"""The funnel has a page of its own, beside the ones here."""
+
+PLACES: Final[Mapping[str, Place]] = MappingProxyType(
+    {
+        FUNNEL.question: FUNNEL,
+        **{name: Place(each.question, each.folder, each.title) for name, each in EXPLORERS.items()},
+    }
+)
+"""Every explorer that a view can be saved of."""
+
+
 def tabs_of(explorer: Explorer) -> tuple[Explorer, ...]:
     """List the explorers of one place of the rail; one alone needs no tabs."""
     found = tuple(each for each in EXPLORERS.values() if each.family == explorer.family)

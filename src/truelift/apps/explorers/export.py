@@ -9,6 +9,7 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from django.http import HttpResponse
 
 from truelift.apps.explorers.table import Row, Scalar
 
@@ -44,6 +45,23 @@ def parquet_of(rows: Sequence[Row]) -> bytes:
     sink = io.BytesIO()
     pq.write_table(pa.table(arrays), sink, compression="zstd")
     return sink.getvalue()
+
+
+WRITERS: Final = {"csv": csv_of, "parquet": parquet_of}
+"""What writes which format."""
+
+
+def file_of(kind: str, rows: Sequence[Row], *, name: str) -> HttpResponse:
+    """Give rows as a file that a browser saves.
+
+    Args:
+        kind: One of `WRITERS`.
+        rows: What stands in it.
+        name: Of the file, without its ending.
+    """
+    response = HttpResponse(WRITERS[kind](rows), content_type=TYPES[kind])
+    response["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'
+    return response
 
 
 def columns_of(rows: Sequence[Row]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from django.db.models import Q, QuerySet
 
 from truelift.apps.accounts.models import User
-from truelift.apps.explorers.catalogue import EXPLORERS
+from truelift.apps.explorers.catalogue import PLACES
 from truelift.apps.explorers.models import Annotation, SavedView
 from truelift.apps.explorers.page import Happening
 from truelift.apps.measurement import reads, segments_reads
@@ -43,23 +43,23 @@ def views_of(site: Site, user: User) -> tuple[Kept, ...]:
     return tuple(
         Kept(
             view=view,
-            title=EXPLORERS[view.explorer].title,
+            title=PLACES[view.explorer].title,
             href=address_of(site, view),
             own=view.made_by_id == user.pk,
         )
         for view in _visible(site, user)
-        if view.explorer in EXPLORERS
+        if view.explorer in PLACES
     )
 
 
 def view_of(site: Site, number: int, user: User) -> SavedView | None:
     """Find a view that a person may open."""
-    return _visible(site, user).filter(pk=number, explorer__in=EXPLORERS).first()
+    return _visible(site, user).filter(pk=number, explorer__in=PLACES).first()
 
 
 def address_of(site: Site, view: SavedView) -> str:
     """Say where a view leads."""
-    return f"/s/{site.name}/{EXPLORERS[view.explorer].folder}/?{view.query}"
+    return f"/s/{site.name}/{PLACES[view.explorer].folder}/?{view.query}"
 
 
 def annotations_of(

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from truelift.apps.accounts.audit import record as audit
 from truelift.apps.accounts.models import Facts, User
-from truelift.apps.explorers.catalogue import EXPLORERS
+from truelift.apps.explorers.catalogue import PLACES
 from truelift.apps.explorers.models import Annotation, AnnotationKind, SavedView
 from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
@@ -65,7 +65,7 @@ def save_view(
         BadView: It has no name, or leads nowhere.
     """
     name = _named(name)
-    if explorer not in EXPLORERS:
+    if explorer not in PLACES:
         raise BadView(reason="there is no such explorer")
     query = query.removeprefix("?")
     if len(query) > LONGEST_QUERY or not storable(query):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse
@@ -16,7 +16,7 @@ from truelift.apps.accounts.roles import Role
 from truelift.apps.explorers import reads
 from truelift.apps.explorers.asking import look
 from truelift.apps.explorers.catalogue import EXPLORERS, Explorer, tabs_of
-from truelift.apps.explorers.export import TYPES, csv_of, parquet_of
+from truelift.apps.explorers.export import WRITERS, file_of
 from truelift.apps.explorers.models import AnnotationKind
 from truelift.apps.explorers.page import ExplorerPage
 from truelift.apps.measurement.periods import PERIODS
@@ -24,9 +24,6 @@ from truelift.apps.measurement.reads import this_minute
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
 from truelift.questions.dimensions import DIMENSIONS
-
-
-WRITERS: Final = {"csv": csv_of, "parquet": parquet_of}
 
 
 @require_safe
@@ -52,6 +49,9 @@ def explore(request: SignedInRequest, site: str, explorer: str) -> HttpResponse:
         "segments": reads.segments_of(place),
         "kept": reads.views_of(place, request.user),
         "kinds": AnnotationKind.choices,
+        "pictures": tuple((each.name, each.units) for each in found.page.figures)
+        if found.page
+        else (),
         "may_note": role is not None and role.covers(Role.ANALYST),
         "finding": _finding(chosen, found.form.address, found.page),
     }
@@ -70,10 +70,8 @@ def rows(request: SignedInRequest, site: str, explorer: str, kind: str) -> HttpR
     if found.page is None:
         said = "\n".join(found.problems) or "There are no events yet."
         return HttpResponse(said, status=422, content_type="text/plain; charset=utf-8")
-    response = HttpResponse(WRITERS[kind](found.page.rows), content_type=TYPES[kind])
-    name = f"{place.name}-{chosen.question.replace('_', '-')}.{kind}"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    name = f"{place.name}-{chosen.question.replace('_', '-')}"
+    return file_of(kind, found.page.rows, name=name)
 
 
 def _explorer(name: str) -> Explorer:

@@ -11,7 +11,10 @@ from truelift.apps.drawing.bars import Funnel as Drawing
 from truelift.apps.drawing.bars import Step as DrawnStep
 from truelift.apps.drawing.heat import Cell, Heat, HeatRow, Shade
 from truelift.apps.drawing.wording import count, percent, points, rough_money
+from truelift.apps.explorers.answers import list_of, mapping_of
+from truelift.apps.explorers.table import Row, flat
 from truelift.apps.measurement.naming import lasting, spoken
+from truelift.questions.document import Json
 from truelift.questions.funnel import FunnelAnswer, FunnelGroup, Unit
 from truelift.questions.leaks import Leak
 from truelift.sequences.funnels import Order
@@ -101,6 +104,16 @@ def funnel_page(
         heat_sentence=_heat_sentence(heat, answer.question.by or ""),
         source=_source(answer, period),
         finding=_finding(chart, focus, leak),
+    )
+
+
+def step_rows(document: Mapping[str, Json]) -> tuple[Row, ...]:
+    """Give one row per group and step of a funnel's answer: what a file gets."""
+    groups = document.get("groups")
+    return tuple(
+        {**flat(mapping_of(group.get("by"))), **flat(mapping_of(step))}
+        for group in map(mapping_of, list_of(groups))
+        for step in list_of(group.get("steps"))
     )
 
 

@@ -7,12 +7,16 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from truelift.apps.accounts.reads import role_of
+from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
+from truelift.apps.explorers.catalogue import FUNNEL
+from truelift.apps.explorers.export import WRITERS, file_of
+from truelift.apps.explorers.reads import views_of
 from truelift.apps.measurement import reads
 from truelift.apps.measurement.funnel_form import (
     ORDERS,
@@ -22,7 +26,7 @@ from truelift.apps.measurement.funnel_form import (
     default_form,
     period_before,
 )
-from truelift.apps.measurement.funnel_page import funnel_page
+from truelift.apps.measurement.funnel_page import funnel_page, step_rows
 from truelift.apps.measurement.home import home_of
 from truelift.apps.measurement.ledger_page import ledger_page
 from truelift.apps.measurement.naming import period_said
@@ -54,7 +58,7 @@ def ledger(request: HttpRequest, site: str) -> HttpResponse:
 
 
 @require_safe
-def funnel(request: HttpRequest, site: str) -> HttpResponse:
+def funnel(request: SignedInRequest, site: str) -> HttpResponse:
     """Show who gets through the steps that the address names."""
     place = site_for(request.user, site)
     now = reads.this_minute(datetime.now(UTC))
@@ -69,6 +73,8 @@ def funnel(request: HttpRequest, site: str) -> HttpResponse:
         "orders": ORDERS,
         "windows": WINDOWS,
         "inputs": [*form.steps, *[""] * max(SPARE_STEPS, 2 - len(form.steps))],
+        "explorer": FUNNEL,
+        "kept": views_of(place, request.user),
         "may_record": role is not None and role.covers(Role.ANALYST),
         "problems": form.problems() if request.GET else (),
     }
@@ -81,6 +87,31 @@ def funnel(request: HttpRequest, site: str) -> HttpResponse:
             context |= answered(place, form, question, weeks=reads.weeks_of(place.name, question))
     status = 422 if context["problems"] else 200
     return render(request, "measurement/funnel.html", context, status=status)
+
+
+@require_safe
+def funnel_rows(request: SignedInRequest, site: str, kind: str) -> HttpResponse:
+    """Give the steps of every group as a file."""
+    place = site_for(request.user, site)
+    if kind not in WRITERS:
+        raise Http404
+    now = reads.this_minute(datetime.now(UTC))
+    form = (
+        FunnelForm.of(request.GET)
+        if request.GET
+        else default_form(reads.events_seen(place.name), now=now)
+    )
+    problems = form.problems()
+    if not problems:
+        try:
+            question = form.question(now=now, zone=ZoneInfo(place.time_zone))
+        except Refusal as refusal:
+            problems = (str(refusal),)
+        else:
+            document = reads.ask(place.name, question).answer.document()
+            return file_of(kind, step_rows(document), name=f"{place.name}-funnel")
+    said = "\n".join(problems)
+    return HttpResponse(said, status=422, content_type="text/plain; charset=utf-8")
 
 
 def answered(place: Site, form: FunnelForm, question: Funnel, *, weeks: float) -> dict[str, Any]:
@@ -100,7 +131,9 @@ def answered(place: Site, form: FunnelForm, question: Funnel, *, weeks: float) -
         currency=place.currency,
         period=period_said(question.since, question.until, ZoneInfo(place.time_zone)),
     )
+    pictures = (("steps", "the steps"), ("groups", "the groups"))
     return {
+        "pictures": pictures if page.heat else pictures[:1],
         "asked": asked,
         "compared": before is not None,
         "page": page,
