@@ -31,7 +31,7 @@ from bench.made.lake import DAYS, SITE, write_lake
 
 from truelift.lake.home import Home
 from truelift.lake.lake import Lake
-from truelift.lake.sequence_index import build_index
+from truelift.lake.indexing import build_index
 from truelift.lake.tables import SiteTable
 from truelift.questions.funnel import Funnel, FunnelAnswer, Step
 from truelift.questions.matching import Events

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,20 +16,15 @@ from typing_extensions import override
 
 from tests.lake.conftest import NOON, Clock, Sender
 from truelift.lake.home import Home
-from truelift.lake.indexing import Indexing
+from truelift.lake.indexing import LACKING_ROWS, Indexing, build_index
 from truelift.lake.lake import Lake
 from truelift.lake.loader import Loader
-from truelift.lake.sequence_index import (
-    LACKING_ROWS,
-    BucketIndex,
-    build_index,
-    folder_of,
-    open_index,
-)
+from truelift.lake.sequence_index import BucketIndex, folder_of, open_index
 from truelift.lake.tables import SiteTable
 from truelift.questions.funnel import Funnel, Step, Unit
 from truelift.questions.matching import Events
-from truelift.questions.question import People, Scan
+from truelift.questions.question import People, Question, Scan
+from truelift.questions.sessions import Sessions
 from truelift.sequences.funnels import Order
 
 
@@ -40,7 +36,7 @@ DEVICES = (
 )
 
 
-def questions() -> Iterator[Funnel]:
+def questions() -> Iterator[Question[Any, Any]]:
     steps = tuple(Step(Events((name,))) for name in ("view", "cart", "pay"))
     for order in Order:
         for by in (None, "device"):
@@ -49,6 +45,8 @@ def questions() -> Iterator[Funnel]:
     yield Funnel(several, 600, NOON + timedelta(days=1), by="device")
     yield Funnel(steps, 600, NOON + timedelta(days=1), unit=Unit.SESSION, by="device")
     yield Funnel(steps, 600, NOON + timedelta(days=1), exclude=Events(("other",)))
+    for by in (None, "device", "entry_page", "day"):
+        yield Sessions(by=by)
     yield Funnel(
         steps,
         600,
@@ -82,8 +80,7 @@ def some_traffic(send: Sender, generator: np.random.Generator, *, items: int) ->
     send(*made)
 
 
-@pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("buckets", [1, 4])
+@pytest.mark.parametrize(("seed", "buckets"), [(0, 1), (1, 4)])
 def test_answers_are_the_same_with_and_without_the_index(
     home: Home, send: Sender, loader: Loader, seed: int, buckets: int
 ) -> None:
@@ -117,8 +114,8 @@ def test_an_index_of_some_people_gives_only_their_answer(
     _index_everything(home)
     some_traffic(send, np.random.default_rng(6), items=30)
     loader.step()
-    plain = next(questions())
-    question = _OfPayers(plain.steps, plain.window_s, plain.as_of)
+    steps = tuple(Step(Events((name,))) for name in ("view", "cart", "pay"))
+    question = _OfPayers(steps, 600, NOON + timedelta(days=1))
 
     with_index = Lake(home).ask("shop", question).answer
     _hide(home)

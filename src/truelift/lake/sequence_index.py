@@ -8,8 +8,6 @@ that questions see (stored, no robots, nobody internal).
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -18,11 +16,8 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from truelift.lake.durable import sync_file, sync_folder
 from truelift.lake.home import Home
 from truelift.lake.snapshot import Position
 from truelift.lake.tables import LakeFile, LakeState
@@ -40,8 +35,8 @@ CODED: Final = ("event", *INDEXED)
 PIECE_ROWS: Final = 1 << 19
 """Rows of an index that are looked at in one go."""
 
-_READ: Final = ("person", "occurred_at", "position", "state", "is_bot", "is_internal", *CODED)
-_STAMP: Final = "stamp.json"
+STAMP: Final = "stamp.json"
+"""File that says what the arrays beside it are."""
 
 Integers = NDArray[np.int64]
 
@@ -336,7 +331,7 @@ def open_index(folder: Path) -> BucketIndex | None:
     """Open the newest index of a bucket; None where there is none that can be read."""
     try:
         generation = folder / (folder / "current").read_text(encoding="ascii").strip()
-        about = json.loads((generation / _STAMP).read_text(encoding="utf-8"))
+        about = json.loads((generation / STAMP).read_text(encoding="utf-8"))
         if about["format"] != FORMAT:
             return None
         stamp = Stamp(
@@ -368,248 +363,6 @@ def _mapped(generation: Path, name: str, length: int) -> NDArray[Any]:
     if found.shape != (length,):
         raise ValueError(f"{path} has another length than its stamp says")
     return np.asarray(found)
-
-
-def build_index(
-    home: Home, site: str, table: Path, state: LakeState, bucket: int, *, was: BucketIndex | None
-) -> None:
-    """Write the index of one bucket of a lake as it is now.
-
-    Args:
-        home: The installation.
-        site: The site.
-        table: Folder of its Delta table.
-        state: The lake.
-        bucket: Whose persons.
-        was: An earlier index; what it holds is not read again where it still serves.
-    """
-    files = [file for file in state.files if file.bucket == bucket]
-    if was is not None and not was.serves(state):
-        was = None
-    known = was.stamp.files if was is not None else frozenset()
-    runs = [] if was is None else [_Run.of(was)]
-    titles = {name: list(was.stamp.titles[name]) if was is not None else [] for name in CODED}
-    runs += [
-        _read(table, file, bucket, state.buckets, titles)
-        for file in sorted(files, key=lambda file: file.path)
-        if file.path not in known
-    ]
-    folder = folder_of(home, site, bucket)
-    folder.mkdir(parents=True, exist_ok=True)
-    generation = folder / f"{state.version}-{len(files)}"
-    shutil.rmtree(generation, ignore_errors=True)
-    generation.mkdir()
-    persons, offsets, order = _order(runs)
-    rows = int(offsets[-1])
-    _save(generation, "persons", persons)
-    _save(generation, "offsets", offsets)
-    lengths = np.diff(offsets)
-    _save(generation, "unit", np.repeat(np.arange(len(persons), dtype=np.int32), lengths))
-    _save(generation, "at_ms", _joined([run.at_ms for run in runs], order))
-    _save(generation, "position", _joined([run.position for run in runs], order))
-    for name in CODED:
-        nothing = len(titles[name])
-        codes = [run.code(name, nothing) for run in runs]
-        _save(generation, name, _joined(codes, order, kind=np.min_scalar_type(nothing)))
-    stamp = Stamp(
-        bucket=bucket,
-        buckets=state.buckets,
-        files=frozenset(file.path for file in files),
-        rows=rows,
-        persons=len(persons),
-        titles={name: tuple(found) for name, found in titles.items()},
-    )
-    (generation / _STAMP).write_text(stamp.text(), encoding="utf-8")
-    sync_file(generation / _STAMP)
-    sync_folder(generation)
-    current = folder / f"current.{os.getpid()}"
-    current.write_text(generation.name, encoding="ascii")
-    sync_file(current)
-    current.replace(folder / "current")
-    sync_folder(folder)
-    for other in folder.iterdir():
-        if other.is_dir() and other != generation:
-            shutil.rmtree(other, ignore_errors=True)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Run:
-    """Events in the order of persons and time, not yet merged with others.
-
-    `nothing` is, of each column, the code of a null.
-    """
-
-    person: Integers
-    at_ms: Integers
-    position: Integers
-    codes: Mapping[str, NDArray[np.unsignedinteger[Any]]]
-    nothing: Mapping[str, int]
-
-    @classmethod
-    def of(cls, index: BucketIndex) -> _Run:
-        return cls(
-            person=index.persons[index.unit],
-            at_ms=index.at_ms,
-            position=index.position,
-            codes=index.codes,
-            nothing={name: len(titles) for name, titles in index.stamp.titles.items()},
-        )
-
-    def code(self, name: str, nothing: int) -> NDArray[np.unsignedinteger[Any]]:
-        """Give a column with another code for none, which titles of later files moved."""
-        kind = np.min_scalar_type(nothing)
-        found: NDArray[np.unsignedinteger[Any]] = self.codes[name].astype(kind, copy=False)
-        if self.nothing[name] != nothing:
-            found = np.where(self.codes[name] == self.nothing[name], kind.type(nothing), found)
-        return found
-
-
-def _read(
-    table: Path, file: LakeFile, bucket: int, buckets: int, titles: dict[str, list[str]]
-) -> _Run:
-    """Read the events of one lake file that questions see; adds to the titles."""
-    with pq.ParquetFile(table / file.path, read_dictionary=list(CODED)) as parquet:
-        rows = parquet.read(columns=list(_READ))
-    seen = pc.and_(
-        pc.equal(rows["state"], "stored"),
-        pc.invert(pc.or_(rows["is_bot"], rows["is_internal"])),
-    )
-    if not pc.all(seen).as_py():
-        rows = rows.filter(seen)
-    person = rows["person"].to_numpy()
-    mine = buckets == 1 or (person & (buckets - 1)) == bucket
-    if not np.all(mine):
-        rows = rows.filter(pa.array(mine))
-        person = rows["person"].to_numpy()
-    at_ms = rows["occurred_at"].cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
-    at_ms = at_ms.to_numpy()
-    position = rows["position"].to_numpy()
-    rows = rows.unify_dictionaries().combine_chunks()
-    codes = {name: _coded(rows[name], titles[name]) for name in CODED}
-    nothing = {name: len(titles[name]) for name in CODED}
-    if not _in_order(person, at_ms, position):
-        order = np.lexsort((position, at_ms, person))
-        person, at_ms, position = person[order], at_ms[order], position[order]
-        codes = {name: code[order] for name, code in codes.items()}
-    return _Run(person, at_ms, position, codes, nothing)
-
-
-def _in_order(person: Integers, at_ms: Integers, position: Integers) -> bool:
-    """Say whether rows stand by person, time and position."""
-    same = person[1:] == person[:-1]
-    if not (same | (person[1:] > person[:-1])).all():
-        return False
-    ahead = at_ms[1:] - at_ms[:-1]
-    if (same & (ahead < 0)).any():
-        return False
-    ties = np.flatnonzero(same & (ahead == 0))
-    return bool((position[ties] <= position[ties + 1]).all())
-
-
-def _coded(column: pa.ChunkedArray, titles: list[str]) -> NDArray[np.unsignedinteger[Any]]:
-    """Give a column as codes of titles that all files share; the number of titles is a null."""
-    if not len(column):
-        return np.zeros(0, dtype=np.uint8)
-    (chunk,) = column.chunks
-    own = chunk.dictionary.to_pylist()
-    known = {title: code for code, title in enumerate(titles)}
-    for title in own:
-        if title not in known:
-            known[title] = len(titles)
-            titles.append(title)
-    place = np.array([*map(known.__getitem__, own), len(titles)])
-    place = place.astype(np.min_scalar_type(len(titles)))
-    indices = chunk.indices
-    if indices.null_count:
-        indices = indices.fill_null(len(own))
-    found: NDArray[np.unsignedinteger[Any]] = np.take(place, indices.to_numpy())
-    return found
-
-
-def _order(runs: list[_Run]) -> tuple[Integers, Integers, Integers | None]:
-    """Merge runs: persons, where each begins, and the row of all runs that stands at each place."""
-    if not runs:
-        return np.zeros(0, dtype=np.int64), np.zeros(1, dtype=np.int64), None
-    firsts = [np.flatnonzero(_changes(run.person)) for run in runs]
-    counts = [
-        np.diff(np.append(first, len(run.person))) for run, first in zip(runs, firsts, strict=True)
-    ]
-    # Sorted runs one after another are what a stable sort is quickest at.
-    persons = np.sort(
-        np.concatenate([run.person[first] for run, first in zip(runs, firsts, strict=True)]),
-        kind="stable",
-    )
-    persons = persons[_changes(persons)]
-    length = np.zeros(len(persons), dtype=np.int64)
-    places = []
-    for run, first, count in zip(runs, firsts, counts, strict=True):
-        place = np.searchsorted(persons, run.person[first])
-        length[place] += count
-        places.append(np.repeat(place, count))
-    offsets = np.concatenate(([0], np.cumsum(length)))
-    if len(runs) == 1:
-        return persons, offsets, None
-    at_ms = np.concatenate([run.at_ms for run in runs])
-    first_ms = int(at_ms.min()) if len(at_ms) else 0
-    bits = max(int(at_ms.max()) - first_ms, 1).bit_length() if len(at_ms) else 1
-    place = np.concatenate(places)
-    position = np.concatenate([run.position for run in runs])
-    if len(persons).bit_length() + bits < 63:
-        key = (place << bits) | (at_ms - first_ms)
-        order = np.argsort(key, kind="stable")
-        ordered = key[order]
-        ties = np.flatnonzero(ordered[1:] == ordered[:-1])
-        if len(ties):
-            order = _by_position(order, ordered, position)
-    else:
-        order = np.lexsort((position, at_ms, place))
-    return persons, offsets, order
-
-
-def _changes(values: Integers) -> NDArray[np.bool_]:
-    """Say which values are not the same as the one before; the first never is."""
-    found = np.ones(len(values), dtype=bool)
-    found[1:] = values[1:] != values[:-1]
-    return found
-
-
-def _by_position(order: Integers, key: Integers, position: Integers) -> Integers:
-    """Put what has the same key in the order of positions."""
-    same = key[1:] == key[:-1]
-    touched = np.flatnonzero(np.concatenate((same, [False])) | np.concatenate(([False], same)))
-    among = order[touched]
-    order = order.copy()
-    order[touched] = among[np.lexsort((position[among], key[touched]))]
-    return order
-
-
-def _joined(
-    parts: Iterable[NDArray[Any]], order: Integers | None, *, kind: np.dtype[Any] | None = None
-) -> NDArray[Any]:
-    listed = list(parts)
-    if not listed:
-        return np.zeros(0, dtype=kind or np.int64)
-    together = listed[0] if len(listed) == 1 else np.concatenate(listed)
-    return together if order is None else together[order]
-
-
-def _save(generation: Path, name: str, values: NDArray[Any]) -> None:
-    path = generation / f"{name}.npy"
-    np.save(path, values, allow_pickle=False)
-    sync_file(path)
-
-
-def stale(state: LakeState, found: BucketIndex | None, bucket: int) -> bool:
-    """Say whether a bucket's index should be built anew: it does not serve, or lacks much."""
-    files = [file for file in state.files if file.bucket == bucket]
-    if found is None or not found.serves(state):
-        return bool(files)
-    lacking = sum(file.rows for file in files if file.path not in found.stamp.files)
-    return lacking > max(LACKING_ROWS, found.stamp.rows // 10)
-
-
-LACKING_ROWS: Final = 200_000
-"""So many rows are read from their files by every question before an index takes them in."""
 
 
 def uncovered(files: Iterable[LakeFile], found: Iterable[BucketIndex]) -> Iterator[LakeFile]:
