@@ -61,6 +61,7 @@ class Explorer:
         bar: Members that stand in the bar, in this order; the others are behind "More".
         labels: Member → what a person reads.
         first: From the names of a site's events, the question of a first look.
+        beside: Address and words of pages that are tabs beside it.
         first_by: The breakdown of a first look.
         first_days: And how many days it goes back.
         compares: Whether the question itself holds the period before (`against`).
@@ -75,6 +76,7 @@ class Explorer:
     bar: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     first: Callable[[Sequence[str]], Mapping[str, Json]] = lambda _seen: {}
+    beside: tuple[tuple[str, str], ...] = ()
     first_by: str = ""
     first_days: str = "28"
     compares: bool = False
@@ -237,6 +239,7 @@ _ALL: Final = (
             "window": "Within",
         },
         first=lambda seen: {"metric": goal(seen)},
+        beside=(("segments/saved", "Saved segments"),),
     ),
     Explorer(
         question="retention",
@@ -303,9 +306,8 @@ PLACES: Final[Mapping[str, Place]] = MappingProxyType(
 
 
 def tabs_of(explorer: Explorer) -> tuple[Explorer, ...]:
-    """List the explorers of one place of the rail; one alone needs no tabs."""
-    found = tuple(each for each in EXPLORERS.values() if each.family == explorer.family)
-    return found if len(found) > 1 else ()
+    """List the explorers of one place of the rail."""
+    return tuple(each for each in EXPLORERS.values() if each.family == explorer.family)
 
 
 def event_inputs(form: ExplorerForm) -> tuple[Input, ...]:

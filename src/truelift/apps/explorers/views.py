@@ -82,9 +82,12 @@ def _explorer(name: str) -> Explorer:
 
 
 def _tabs(place: Site, chosen: Explorer) -> tuple[tuple[str, str, bool], ...]:
-    return tuple(
+    """List what stands beside an explorer; one that is alone needs no tabs."""
+    found = [
         (f"/s/{place.name}/{each.folder}/", each.title, each is chosen) for each in tabs_of(chosen)
-    )
+    ]
+    found += [(f"/s/{place.name}/{folder}/", words, False) for folder, words in chosen.beside]
+    return tuple(found) if len(found) > 1 else ()
 
 
 def _finding(explorer: Explorer, address: str, page: ExplorerPage | None) -> str:
