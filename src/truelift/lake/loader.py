@@ -40,7 +40,7 @@ from truelift.lake.waiting import keep_cursors, segment_key
 
 COMMIT_BYTES: Final = 64 << 20
 COMMIT_AGE: Final = timedelta(minutes=15)
-PIECE_BYTES: Final = 16 << 20
+PIECE_BYTES: Final = 32 << 20
 """How much of a segment is taken at once; bounds memory whatever the backlog."""
 
 _WHO_IS_WHO: Final = """
@@ -61,7 +61,7 @@ log: Final = logging.getLogger(__name__)
 READERS: Final = 2
 """Threads that read the journal ahead of the one that writes."""
 
-PIECES_AHEAD: Final = 4
+PIECES_AHEAD: Final = 3
 """Pieces that they read or keep ready, so that they go on while lake files are written."""
 
 
@@ -310,9 +310,7 @@ class Loader:
         self, segment: Segment, offset: int, piece: SegmentPiece
     ) -> tuple[Segment, int] | None:
         """Find where a piece follows that is certainly worth reading by itself."""
-        if piece.next_offset - offset < self._piece_bytes // 2:
-            return None
-        following, start = segment, piece.next_offset
+        following, start, whole = segment, piece.next_offset, piece.sealed
         if piece.finished:
             later = [
                 other
@@ -321,10 +319,12 @@ class Loader:
             ]
             if not later:
                 return None
-            following, start = later[0], 0
-        if following.path.stat().st_size - start < self._piece_bytes // 2:
+            following, start, whole = later[0], 0, later[0].sealed
+        elif start == offset:
             return None
-        return following, start
+        # The rest of a segment that grows no more is all there will be, however short.
+        least = 1 if whole else self._piece_bytes // 2
+        return (following, start) if following.path.stat().st_size - start >= least else None
 
     @property
     def _normaliser(self) -> Normaliser:
