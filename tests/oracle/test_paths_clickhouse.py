@@ -102,7 +102,7 @@ def of_clickhouse(rows: list[dict[str, Any]], statement: str) -> list[dict[str, 
             "path": [row["path"] for row in rows],
         }
     )
-    answer = str(chdb.query(statement))  # type: ignore[no-untyped-call]
+    answer = str(chdb.query(statement))
     return [json.loads(line) for line in answer.splitlines() if line]
 
 

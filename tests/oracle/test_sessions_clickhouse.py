@@ -161,7 +161,7 @@ def of_clickhouse(
         since=since_1970(SINCE),
         until=since_1970(UNTIL),
     )
-    answer = str(chdb.query(statement))  # type: ignore[no-untyped-call]
+    answer = str(chdb.query(statement))
     found = [json.loads(line) for line in answer.splitlines() if line]
     return {row.pop("title") or None: SessionTally(**row) for row in found}
 

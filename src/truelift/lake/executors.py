@@ -171,7 +171,7 @@ class Cluster:
         self._forget()
 
     def _connected(self) -> Client:
-        import dask
+        import dask.config
         from distributed import Client
 
         with self._lock:
