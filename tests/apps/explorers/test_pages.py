@@ -255,3 +255,23 @@ def test_what_visitors_named_their_pages_is_never_markup(
 
     assert "<script>alert" not in answer.text
     assert re.search(r"&lt;script&gt;alert", answer.text)
+
+
+def test_on_a_large_site_the_page_comes_before_an_answer_that_takes_long(
+    shop: Site, cleo: User, client_of: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("truelift.apps.measurement.reads.LARGE", 100)
+    browser = client_of(cleo)
+    here = address(shop, "trend", event="purchase", **DAYS)
+
+    first = browser.get(here)
+    asked = browser.get(here, headers={"HX-Request": "true"})
+    again = browser.get(here)
+    without_scripts = browser.get(address(shop, "trend", event="page_view", wait=1, **DAYS))
+
+    assert first.context["page"] is None
+    assert 'hx-trigger="load, submit"' in first.text
+    assert "&amp;wait=1" in first.text.partition("<noscript>")[2].partition("</noscript>")[0]
+    assert asked.context["page"].marked == "100 times"
+    assert again.context["page"].marked == "100 times"  # it is remembered now
+    assert without_scripts.context["page"].marked == "420 times"

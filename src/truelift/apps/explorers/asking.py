@@ -37,6 +37,8 @@ class Look:
         page: The answer; None where there is a problem or nothing to ask about.
         document: The question's JSON.
         annotations: What was noted in the period.
+        is_coming: Whether the page comes first and asks for its answer itself, because a
+            person may have to wait for it.
         took_ms: What the answer took when it was computed.
         lake_version: What it is true of.
     """
@@ -47,6 +49,7 @@ class Look:
     page: ExplorerPage | None = None
     document: Mapping[str, Json] | None = None
     annotations: tuple[Annotation, ...] = ()
+    is_coming: bool = False
     took_ms: float = 0.0
     lake_version: int = 0
 
@@ -56,8 +59,18 @@ class Look:
         return json.dumps(self.document, indent=2, ensure_ascii=False)
 
 
-def look(place: Site, explorer: Explorer, query: QueryDict, *, now: datetime) -> Look:
-    """Ask what an address says; without one, what a first look proposes."""
+def look(
+    place: Site, explorer: Explorer, query: QueryDict, *, now: datetime, waits: bool = True
+) -> Look:
+    """Ask what an address says; without one, what a first look proposes.
+
+    Args:
+        place: The site.
+        explorer: Which question.
+        query: The address.
+        now: The moment.
+        waits: Whether an answer that takes long is waited for; else `is_coming` says so.
+    """
     seen = events_seen(place.name)
     zone = ZoneInfo(place.time_zone)
     names = tuple(each.event for each in seen)
@@ -69,7 +82,7 @@ def look(place: Site, explorer: Explorer, query: QueryDict, *, now: datetime) ->
     if problems := form.problems():
         return replace(found, problems=(*problems, *_wrong_beside(place, explorer, form, now=now)))
     try:
-        return _answered(place, explorer, found, now=now, zone=zone)
+        return _answered(place, explorer, found, now=now, zone=zone, waits=waits)
     except Refusal as refusal:
         return replace(found, problems=_reasons(refusal))
 
@@ -94,7 +107,7 @@ def first_form(
 
 
 def _answered(
-    place: Site, explorer: Explorer, found: Look, *, now: datetime, zone: ZoneInfo
+    place: Site, explorer: Explorer, found: Look, *, now: datetime, zone: ZoneInfo, waits: bool
 ) -> Look:
     form = found.form
     context = context_of(place, now=now)
@@ -103,6 +116,8 @@ def _answered(
     earlier = form.document_before(now=now, zone=zone)
     if explorer.compares and earlier is not None:
         document["against"] = "before"
+    if not waits and reads.is_slow(place, explorer.question, document, context=context):
+        return replace(found, is_coming=True)
     answered = reads.answer(place, explorer.question, document, context=context)
 
     def ask(further: Mapping[str, Json]) -> Mapping[str, Json]:

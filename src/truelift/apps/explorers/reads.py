@@ -102,6 +102,16 @@ def answer(site: Site, name: str, document: Mapping[str, Json], *, context: Cont
     return Answered(asked.answer.document(), asked.lake_version, asked.took_ms)
 
 
+def is_slow(site: Site, name: str, document: Mapping[str, Json], *, context: Context) -> bool:
+    """Say whether a person may have to wait for this answer.
+
+    Raises:
+        BadQuestion: With everything that is wrong with it.
+    """
+    question = cast("Question[Any, Any]", parse_question({"question": name, **document}, context))
+    return reads.is_large(site.name) and not reads.is_remembered(site.name, question)
+
+
 def _visible(site: Site, user: User) -> QuerySet[SavedView]:
     mine = Q(made_by=user) | Q(shared=True)
     return SavedView.objects.filter(mine, site=site).select_related("made_by")

@@ -31,7 +31,9 @@ def explore(request: SignedInRequest, site: str, explorer: str) -> HttpResponse:
     """Show the answer to the question that the address is."""
     place = site_for(request.user, site)
     chosen = _explorer(explorer)
-    found = look(place, chosen, request.GET, now=this_minute(datetime.now(UTC)))
+    # The page's own script asks for the answer; without scripts the address says `wait`.
+    waits = "wait" in request.GET or request.headers.get("HX-Request") == "true"
+    found = look(place, chosen, request.GET, now=this_minute(datetime.now(UTC)), waits=waits)
     role = role_of(request.user, place)
     context: dict[str, Any] = {
         "explorer": chosen,

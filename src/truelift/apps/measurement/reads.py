@@ -31,6 +31,9 @@ LEAKS_BY: Final = ("device", "channel")
 WEEK_S: Final = 7 * 86_400
 
 
+LARGE: Final = 5_000_000
+"""Events from which on a page is shown before its answer is there."""
+
 MOST_REMEMBERED: Final = 256
 """Answers kept per process; each is a few numbers."""
 
@@ -59,7 +62,7 @@ def ask(site: str, question: Question[Partial, Answer]) -> Asked[Answer]:
     same question has the same answer; a refusal is never remembered.
     """
     opened = lake()
-    key = (opened.home, site, question, opened.position(site))
+    key = _key(opened, site, question)
     found = _remembered.get(key)
     if found is None:
         found = opened.ask(site, question)
@@ -68,6 +71,20 @@ def ask(site: str, question: Question[Partial, Answer]) -> Asked[Answer]:
             with suppress(KeyError, StopIteration):  # another thread was quicker
                 del _remembered[next(iter(_remembered))]
     return cast("Asked[Answer]", found)
+
+
+def is_remembered(site: str, question: Question[Partial, Answer]) -> bool:
+    """Say whether a question's answer is there without asking the lake."""
+    return _key(lake(), site, question) in _remembered
+
+
+def is_large(site: str) -> bool:
+    """Say whether a site has so many events that a person may have to wait for an answer."""
+    return lake().ledger(site).stored >= LARGE
+
+
+def _key(opened: Lake, site: str, question: Question[Partial, Answer]) -> tuple[object, ...]:
+    return (opened.home, site, question, opened.position(site))
 
 
 def this_minute(now: datetime) -> datetime:
