@@ -27,6 +27,14 @@ export class AskProgress extends HTMLElement {
     const htmx = (window as unknown as {htmx?: Htmx}).htmx;
     // A step back loads the page anew: only the answer was swapped, not the form.
     if (htmx) htmx.config.refreshOnHistoryMiss = true;
+    // What is left empty says nothing: the address that people share stays short.
+    this.addEventListener('htmx:configRequest', (event) => {
+      const {formData} = (event as CustomEvent<{formData?: FormData}>).detail;
+      if (!formData) return;
+      const said = [...formData].filter(([, value]) => value !== '');
+      for (const name of [...formData.keys()]) formData.delete(name);
+      for (const [name, value] of said) formData.append(name, value);
+    });
     this.addEventListener('htmx:beforeRequest', () => this.#begin());
     this.addEventListener('htmx:afterRequest', (event) => {
       this.#end((event as CustomEvent<{successful?: boolean; xhr?: XMLHttpRequest}>).detail);
