@@ -87,6 +87,8 @@ class Report:
                     "duplicates": site.ledger.duplicates,
                     "quarantined": site.ledger.quarantined,
                     "waiting": site.ledger.waiting,
+                    "erased": site.ledger.erased,
+                    "expired": site.ledger.expired,
                     "reasons": dict(site.ledger.reasons),
                     "bots": site.ledger.bots,
                     "internal": site.ledger.internal,
@@ -123,7 +125,8 @@ def checkup(home: Home) -> Report:
                         "sum_is_off",
                         f"{site}: {report.ledger.received} received, but"
                         f" {report.ledger.stored} + {report.ledger.duplicates} +"
-                        f" {report.ledger.quarantined} + {report.ledger.waiting} accounted for"
+                        f" {report.ledger.quarantined} + {report.ledger.waiting} +"
+                        f" {report.ledger.erased} + {report.ledger.expired} accounted for"
                         f" and {report.rows} rows found. Keep the home as it is and report this.",
                         wrong=True,
                     )

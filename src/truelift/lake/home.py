@@ -67,6 +67,11 @@ class Home:
         return self.root / "index"
 
     @property
+    def erasures(self) -> Path:
+        """One file an erasure: its receipt and keyed digests, for a restore to apply again."""
+        return self.root / "erasures"
+
+    @property
     def rejects(self) -> Path:
         """Rows that an import could not read, with line number and reason."""
         return self.root / "rejects"

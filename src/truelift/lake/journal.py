@@ -47,6 +47,10 @@ SEGMENT_BYTES: Final = 64 * 1024 * 1024
 SEGMENT_AGE_S: Final = 600.0
 MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
 _PIECE_BYTES: Final = 64 * 1024 * 1024
+_SEAL: Final = "seal"
+"""A file of this name in a writer's directory asks it to begin a new segment."""
+
+_SEAL_LOOK_S: Final = 0.5
 _CRC_BYTES: Final = 5 * 1024
 """For longer pieces `zlib` lets another thread run meanwhile, and has to wait for its turn after
 every frame: that cost more than the CRC."""
@@ -414,7 +418,14 @@ class JournalWriter:
         waiting = self._waiting
         stopping = False
         while not stopping:
-            entry = waiting.get()
+            try:
+                entry = waiting.get(timeout=_SEAL_LOOK_S)
+            except queue.Empty:
+                # Nobody sends anything: the segment still ends when an erasure wants it to.
+                if self._asked_to_seal():
+                    with contextlib.suppress(OSError):
+                        self._begin_segment()
+                continue
             group: list[_Entry] = []
             while True:
                 if entry is None:
@@ -506,8 +517,11 @@ class JournalWriter:
             self._size > self._empty_size
             and time.monotonic() - self._opened_at > self._segment_age_s
         )
-        if self._file < 0 or full or old:
+        if self._file < 0 or full or old or self._asked_to_seal():
             self._begin_segment()
+
+    def _asked_to_seal(self) -> bool:
+        return (self.directory / _SEAL).exists()
 
     def _begin_segment(self) -> None:
         """Make the next segment durable, with the sequences so far, before anything goes in it."""
@@ -541,6 +555,7 @@ class JournalWriter:
         self._file = file
         self._next_frame += 1
         self._size = self._empty_size = len(opening) + len(payload)
+        (self.directory / _SEAL).unlink(missing_ok=True)
         self._opened_at = time.monotonic()
 
 
@@ -556,6 +571,14 @@ def segments(journal: Path, writer: str | None = None) -> list[Segment]:
         Segment(path=path, writer=writer, first_frame=number, sealed=index + 1 < len(found))
         for index, (number, path) in enumerate(found)
     ]
+
+
+def seal(segment: Segment) -> None:
+    """Have a newer segment begin: at once, or soon by the process that writes to this one."""
+    try:
+        JournalWriter.open(segment.path.parent.parent, segment.writer).close()
+    except JournalInUse:
+        (segment.path.parent / _SEAL).touch()
 
 
 def remove_segment(segment: Segment) -> bool:

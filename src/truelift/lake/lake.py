@@ -165,6 +165,8 @@ class Lake:
             bots=counts.bots,
             internal=counts.internal,
             last_received_at=counts.last_received_at or None,
+            erased=counts.erased,
+            expired=counts.expired,
         )
 
     def rows(self, site: str) -> int:

@@ -18,6 +18,8 @@ class Counts:
         bots: Stored rows that a robot sent.
         internal: Stored rows of the company's own traffic.
         last_received_at: Epoch milliseconds of the last arrival; 0 for none.
+        erased: Rows that were removed because a person was erased.
+        expired: Rows that were removed because their time was over.
     """
 
     received: int = 0
@@ -27,6 +29,8 @@ class Counts:
     bots: int = 0
     internal: int = 0
     last_received_at: int = 0
+    erased: int = 0
+    expired: int = 0
 
     @property
     def quarantined(self) -> int:
@@ -42,10 +46,12 @@ class Counts:
             received=self.received + other.received,
             stored=self.stored + other.stored,
             duplicates=self.duplicates + other.duplicates,
-            reasons=dict(sorted(reasons.items())),
+            reasons={reason: count for reason, count in sorted(reasons.items()) if count},
             bots=self.bots + other.bots,
             internal=self.internal + other.internal,
             last_received_at=max(self.last_received_at, other.last_received_at),
+            erased=self.erased + other.erased,
+            expired=self.expired + other.expired,
         )
 
     def document(self) -> dict[str, object]:
@@ -58,6 +64,8 @@ class Counts:
             "bots": self.bots,
             "internal": self.internal,
             "last_received_at": self.last_received_at,
+            "erased": self.erased,
+            "expired": self.expired,
         }
 
     @classmethod
@@ -79,12 +87,16 @@ class Counts:
             bots=number("bots"),
             internal=number("internal"),
             last_received_at=number("last_received_at"),
+            erased=number("erased"),
+            expired=number("expired"),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Where every item of a site is: `received = stored + duplicates + quarantined + waiting`.
+    """Where every item of a site is.
+
+    `received = stored + duplicates + quarantined + erased + expired + waiting`.
 
     Attributes:
         received: Items acknowledged to a sender or appended by an import.
@@ -96,6 +108,8 @@ class Ledger:
         bots: Stored rows that a robot sent.
         internal: Stored rows of the company's own traffic.
         last_received_at: Epoch milliseconds of the last arrival taken; None before the first.
+        erased: Rows that were removed because a person was erased.
+        expired: Rows that were removed because their time was over.
     """
 
     received: int
@@ -107,8 +121,11 @@ class Ledger:
     bots: int
     internal: int
     last_received_at: int | None
+    erased: int = 0
+    expired: int = 0
 
     @property
     def balanced(self) -> bool:
         """Whether everything received is accounted for."""
-        return self.received == self.stored + self.duplicates + self.quarantined + self.waiting
+        kept = self.stored + self.duplicates + self.quarantined + self.waiting
+        return self.received == kept + self.erased + self.expired

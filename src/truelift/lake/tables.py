@@ -191,8 +191,17 @@ class SiteTable:
         added: Sequence[LakeFile],
         buckets: int,
         now: datetime,
+        counts: Counts | None = None,
     ) -> int:
         """Replace files by others with the same rows, as one commit.
+
+        Args:
+            state: The version that it is made from.
+            removed: Files that go.
+            added: Files that come.
+            buckets: How many there are from now on.
+            now: When.
+            counts: How the ledger changes where rows were left out; None where none were.
 
         Returns:
             The new version.
@@ -204,20 +213,44 @@ class SiteTable:
         actions: list[AddAction | RemoveAction] = [
             RemoveAction(
                 file.path,
-                False,  # noqa: FBT003 - the foreign signature is positional
+                counts is not None,
                 deleted_at,
                 file.size_bytes,
                 {"bucket": str(file.bucket)},
             )
             for file in removed
         ]
-        actions += [_add(self.path, file, data_change=False) for file in added]
-        return self._commit(state, actions, counts=state.counts, buckets=buckets, transactions=[])
+        actions += [_add(self.path, file, data_change=counts is not None) for file in added]
+        return self._commit(
+            state,
+            actions,
+            counts=state.counts + (counts or Counts()),
+            buckets=buckets,
+            transactions=[],
+        )
 
     def checkpoint(self, state: LakeState) -> None:
         """Fold the log into one file and forget log entries past their day."""
         state.delta.create_checkpoint()
         state.delta.cleanup_metadata()
+
+    def forget_history(self) -> None:
+        """Leave nothing on disk but the newest version: no other file, no older log entry."""
+        state = self.current()
+        if state is None:
+            return
+        known = {file.path for file in state.files}
+        for path in sorted(self.path.rglob("*")):
+            relative = path.relative_to(self.path).as_posix()
+            in_log = relative.startswith("_delta_log")
+            if path.is_file() and not in_log and relative not in known:
+                path.unlink(missing_ok=True)
+        state.delta.create_checkpoint()
+        newest = f"{state.version:020}"
+        for path in sorted((self.path / "_delta_log").iterdir()):
+            if path.name != "_last_checkpoint" and not path.name.startswith(newest):
+                path.unlink(missing_ok=True)
+        sync_folder(self.path / "_delta_log")
 
     def unused(self, state: LakeState) -> list[Path]:
         """Files that no version of the last hour refers to."""
