@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +21,9 @@ TOP_PX: Final = 12
 
 LABEL_PX: Final = 14
 """Height of a line of words."""
+
+NOTE_LETTERS: Final = 26
+"""Letters of a note at its line, so that half a phone holds it; the description has all."""
 
 WIDE: Final = 1000
 """Width of the stretched drawing in its own units."""
@@ -312,10 +316,10 @@ class Series:
         drawn = []
         for rank, note in enumerate(self.noted):
             at = self.days.index(note.at)
-            left = at > 0.6 * (len(self.days) - 1)
+            left = at > 0.5 * (len(self.days) - 1)
             y = PLOT_PX - 10 - LABEL_PX * (rank % 3)
             words = Words(
-                note.words,
+                textwrap.shorten(note.words, NOTE_LETTERS, placeholder=" …"),
                 self.x(at),
                 y,
                 "end" if left else "start",

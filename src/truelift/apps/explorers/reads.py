@@ -74,7 +74,13 @@ def annotations_of(
 
 def happenings(annotations: tuple[Annotation, ...]) -> tuple[Happening, ...]:
     """Give annotations as a drawing takes them."""
-    return tuple(Happening(each.at, each.kind, str(each)) for each in annotations)
+    return tuple(Happening(each.at, each.kind, _said(each)) for each in annotations)
+
+
+def _said(annotation: Annotation) -> str:
+    """Put the kind before the words, unless they begin with it: Release 4.18."""
+    kind = annotation.get_kind_display()
+    return annotation.text if annotation.text.startswith(kind) else f"{kind}: {annotation.text}"
 
 
 def segments_of(site: Site) -> tuple[tuple[str, str], ...]:
