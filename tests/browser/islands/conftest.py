@@ -17,7 +17,7 @@ POLICY = "default-src 'none'; script-src 'nonce-n0nce'; connect-src 'self'; img-
 def pages() -> Iterator[Pages]:
     """A server of island scripts."""
     with Pages() as running:
-        for name in ("page.js", "funnel.js"):
+        for name in ("page.js", "explorer.js"):
             running.replies[f"/{name}"] = Reply((BUILT / name).read_text(), "text/javascript")
         yield running
 
@@ -30,7 +30,7 @@ def shown(pages: Pages, page: Page) -> Callable[[str], Page]:
         pages.replies["/page"] = Reply(
             '<!doctype html><html lang="en"><title>Page</title><link rel="icon" href="data:,">'
             '<script type="module" nonce="n0nce" src="/page.js"></script>'
-            f'<script type="module" nonce="n0nce" src="/funnel.js"></script>{body}',
+            f'<script type="module" nonce="n0nce" src="/explorer.js"></script>{body}',
             headers={"Content-Security-Policy": POLICY},
         )
         page.on("pageerror", lambda error: pytest.fail(str(error)))
