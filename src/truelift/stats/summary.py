@@ -289,3 +289,103 @@ class RatioSummary:
             den_m2=self.den_m2 + other.den_m2 + den_gap * den_gap * weight,
             cross=self.cross + other.cross + gap * den_gap * weight,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class CovariateSummary:
+    """A metric of a variant's units, and the same metric of them before their exposure.
+
+    Units without a past have 0 before; they are part of `n` like all others.
+
+    Attributes:
+        n: Units, at least 0.
+        mean: Mean of the metric.
+        m2: Sum of its squared deviations.
+        pre_mean: Mean of the covariate.
+        pre_m2: Sum of the covariate's squared deviations.
+        pre_cross: Sum of products of both deviations.
+
+    Raises:
+        ImpossibleSummary: As of a ratio.
+
+    Source:
+        Deng, Xu, Kohavi & Walker (2013), WSDM, 123-132; docs/methods/variant-summaries.md.
+    """
+
+    n: int
+    mean: float
+    m2: float
+    pre_mean: float
+    pre_m2: float
+    pre_cross: float
+
+    def __post_init__(self) -> None:
+        self._as_ratio()
+
+    def __add__(self, other: CovariateSummary) -> CovariateSummary:
+        """Summarise both samples as one, as if their units had been pooled."""
+        both = self._as_ratio() + other._as_ratio()
+        return CovariateSummary(both.n, both.mean, both.m2, both.den_mean, both.den_m2, both.cross)
+
+    def _as_ratio(self) -> RatioSummary:
+        """Give the same moments of two numbers, which a ratio has as well."""
+        return RatioSummary(self.n, self.mean, self.m2, self.pre_mean, self.pre_m2, self.pre_cross)
+
+
+@dataclass(frozen=True, slots=True)
+class CovariateRatioSummary:
+    """A ratio's numerator and denominator, and both of them before the exposure.
+
+    Attributes:
+        n: Units, at least 0.
+        means: Of numerator, denominator, numerator before, denominator before.
+        products: Sums of products of deviations, of each of the four with each, in rows.
+
+    Raises:
+        ImpossibleSummary: `products` is no such matrix: not four rows of four, not symmetric,
+            or two spreads do not allow their cross product.
+    """
+
+    n: int
+    means: tuple[float, float, float, float]
+    products: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        if [len(row) for row in (self.means, *self.products)] != [4] * 5:
+            raise ImpossibleSummary(reason="it is not of four numbers")
+        for one in range(4):
+            for other in range(one):
+                if self.products[one][other] != self.products[other][one]:
+                    raise ImpossibleSummary(reason="its products are not symmetric")
+                self.pair(one, other)
+
+    def pair(self, one: int, other: int) -> RatioSummary:
+        """Give the moments of two of the four."""
+        return RatioSummary(
+            n=self.n,
+            mean=self.means[one],
+            m2=self.products[one][one],
+            den_mean=self.means[other],
+            den_m2=self.products[other][other],
+            cross=self.products[one][other],
+        )
+
+    def __add__(self, other: CovariateRatioSummary) -> CovariateRatioSummary:
+        """Summarise both samples as one, as if their units had been pooled."""
+        if not self.n or not other.n:
+            return self if self.n else other
+        n = self.n + other.n
+        gaps = [b - a for a, b in zip(self.means, other.means, strict=True)]
+        weight = self.n * other.n / n
+        a, b, c, d = (m + g * other.n / n for m, g in zip(self.means, gaps, strict=True))
+        return CovariateRatioSummary(
+            n=n,
+            means=(a, b, c, d),
+            products=tuple(
+                tuple(
+                    self.products[i][j] + other.products[i][j] + gaps[i] * gaps[j] * weight
+                    for j in range(4)
+                )
+                for i in range(4)
+            ),
+        )
