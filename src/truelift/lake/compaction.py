@@ -11,8 +11,11 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
+from truelift.events.identity import identifies
 from truelift.lake.durable import sync_file, sync_folder
 from truelift.lake.home import Home
+from truelift.lake.identity import person_of_user, person_of_visitor
+from truelift.lake.merges import Component
 from truelift.lake.schema import EVENTS
 from truelift.lake.snapshot import SiteReader
 from truelift.lake.tables import LakeFile, LakeState
@@ -24,6 +27,31 @@ TARGET_BYTES: Final = 128 << 20
 ROWS_PER_BUCKET: Final = 20_000_000
 MOVES_TO_SETTLE: Final = 5_000
 """So many moved persons make every question read a list that is worth getting rid of."""
+
+_FIRST: Final = (-(1 << 62), 0)
+_LAST: Final = (1 << 62, 0)
+
+_MOVED: Final = """(
+    SELECT events.*, coalesce(moves.target, events.person) AS given
+    FROM {files} AS events LEFT JOIN moves ON moves.person = events.person
+)"""
+"""Rows with whom they are `given` to: who their person has become."""
+
+_GIVEN_BACK: Final = """(
+    SELECT events.*, CASE WHEN events.person IN (SELECT label FROM labels)
+        THEN coalesce(visitors.person, users.person, events.person)
+        ELSE events.person END AS given
+    FROM {files} AS events
+    LEFT JOIN visitors ON visitors.visitor_id = events.visitor_id
+        AND (epoch_us(events.received_at) > visitors.since_us
+            OR (epoch_us(events.received_at) = visitors.since_us
+                AND events.position >= visitors.since_position))
+        AND (epoch_us(events.received_at) < visitors.until_us
+            OR (epoch_us(events.received_at) = visitors.until_us
+                AND events.position < visitors.until_position))
+    LEFT JOIN users ON users.user_id = events.user_id
+)"""
+"""The same after a merge was undone: the visitor's user of that moment says it."""
 
 _COLUMNS: Final = ", ".join(f'"{name}"' for name in EVENTS.names if name != "bucket")
 
@@ -86,6 +114,53 @@ class Compaction:
                 path.unlink(missing_ok=True)
         moved: list[int] = moves["person"].to_pylist()
         return moved
+
+    def give_back(self, reader: SiteReader, component: Component, *, now: datetime) -> None:
+        """Write the rows of some persons again under who they are after a merge was undone.
+
+        A row keeps the visitor that it came with, and the moment that it came; both
+        together tell whose it is. Doing it twice changes nothing.
+        """
+        state = reader.table.current()
+        if state is None or not state.files:
+            return
+        with self._engine() as engine:
+            paths = [str(reader.table.path / file.path) for file in state.files]
+            engine.register("labels", pa.table({"label": pa.array(sorted(component.labels))}))
+            names = engine.sql(
+                f"SELECT DISTINCT visitor_id, user_id FROM {self._files(paths)}"
+                " WHERE person IN (SELECT label FROM labels)"
+            ).to_arrow_table()
+            engine.register("visitors", _turns(reader.site, names["visitor_id"], component))
+            engine.register("users", _users(reader.site, names["user_id"], component))
+            touched = {
+                name
+                for (name,) in engine.sql(
+                    f"SELECT DISTINCT filename FROM {_GIVEN_BACK.format(files=self._files(paths))}"
+                    " WHERE given IS DISTINCT FROM person"
+                ).fetchall()
+            }
+            removed = [
+                file for file in state.files if str(reader.table.path / file.path) in touched
+            ]
+            added: list[LakeFile] = []
+            for file in removed:
+                rewrite = _Rewrite((file,), tuple(range(state.buckets)))
+                added += self._rewrite(
+                    engine, reader, state, rewrite, state.buckets, len(added), rows=_GIVEN_BACK
+                )
+        self.reached("undo.written")
+        if removed:
+            reader.table.rewrite(
+                state, removed=removed, added=added, buckets=state.buckets, now=now
+            )
+            self.reached("undo.committed")
+
+    @staticmethod
+    def _files(paths: Iterable[str]) -> str:
+        """Name files as a relation."""
+        listed = ", ".join(_text(path) for path in paths)
+        return f"read_parquet([{listed}], hive_partitioning = false, filename = true)"
 
     def _too_large(self, state: LakeState) -> bool:
         rows: dict[int, int] = {}
@@ -153,8 +228,12 @@ class Compaction:
         rewrite: _Rewrite,
         buckets: int,
         number: int,
+        *,
+        rows: str = _MOVED,
     ) -> list[LakeFile]:
-        sources = ", ".join(_text(str(reader.table.path / file.path)) for file in rewrite.files)
+        sources = rows.format(
+            files=self._files(str(reader.table.path / file.path) for file in rewrite.files)
+        )
         added: list[LakeFile] = []
         for bucket in rewrite.buckets:
             relative = f"bucket={bucket}/compact-{state.version:012d}-{number + len(added)}.parquet"
@@ -162,20 +241,17 @@ class Compaction:
             path.parent.mkdir(parents=True, exist_ok=True)
             engine.execute(
                 f"""COPY (
-                SELECT {_COLUMNS} FROM (
-                    SELECT events.* REPLACE (coalesce(moves.target, events.person) AS person)
-                    FROM read_parquet([{sources}], hive_partitioning = false) AS events
-                    LEFT JOIN moves ON moves.person = events.person)
+                SELECT {_COLUMNS} FROM (SELECT * REPLACE (given AS person) FROM {sources})
                 WHERE (person & {buckets - 1}) = {bucket}
                 ORDER BY person, occurred_at, position
                 ) TO {_text(str(path))}
                 (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 131072)"""
             ).fetchall()
-            ((rows, since, until),) = engine.execute(
+            ((count, since, until),) = engine.execute(
                 "SELECT count(*), epoch_us(min(occurred_at)), epoch_us(max(occurred_at))"
                 f" FROM read_parquet([{_text(str(path))}], hive_partitioning = false)"
             ).fetchall()
-            if not rows:
+            if not count:
                 path.unlink()
                 continue
             sync_file(path)
@@ -185,7 +261,7 @@ class Compaction:
                 LakeFile(
                     path=relative,
                     bucket=bucket,
-                    rows=rows,
+                    rows=count,
                     size_bytes=path.stat().st_size,
                     since=_instant(since),
                     until=_instant(until),
@@ -211,6 +287,48 @@ class Compaction:
             yield engine
         finally:
             engine.close()
+
+
+def _turns(site: str, names: pa.ChunkedArray, component: Component) -> pa.Table:
+    """Lay out whose the events of each visitor are, from when to when."""
+    rows: list[tuple[str, int, int, int, int, int]] = []
+    for name in sorted(set(names.to_pylist()) - {None}):
+        visitor = person_of_visitor(site, name)
+        if not identifies(name) or visitor not in component.visitors:
+            continue
+        since, person = _FIRST, component.own[visitor]
+        for turn in component.visitors[visitor]:
+            until = (turn.at_us, turn.position)
+            rows.append((name, person, *since, *until))
+            since, person = until, component.users[turn.user]
+        rows.append((name, person, *since, *_LAST))
+    fields = {
+        "visitor_id": pa.string(),
+        **dict.fromkeys(
+            ("person", "since_us", "since_position", "until_us", "until_position"), pa.int64()
+        ),
+    }
+    return pa.table(
+        {
+            field: pa.array([row[nth] for row in rows], kind)
+            for nth, (field, kind) in enumerate(fields.items())
+        }
+    )
+
+
+def _users(site: str, names: pa.ChunkedArray, component: Component) -> pa.Table:
+    """Lay out whose the events are that name a user and no visitor."""
+    found = {
+        name: component.users[user]
+        for name in sorted(set(names.to_pylist()) - {None})
+        if identifies(name) and (user := person_of_user(site, name)) in component.users
+    }
+    return pa.table(
+        {
+            "user_id": pa.array(list(found), pa.string()),
+            "person": pa.array(list(found.values()), pa.int64()),
+        }
+    )
 
 
 def _groups(files: Iterable[LakeFile], target_bytes: int) -> Iterator[Sequence[LakeFile]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from truelift.events.identity import identifies
+from truelift.lake.merges import (
+    Component,
+    How,
+    Pair,
+    Said,
+    Undone,
+    component_of,
+    keep_undone,
+    undone_of,
+)
 
 
 Persons = np.ndarray[Any, np.dtype[np.int64]]
@@ -26,6 +37,9 @@ Sizes = Callable[[Sequence[int]], Mapping[int, int]]
 
 MANY_VISITORS: Final = 50
 """A user on more visitors than this is probably a shared login or a broken integration."""
+
+MANY_USERS: Final = 50
+"""A visitor with more users than this is a shared device, a kiosk say, or a broken integration."""
 
 _REMEMBERED: Final = 1 << 17
 """Answers of the file that are kept in memory; beyond it the memory starts anew."""
@@ -42,6 +56,12 @@ CREATE TABLE IF NOT EXISTS move (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS move_target ON move (target);
 CREATE TABLE IF NOT EXISTS warning (user INTEGER PRIMARY KEY, visitors INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS shared (visitor INTEGER PRIMARY KEY, users INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS said (
+    seq INTEGER PRIMARY KEY, how TEXT NOT NULL, a INTEGER NOT NULL, b INTEGER NOT NULL,
+    at_us INTEGER NOT NULL, position INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS said_switch ON said (a) WHERE how = 'switch';
 """
 
 
@@ -55,20 +75,35 @@ def person_of_user(site: str, user_id: str) -> int:
     return _digest(site, "user", user_id)
 
 
+def claim_of(visitor: int, user: int) -> int:
+    """Give the person of a visitor's events while it says, unproven, that it is a user.
+
+    A shared device's events may then not go on to its former user, nor to the one that
+    anybody could name with a public key.
+    """
+    return _digest("", "claim", f"{visitor} {user}")
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing that was learned about who is who; doing it twice changes nothing.
 
     Attributes:
-        kind: `visitor` (a is on user b now), `user` (a is person b), `move` (person a is b),
-            `rename` (the same of a person that has no rows yet).
+        kind: `visitor` (a is on user b now), `alias` (user a is user b), `user` (a is person
+            b), `move` (person a is b), `rename` (the same of a person that has no rows yet).
         a: What the step is about.
         b: What became of it.
+        how: What a visitor's step did: see `How`.
+        at_us: Arrival of the row that said it, epoch microseconds.
+        position: And its place in the journal.
     """
 
     kind: str
     a: int
     b: int
+    how: str = ""
+    at_us: int = 0
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +128,8 @@ class Resolution:
 class Identities:
     """What is known of one site's visitors and users, as digests, in a file of its own.
 
+    Merges that were undone stand in a file beside it, which nothing can make again.
+
     The file follows the fresh tail: a batch's steps travel with its tail file and
     are kept here once that is published, so a crash in between is made good by
     doing the last file's steps again. It can be made from the lake's rows at any time.
@@ -104,6 +141,7 @@ class Identities:
     _linked: Persons = field(init=False, repr=False)
     _users: _Answers = field(init=False, repr=False)
     _persons: _Answers = field(init=False, repr=False)
+    _undone: frozenset[Pair] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,6 +151,7 @@ class Identities:
         self._rows.executescript(_TABLES)
         known = self._rows.execute("SELECT visitor FROM visitor ORDER BY visitor").fetchall()
         self._linked = np.array([row[0] for row in known], dtype=np.int64)
+        self._undone = frozenset(each.pair for each in undone_of(self.path))
         self._users = _Answers(
             self._rows,
             "SELECT visitor, user FROM visitor WHERE visitor IN (SELECT value FROM json_each(?))",
@@ -132,14 +171,15 @@ class Identities:
         """Say whose each row is, and what was learned from these rows.
 
         Args:
-            rows: Columns `visitor_id`, `user_id`, `type`, `trusted`, `state`, by arrival.
+            rows: Columns `visitor_id`, `user_id`, `type`, `trusted`, `state`, `received_at`,
+                `position`, by arrival.
             previous_ids: What an alias names as the former id.
             unnamed: The person of a row that names nobody, one per row.
             sizes: Asked once, for the persons that may have to move.
         """
         visitors = _Names.of(self.site, rows["visitor_id"], _visitor)
         users = _Names.of(self.site, rows["user_id"], _user)
-        batch = _Batch(self._known(visitors, users), visitors, users)
+        batch = _Batch(self._known(visitors, users), visitors, users, self._undone)
         good = pc.equal(rows["state"], "stored").to_numpy(zero_copy_only=False)
         aliases = good & pc.equal(rows["type"], "alias").fill_null(fill_value=False).to_numpy(
             zero_copy_only=False
@@ -147,8 +187,10 @@ class Identities:
         named = good & (users.codes >= 0)
         if named.any():
             trusted = rows["trusted"].to_numpy(zero_copy_only=False)
-            telling = self._telling(batch, named, aliases)
+            telling = self._telling(batch, named, aliases, trusted)
             if len(telling):
+                arrived = rows["received_at"].cast(pa.int64()).to_numpy()
+                positions = rows["position"].to_numpy()
                 batch.known.links = self._links(users.persons[users.codes[telling]])
                 former = [
                     previous if alias else None
@@ -161,6 +203,7 @@ class Identities:
                 compared = batch.may_move(telling, former, site=self.site)
                 batch.sizes = dict(sizes(compared)) if compared else {}
                 for row, previous in zip(telling.tolist(), former, strict=True):
+                    batch.moment = (int(arrived[row]), int(positions[row]))
                     batch.learn(row, trusted=bool(trusted[row]), previous=previous, site=self.site)
         return Resolution(persons=batch.persons(unnamed), steps=tuple(batch.steps))
 
@@ -172,12 +215,19 @@ class Identities:
         self._rows.execute("BEGIN IMMEDIATE")
         for kind, group in groupby(steps, key=attrgetter("kind")):
             self._keep(kind, [(step.a, step.b) for step in group])
+        self._keep_said([step for step in steps if step.how])
         touched = sorted({step.b for step in steps if step.kind == "visitor"})
         self._rows.execute(
             "INSERT OR REPLACE INTO warning"
             " SELECT user, count(*) FROM link WHERE user IN (SELECT value FROM json_each(?))"
             " GROUP BY user HAVING count(*) > ?",
             (json.dumps(touched), MANY_VISITORS),
+        )
+        self._rows.execute(
+            "INSERT OR REPLACE INTO shared SELECT a, count(DISTINCT b) FROM said"
+            " WHERE how = 'switch' AND a IN (SELECT value FROM json_each(?))"
+            " GROUP BY a HAVING count(DISTINCT b) > ?",
+            (json.dumps(sorted({s.a for s in steps if s.how == How.SWITCH})), MANY_USERS),
         )
         self._rows.execute("COMMIT")
         self._users.forget(step.a for step in steps if step.kind == "visitor")
@@ -187,6 +237,81 @@ class Identities:
         new = np.array(sorted({s.a for s in steps if s.kind == "visitor"}), dtype=np.int64)
         new = new[~self._are_linked(new)]
         self._linked = np.insert(self._linked, np.searchsorted(self._linked, new), new)
+
+    def undo(self, undone: Undone) -> Component:
+        """Take a merge back, for good: everybody whom it touched is who they were without it.
+
+        What was said about visitors and users is gone through again without this one.
+        Doing it twice changes nothing.
+
+        Returns:
+            Who is who now among those whom the merge may have touched.
+        """
+        known = undone_of(self.path)
+        if undone.pair not in {each.pair for each in known}:
+            keep_undone(self.path, [*known, undone])
+            self._undone |= {undone.pair}
+        component = self._component(undone.pair)
+        labels = json.dumps(sorted(component.labels))
+        visitors, users = component.visitors, component.users
+        execute, executemany = self._rows.execute, self._rows.executemany
+        execute("BEGIN IMMEDIATE")
+        executemany("UPDATE user SET person = ? WHERE user = ?", [(p, u) for u, p in users.items()])
+        executemany("DELETE FROM visitor WHERE visitor = ?", [(each,) for each in visitors])
+        executemany(
+            "INSERT INTO visitor VALUES (?, ?)",
+            [(each, turns[-1].user) for each, turns in visitors.items() if turns],
+        )
+        executemany("DELETE FROM link WHERE user = ?", [(user,) for user in users])
+        executemany(
+            "INSERT OR IGNORE INTO link (user, visitor) VALUES (?, ?)",
+            [(turn.user, each) for each, turns in visitors.items() for turn in turns],
+        )
+        executemany("DELETE FROM warning WHERE user = ?", [(user,) for user in users])
+        execute(
+            "INSERT INTO warning SELECT user, count(*) FROM link"
+            " WHERE user IN (SELECT value FROM json_each(?)) GROUP BY user HAVING count(*) > ?",
+            (json.dumps(sorted(users)), MANY_VISITORS),
+        )
+        # A move of old must not be taken along by a later one: its rows were given back.
+        execute(
+            "DELETE FROM move WHERE person IN (SELECT value FROM json_each(?1))"
+            " OR target IN (SELECT value FROM json_each(?1))",
+            (labels,),
+        )
+        execute("COMMIT")
+        self._users.forget_all()
+        self._persons.forget_all()
+        free = np.array([each for each, turns in visitors.items() if not turns], dtype=np.int64)
+        self._linked = self._linked[~np.isin(self._linked, free)]
+        return component
+
+    def _component(self, pair: Pair) -> Component:
+        """Go through what was said of everybody who is connected with two."""
+        execute = self._rows.execute
+        execute("CREATE INDEX IF NOT EXISTS said_a ON said (a)")
+        execute("CREATE INDEX IF NOT EXISTS said_b ON said (b)")
+        seen: set[int] = set()
+        new, said = {pair.user, pair.other}, dict[int, Said]()
+        while new:
+            seen |= new
+            found = execute(
+                "SELECT seq, how, a, b, at_us, position FROM said WHERE a IN"
+                " (SELECT value FROM json_each(?1)) OR b IN (SELECT value FROM json_each(?1))",
+                (json.dumps(sorted(new)),),
+            ).fetchall()
+            said |= {seq: Said(How(how), *rest) for seq, how, *rest in found}
+            new = {end for each in said.values() for end in (each.a, each.b)} - seen
+        for index in ("said_a", "said_b"):
+            execute(f"DROP INDEX {index}")
+        before = dict(
+            execute(
+                "SELECT user, person FROM user WHERE user IN (SELECT value FROM json_each(?))",
+                (json.dumps(sorted(seen)),),
+            )
+        )
+        ordered = [said[seq] for seq in sorted(said)]
+        return component_of(ordered, undone=self._undone, persons=before)
 
     def learn_again(self, known: pa.Table, *, moves: pa.Table) -> None:
         """Fill an empty file from the rows of the lake.
@@ -224,16 +349,29 @@ class Identities:
         steps = [
             Step("user", person_of_user(self.site, user), person) for user, person in people.items()
         ]
-        steps += [
-            Step(
-                "visitor",
-                person_of_visitor(self.site, row["visitor_id"]),
-                person_of_user(self.site, row["user_id"]),
-            )
-            for row in attached.select(["visitor_id", "user_id"]).to_pylist()
-        ]
+        steps += self._attached_again(attached)
         steps += [Step("move", row["person"], row["target"]) for row in moves.to_pylist()]
         self.keep(steps)
+
+    def _attached_again(self, attached: pa.Table) -> Iterator[Step]:
+        """Say again on whom visitors were, as well as rows tell: the first time and the last."""
+        times: list[tuple[datetime, int, str, str]] = [
+            (row[which], row[where], row["visitor_id"], row["user_id"])
+            for row in attached.to_pylist()
+            for which, where in (("first", "position"), ("last", "last_position"))
+        ]
+        on: dict[int, int] = {}
+        seen: set[int] = set()
+        for at, position, visitor_id, user_id in sorted(times, key=itemgetter(0, 1)):
+            visitor = person_of_visitor(self.site, visitor_id)
+            user = person_of_user(self.site, user_id)
+            if on.get(visitor) == user:
+                continue
+            how = How.SWITCH if visitor in on else How.MERGE if user in seen else How.ADOPT
+            on[visitor] = user
+            seen.add(user)
+            at_us = round(at.timestamp() * 1_000_000)
+            yield Step("visitor", visitor, user, how, at_us, position)
 
     def moves(self, steps: Iterable[Step] = ()) -> pa.Table:
         """List the persons whose rows in the lake are not rewritten yet, and who they are now.
@@ -274,6 +412,10 @@ class Identities:
         """Return when what is kept would survive a power cut."""
         self._rows.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
+    def shared(self) -> int:
+        """Count the visitors that more users were seen on than one device has."""
+        return int(self._rows.execute("SELECT count(*) FROM shared").fetchone()[0])
+
     def crowded(self) -> int:
         """Count the users that were seen on more visitors than one person has."""
         return int(self._rows.execute("SELECT count(*) FROM warning").fetchone()[0])
@@ -296,11 +438,26 @@ class Identities:
                 execute("INSERT OR IGNORE INTO link (visitor, user) VALUES (?, ?)", pairs)
             case "user":
                 execute("INSERT OR IGNORE INTO user VALUES (?, ?)", pairs)
+            case "alias":
+                pass
             case "move" | "rename":
                 for person, target in pairs:
                     self._move(person, target, rows=kind == "move")
             case _:
                 raise AssertionError(kind)
+
+    def _keep_said(self, said: Sequence[Step]) -> None:
+        if not said:
+            return
+        new = [(step.how, step.a, step.b, step.at_us, step.position) for step in said]
+        last = self._rows.execute(
+            "SELECT how, a, b, at_us, position FROM said ORDER BY seq DESC LIMIT 1"
+        ).fetchone()
+        # Steps are kept together or not at all, and only the last ones are ever done again.
+        if last != new[-1]:
+            self._rows.executemany(
+                "INSERT INTO said (how, a, b, at_us, position) VALUES (?, ?, ?, ?, ?)", new
+            )
 
     def _move(self, person: int, target: int, *, rows: bool) -> None:
         execute = self._rows.execute
@@ -334,18 +491,19 @@ class Identities:
         batch: _Batch,
         named: np.ndarray[Any, np.dtype[np.bool_]],
         aliases: np.ndarray[Any, np.dtype[np.bool_]],
+        trusted: np.ndarray[Any, np.dtype[np.bool_]],
     ) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Find the few rows that say something new about who is who.
 
-        Of a pair of visitor and user only the first row can, unless the visitor has
-        several users in these rows: then each of its named rows may be a change of hands.
+        Of a pair of visitor and user only the first row of each kind of key can, unless the
+        visitor has several users in these rows: then each of its named rows may be a change
+        of hands.
         """
         rows = np.flatnonzero(named)
         visitor, user = batch.visitors.codes[rows], batch.users.codes[rows]
-        pairs, first = np.unique(
-            (visitor + 1).astype(np.int64) * (len(batch.users.persons) + 1) + user,
-            return_index=True,
-        )
+        pair = (visitor + 1).astype(np.int64) * (len(batch.users.persons) + 1) + user
+        pairs = np.unique(pair)
+        first = np.unique(2 * pair + trusted[rows].astype(bool), return_index=True)[1]
         of_pair = pairs // (len(batch.users.persons) + 1) - 1
         held, count = np.unique(of_pair[of_pair >= 0], return_counts=True)
         batch.changing = set(held[count > 1].tolist())
@@ -445,6 +603,8 @@ class _Batch:
     known: _Known
     visitors: _Names
     users: _Names
+    undone: frozenset[Pair] = frozenset()
+    moment: tuple[int, int] = (0, 0)
     changing: set[int] = field(default_factory=set)
     sizes: dict[int, int] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
@@ -532,18 +692,30 @@ class _Batch:
         # Anybody can read a public key from the page: it may not claim a user that
         # is somebody already.
         if others and not trusted and not attached:
-            return
+            if current is None:
+                return
+            user = claim_of(visitor, user)
+            if current == user:
+                return
         if current is not None:
             # A shared device: what was before stays with the former user, nobody merges.
             self._before.setdefault(code, []).append((row, current))
             self._user(user, user)
+            how = How.SWITCH
+        elif Pair(user, visitor) in self.undone:
+            return
         elif user not in self.known.person:
             self._user(user, visitor)
+            how = How.ADOPT
         else:
             self._merge(self._of_user(user), visitor)
+            how = How.MERGE
+        self._attach(visitor, user, how)
+
+    def _attach(self, visitor: int, user: int, how: How) -> None:
         self.known.current[visitor] = user
         self.known.links.setdefault(user, set()).add(visitor)
-        self.steps.append(Step("visitor", visitor, user))
+        self.steps.append(Step("visitor", visitor, user, how, *self.moment))
 
     def _alias(self, previous: str, user: int, *, trusted: bool, site: str) -> None:
         if not trusted or not identifies(previous):
@@ -551,14 +723,16 @@ class _Batch:
         former = person_of_user(site, previous)
         self._user(user, user)
         if former in self.known.person:
-            self._merge(self._of_user(user), self._of_user(former))
+            if Pair(user, former) in self.undone or Pair(former, user) in self.undone:
+                return
+            if self._of_user(user) != self._of_user(former):
+                self._merge(self._of_user(user), self._of_user(former))
+                self.steps.append(Step("alias", former, user, How.ALIAS, *self.moment))
             return
         visitor = person_of_visitor(site, previous)
-        if self.known.current.get(visitor) is None:
+        if self.known.current.get(visitor) is None and Pair(user, visitor) not in self.undone:
             self._merge(self._of_user(user), visitor)
-            self.known.current[visitor] = user
-            self.known.links.setdefault(user, set()).add(visitor)
-            self.steps.append(Step("visitor", visitor, user))
+            self._attach(visitor, user, How.MERGE)
 
     def _user(self, user: int, person: int) -> None:
         if user not in self.known.person:

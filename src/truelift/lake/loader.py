@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Final
@@ -28,6 +28,7 @@ from truelift.lake.identity import Identities, Resolution, Step
 from truelift.lake.journal import Segment, SegmentPiece, lines_of, remove_segment, segments
 from truelift.lake.ledger import Counts
 from truelift.lake.manifest import Manifest, pending
+from truelift.lake.merges import Undone, UndoRequest, identities_file, undo_requests
 from truelift.lake.normalise import Normalised, Normaliser
 from truelift.lake.schema import EVENTS
 from truelift.lake.seen import WINDOW_S, Seen
@@ -194,6 +195,7 @@ class Loader:
     def step(self) -> bool:
         """Do the next piece of work; say whether there was any."""
         with self._gate:
+            self._undo_requested()
             took = self._take()
             committed = self._commit_due()
             self._forget_segments()
@@ -203,6 +205,7 @@ class Loader:
     def flush(self, site: str | None = None) -> None:
         """Take everything that is in the journal and commit it, of one site or of all."""
         with self._gate:
+            self._undo_requested()
             # What arrives meanwhile waits for the next step, else a busy site would never end.
             while self._take() and self._more:
                 self._commit_due()
@@ -407,7 +410,7 @@ class Loader:
             oldest_ms=min(
                 [*(file.oldest_ms for file in merged), int(self._now().timestamp() * 1000)]
             ),
-            steps=[(step.kind, step.a, step.b) for step in resolution.steps],
+            steps=[astuple(step) for step in resolution.steps],
         )
         self._at("tail.written")
         moves = site.tail.moves
@@ -654,6 +657,25 @@ class Loader:
             (site.reader.tail.folder / name).unlink(missing_ok=True)
         site.retired = []
 
+    def _undo_requested(self) -> None:
+        for request in undo_requests(self.home):
+            self._undo(request)
+
+    def _undo(self, request: UndoRequest) -> None:
+        """Take a merge back; the request stays until all of it is done."""
+        site = self._site(request.site)
+        if site.tail.files:
+            self._commit(request.site)
+        if site.tail.moves is not None:
+            self._compact(request.site, site)
+        component = site.identities.undo(Undone(request.pair, request.by, request.at))
+        site.identities.sync()
+        self._at("undo.known")
+        self._compaction.give_back(site.reader, component, now=self._now())
+        self._untidy.add(request.site)
+        request.finish()
+        log.info("undid merge %s of %s", request.pair.name, request.site)
+
     # Recovering
 
     def _site(self, name: str) -> _Site:
@@ -662,7 +684,7 @@ class Loader:
             reader = SiteReader(self.home, name)
             site = _Site(
                 reader=reader,
-                identities=Identities(self.home.loader / "identities" / f"{name}.sqlite3", name),
+                identities=Identities(identities_file(self.home, name), name),
                 tail=reader.tail.current(),
             )
             if site.identities.is_new() and reader.table.current() is not None:
@@ -701,6 +723,8 @@ class Loader:
                 for path in manifest.lake_files:
                     (site.reader.table.path / path).unlink(missing_ok=True)
                 manifest.forget(self.home)
+        # Before anything is taken: who is who may be known already and the rows not yet.
+        self._undo_requested()
 
     def _recover_tail(self, site: _Site) -> None:
         folder = site.reader.tail
@@ -715,7 +739,7 @@ class Loader:
                 break
             whole.append(file)
             about = json.loads((table.schema.metadata or {}).get(b"truelift", b"{}"))
-            steps = [Step(kind, a, b) for kind, a, b in about.get("steps", [])]
+            steps = [Step(*step) for step in about.get("steps", [])]
         if len(whole) < len(site.tail.files):
             # What follows a broken file goes too: positions must have no holes.
             site.tail = folder.publish(replace(site.tail, files=tuple(whole)))

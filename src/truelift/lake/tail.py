@@ -159,7 +159,7 @@ class TailFolder:
         spans: Spans,
         counts: Counts,
         oldest_ms: int,
-        steps: Sequence[tuple[str, int, int]] = (),
+        steps: Sequence[tuple[object, ...]] = (),
     ) -> TailFile:
         """Write rows as a tail file that no reader knows of until it is published.
 
