@@ -213,6 +213,22 @@ def test_people_whose_journey_is_not_over_are_immature_and_no_drop() -> None:
     assert home.document()["drop_rate"] is None
 
 
+def test_the_drop_rate_is_of_people_whose_journey_is_over() -> None:
+    question = replace(SHOP, window_s=3600, as_of=at(3600))
+    events = [
+        *touched(1, "ad", "/"),
+        *touched(2, "ad", "order"),
+        *touched(3, "ad", begins=-1),
+        *touched(4, "ad", "/", begins=-10),
+        *touched(5, "ad", "/", begins=-10),
+    ]
+
+    ad = row(ask(question, events), "ad")
+
+    assert (ad.people, ad.dropped, ad.immature, ad.over) == (5, 1, 0, 3)
+    assert ad.document()["drop_rate"] == pytest.approx(1 / 3)
+
+
 def test_an_event_is_a_touchpoint_of_the_first_surface_that_names_it() -> None:
     paid = Condition("channel", Comparison.IS, ("Paid Search",))
     question = Journeys(

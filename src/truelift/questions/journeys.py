@@ -43,7 +43,7 @@ from truelift.questions.question import Scan
 from truelift.questions.sessions import SESSION_MARGIN
 from truelift.questions.table import codes, integers
 from truelift.sequences.funnels import Rules, funnel
-from truelift.sequences.journeys import JourneyRules, SurfaceVisits, tours
+from truelift.sequences.journeys import JourneyRules, SurfaceVisits, Tours, tours
 from truelift.sequences.paths import NOTHING
 from truelift.sequences.sessions import LONGEST_MS
 
@@ -70,6 +70,7 @@ _SUMMED: Final = (
     "immature",
     "returns",
     "returned",
+    "over",
 )
 """What of a surface's visits is added up over buckets."""
 
@@ -101,6 +102,7 @@ class SurfaceRow:
         onward: People who touched a later surface after they first touched this one;
             None for the last surface.
         immature: People who did not yet, and whose journey is open.
+        over: People who touched it and whose journey is no longer open.
         returns: Moves back to it from a later surface.
         returned: People who made one.
         gap_median_s: Half of the people onward took no longer; None when nobody went.
@@ -117,6 +119,7 @@ class SurfaceRow:
     ends: int
     onward: int | None
     immature: int
+    over: int
     returns: int
     returned: int
     gap_median_s: int | None
@@ -131,7 +134,6 @@ class SurfaceRow:
 
     def document(self) -> dict[str, Json]:
         """Write it as a row of the answer; a rate of nobody is null."""
-        over = self.people - self.immature
         dropped = self.dropped
         return {
             "surface": self.surface,
@@ -143,7 +145,9 @@ class SurfaceRow:
             "onward": self.onward,
             "dropped": dropped,
             "immature": self.immature,
-            "drop_rate": None if dropped is None or not over else dropped / over,
+            "over": self.over,
+            # Of open journeys only those that went on are known, and they would make it too low.
+            "drop_rate": None if dropped is None or not self.over else dropped / self.over,
             "returns": self.returns,
             "returned": self.returned,
             "gap": {"median_s": self.gap_median_s, "p90_s": self.gap_p90_s},
@@ -408,7 +412,12 @@ class Journeys:
             JourneyCounts(
                 totals=(len(immature), int(found.completed.sum()), int(immature.sum())),
                 visits=np.array(
-                    [[getattr(visits, name) for name in _SUMMED] for visits in found.visits],
+                    [
+                        [*(getattr(visits, name) for name in _SUMMED[:-1]), over]
+                        for visits, over in zip(
+                            found.visits, _over(found, surfaces=surfaces), strict=True
+                        )
+                    ],
                     dtype=np.int64,
                 ),
                 in_order=np.stack([in_order.units[0], in_order.immature[0]]),
@@ -489,6 +498,7 @@ class Journeys:
             onward=None if is_last else visits["onward"],
             # Whoever has touched the last surface waits for nothing more.
             immature=0 if is_last else visits["immature"],
+            over=visits["over"],
             returns=visits["returns"],
             returned=visits["returned"],
             gap_median_s=self._quantile(slots, people, 50),
@@ -582,6 +592,13 @@ def _lowest_bit(mask: NDArray[np.int64]) -> NDArray[np.int64]:
     """Give the number of each mask's lowest bit, -1 where it has none."""
     exponents: NDArray[np.int64] = np.frexp((mask & -mask).astype(np.float64))[1].astype(np.int64)
     return exponents - 1
+
+
+def _over(found: Tours, *, surfaces: int) -> list[int]:
+    """Count who touched each surface and whose journey is no longer open."""
+    of_closed = found.orders[~found.is_open]
+    counts: list[int] = np.bincount(of_closed[of_closed >= 0], minlength=surfaces).tolist()
+    return counts
 
 
 def _whole(*flags: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
