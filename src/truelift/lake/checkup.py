@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from truelift.lake.home import Home
-from truelift.lake.identity import MANY_VISITORS
+from truelift.lake.identity import MANY_USERS, MANY_VISITORS
 from truelift.lake.journal import lines_of, segments
 from truelift.lake.lake import Lake
 from truelift.lake.ledger import Ledger
 from truelift.lake.manifest import pending
+from truelift.lake.merges import identities_file
 from truelift.lake.sites import UnreadableSites
 from truelift.lake.tail import TailFolder
 from truelift.lake.waiting import read_cursors, segment_key
@@ -221,20 +222,32 @@ def _of_tail(home: Home, site: str) -> Iterator[Remark]:
             f"{site}: {len(strays)} files of the fresh tail belong to nothing; the next loader"
             " removes them.",
         )
-    crowded = _crowded(home.loader / "identities" / f"{site}.sqlite3")
+    crowded = _remarked(home, site, "warning")
     if crowded:
         yield Remark(
             "crowded_users",
             f"{site}: {crowded} users were seen on more than {MANY_VISITORS} visitors each;"
             " shared logins, or an integration that sends one user id for everybody.",
         )
+    shared = _remarked(home, site, "shared")
+    if shared:
+        yield Remark(
+            "shared_visitors",
+            f"{site}: {shared} visitors were each signed in by more than {MANY_USERS} users;"
+            " kiosks or call centres, or an integration that sends one visitor id for everybody."
+            " Their events follow the current user, and nobody is merged.",
+        )
 
 
-def _crowded(path: Path) -> int:
+def _remarked(home: Home, site: str, table: str) -> int:
+    path = identities_file(home, site)
     if not path.exists():
         return 0
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as rows:
-        return int(rows.execute("SELECT count(*) FROM warning").fetchone()[0])
+        known = "SELECT count(*) FROM sqlite_schema WHERE name = ?"
+        if not rows.execute(known, (table,)).fetchone()[0]:
+            return 0  # kept by an older Truelift, and not opened since
+        return int(rows.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
 def _held(path: Path) -> bool:

@@ -13,9 +13,12 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+
 from truelift.errors import Refusal
 from truelift.lake.durable import sync_folder, write_durably
 from truelift.lake.home import Home, checked_site
+from truelift.questions.question import Scan
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -326,3 +329,70 @@ def _parsed(document: Mapping[str, object]) -> Undone:
         str(document["by"]),
         datetime.fromisoformat(str(document["at"])),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """How many events came with a visitor and a user.
+
+    Attributes:
+        visitor_id: None for none.
+        user_id: None for none.
+        events: So many.
+    """
+
+    visitor_id: str | None
+    user_id: str | None
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mentions:
+    """Which visitors and users the events of some persons name: digests do not tell.
+
+    Attributes:
+        persons: Whose events.
+    """
+
+    persons: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+        return "identities"
+
+    def scan(self) -> Scan:
+        """Read one row for each visitor and user."""
+        # Written out, so that sorted files are read only where these persons can be.
+        persons = ", ".join(map(str, sorted(self.persons))) or "NULL"
+        return Scan(
+            "SELECT visitor_id, user_id, count(*) AS events FROM all_events"
+            f" WHERE person IN ({persons}) AND state = 'stored'"
+            " GROUP BY visitor_id, user_id ORDER BY visitor_id, user_id",
+            {},
+        )
+
+    def partial(self, rows: pa.Table) -> list[Mention]:
+        """Take them as they are."""
+        return [Mention(**row) for row in rows.to_pylist()]
+
+    def merge(self, left: list[Mention], right: list[Mention]) -> list[Mention]:
+        """Put two buckets' together."""
+        return left + right
+
+    def answer(self, partial: list[Mention]) -> list[Mention]:
+        """Give them as they are."""
+        return partial
+
+
+def mentions_of(home: Home, site: str, merges: Iterable[Merge]) -> Mentions:
+    """Ask who is meant by merges: the events of those who were merged, whoever they are now."""
+    ends = {end for merge in merges for end in (merge.pair.user, merge.pair.other)}
+    with closing(sqlite3.connect(f"file:{identities_file(home, site)}?mode=ro", uri=True)) as rows:
+        found = rows.execute(
+            "SELECT person FROM user WHERE user IN (SELECT value FROM json_each(?1))"
+            " UNION SELECT user.person FROM visitor JOIN user USING (user)"
+            " WHERE visitor IN (SELECT value FROM json_each(?1))",
+            (json.dumps(sorted(ends)),),
+        ).fetchall()
+    return Mentions(tuple(ends | {person for (person,) in found}))
