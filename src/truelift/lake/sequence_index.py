@@ -39,6 +39,8 @@ STAMP: Final = "stamp.json"
 """File that says what the arrays beside it are."""
 
 Integers = NDArray[np.int64]
+Signed = NDArray[np.signedinteger[Any]]
+Marks = NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ class BucketIndex:
     def _picked(
         self,
         sequence: Sequence,
-        number: NDArray[np.int32],
+        number: Marks,
         bounds: tuple[int, int],
         gone: NDArray[np.bool_] | None,
         first: int,
@@ -156,6 +158,10 @@ class BucketIndex:
         code = self.codes["event"][first:end]
         unit, at_ms = self.unit[first:end], self.at_ms[first:end]
         since, until = bounds
+        if gone is None and sequence.unmarked and _lie_within(at_ms, bounds):
+            mark = compiled.marks(code=code, number=number) if compiled.IS_THERE else number[code]
+            ties = _ties(unit, at_ms) if sequence.ties else 0
+            return Rows(self, sequence, first, None, unit, at_ms, mark, ties)
         if compiled.IS_THERE:
             found = compiled.pick(
                 code=code,
@@ -167,8 +173,9 @@ class BucketIndex:
                 until_ms=until,
                 gone=gone,
             )
-            rows = found.row + first
-            return Rows(self, sequence, rows, found.unit, found.at_ms, found.mark, found.ties)
+            return Rows(
+                self, sequence, first, found.row, found.unit, found.at_ms, found.mark, found.ties
+            )
         mark = number[code]
         kept = np.ones(len(mark), dtype=bool) if sequence.unmarked else mark != 0
         kept &= (at_ms >= since) & (at_ms < until)
@@ -190,10 +197,15 @@ class BucketIndex:
             kept &= mark != 0
         return Rows.at(self, sequence, rows[kept], mark[kept])
 
-    def _numbers(self, sequence: Sequence) -> NDArray[np.int32]:
+    def _numbers(self, sequence: Sequence) -> Marks:
         """Give the mark of every code of `event`, the one for none included."""
         titles = self.stamp.titles["event"]
-        return np.array([*(sequence.marks.get(title, 0) for title in titles), 0], dtype=np.int32)
+        # Few bits are read faster. One is left over: questions look at the bit above theirs.
+        narrow = max(sequence.marks.values(), default=0) < 1 << 6
+        return np.array(
+            [*(sequence.marks.get(title, 0) for title in titles), 0],
+            dtype=np.int8 if narrow else np.int32,
+        )
 
 
 _FIRST_MS: Final = -(1 << 62)
@@ -209,7 +221,8 @@ class Rows:
     Attributes:
         index: Where they stand.
         sequence: What the question reads.
-        rows: Their places, ascending.
+        first: Where in the index their places are counted from.
+        row: Their places from there, ascending; None for all of them, one after the other.
         unit: Places of their persons.
         at_ms: When each was.
         mark: What each is to the question.
@@ -218,20 +231,26 @@ class Rows:
 
     index: BucketIndex
     sequence: Sequence
-    rows: Integers
-    unit: Integers
+    first: int
+    row: Signed | None
+    unit: Signed
     at_ms: Integers
-    mark: NDArray[np.int32]
+    mark: Marks
     ties: int
 
     @classmethod
-    def at(
-        cls, index: BucketIndex, sequence: Sequence, rows: Integers, mark: NDArray[np.int32]
-    ) -> Rows:
+    def at(cls, index: BucketIndex, sequence: Sequence, rows: Integers, mark: Marks) -> Rows:
         """Take the events at some places."""
-        unit, at_ms = index.unit[rows].astype(np.int64), index.at_ms[rows]
-        ties = int(np.count_nonzero((unit[1:] == unit[:-1]) & (at_ms[1:] == at_ms[:-1])))
-        return cls(index, sequence, rows, unit, at_ms, mark, ties)
+        unit, at_ms = index.unit[rows], index.at_ms[rows]
+        return cls(index, sequence, 0, rows, unit, at_ms, mark, _ties(unit, at_ms))
+
+    @property
+    def rows(self) -> Integers:
+        """Their places in the index."""
+        if self.row is None:
+            return np.arange(self.first, self.first + len(self.mark))
+        places: Integers = self.row.astype(np.int64) + self.first
+        return places
 
     def without(self, persons: Integers) -> Rows:
         """Leave out the events of some persons, given by id."""
@@ -256,16 +275,17 @@ class Rows:
             return self
         same = (self.unit[1:] == self.unit[:-1]) & (self.at_ms[1:] == self.at_ms[:-1])
         touched = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
-        mark, rows = self.mark[touched], self.rows[touched]
+        row = np.arange(len(self.mark)) if self.row is None else self.row.copy()
+        mark, rows = self.mark[touched], row[touched].astype(np.int64) + self.first
         keys = [self._key(tie, mark, rows) for tie in self.sequence.ties]
         # Only what is simultaneous changes places, so persons and instants stay as they are.
         moments = np.cumsum(~np.insert(same, 0, False)[touched])
         order = touched[np.lexsort((*reversed(keys), moments))]
-        found = replace(self, rows=self.rows.copy(), mark=self.mark.copy())
-        found.rows[touched], found.mark[touched] = self.rows[order], self.mark[order]
+        found = replace(self, row=row, mark=self.mark.copy())
+        row[touched], found.mark[touched] = row[order], self.mark[order]
         return found
 
-    def _key(self, tie: Tie, mark: NDArray[np.int32], rows: Integers) -> NDArray[np.integer[Any]]:
+    def _key(self, tie: Tie, mark: Marks, rows: Integers) -> NDArray[np.integer[Any]]:
         match tie:
             case Tie.LOWEST_BIT:
                 return mark & -mark
@@ -284,7 +304,8 @@ class Rows:
                 by_bytes = sorted(range(len(titles)), key=lambda code: titles[code].encode())
                 rank[by_bytes] = np.arange(len(titles))
                 rank[-1] = len(titles)
-                return rank[self._group_codes(self.sequence.grouped, mark, rows)]
+                ranks: Integers = rank[self._group_codes(self.sequence.grouped, mark, rows)]
+                return ranks
 
     def table(self, *, persons: bool = False, position: bool = False) -> pa.Table:
         """Give them as the columns of the question's scan.
@@ -306,20 +327,49 @@ class Rows:
 
     def _grouped(self, column: str) -> pa.DictionaryArray:
         titles = self.index.stamp.titles[column]
-        code = self._group_codes(column, self.mark, self.rows)
         # The code after the last title stands for none: a dictionary may hold a null, and
         # reading codes is quicker than reading which of them are valid.
         return pa.DictionaryArray.from_arrays(
-            pa.array(code), pa.array([*titles, None], pa.string())
+            pa.array(self._all_group_codes(column)), pa.array([*titles, None], pa.string())
         )
 
+    def _all_group_codes(self, column: str) -> NDArray[np.unsignedinteger[Any]]:
+        where, row = self.sequence.grouped_where, self.row
+        code = self.index.codes[column][self.first :]
+        if row is None:
+            code = code[: len(self.mark)]
+            if where == -1:
+                return code
+            return np.where(self.mark & where, code, self._nothing(column))
+        if where == -1:
+            return code[row]
+        if compiled.IS_THERE and row.dtype == np.int32:
+            nothing = len(self.index.stamp.titles[column])
+            return compiled.codes(code=code, row=row, mark=self.mark, where=where, nothing=nothing)
+        return self._group_codes(column, self.mark, self.rows)
+
     def _group_codes(
-        self, column: str, mark: NDArray[np.int32], rows: Integers
-    ) -> NDArray[np.int32]:
-        code = self.index.codes[column][rows].astype(np.int32)
-        if self.sequence.grouped_where != -1:
-            code[(mark & self.sequence.grouped_where) == 0] = len(self.index.stamp.titles[column])
-        return code
+        self, column: str, mark: Marks, rows: Integers
+    ) -> NDArray[np.unsignedinteger[Any]]:
+        code = self.index.codes[column][rows]
+        if self.sequence.grouped_where == -1:
+            return code
+        return np.where(mark & self.sequence.grouped_where, code, self._nothing(column))
+
+    def _nothing(self, column: str) -> np.unsignedinteger[Any]:
+        kind = self.index.codes[column].dtype.type
+        found: np.unsignedinteger[Any] = kind(len(self.index.stamp.titles[column]))
+        return found
+
+
+def _lie_within(at_ms: Integers, bounds: tuple[int, int]) -> bool:
+    if bounds == ALWAYS or not len(at_ms):
+        return True
+    return bool(at_ms.min() >= bounds[0] and at_ms.max() < bounds[1])
+
+
+def _ties(unit: Signed, at_ms: Integers) -> int:
+    return int(np.count_nonzero((unit[1:] == unit[:-1]) & (at_ms[1:] == at_ms[:-1])))
 
 
 def folder_of(home: Home, site: str, bucket: int) -> Path:

@@ -441,7 +441,7 @@ class Funnel:
             rows: As the scan gave them.
             chains: Whether the row of every step is needed.
         """
-        unit, at_ms = integers(rows, "person"), integers(rows, "at_ms")
+        unit, at_ms = small_integers(rows, "person"), integers(rows, "at_ms")
         mask = small_integers(rows, "mask")
         if self.unit is Unit.SESSION and len(unit):
             begins = np.zeros(len(unit), dtype=np.int64)
@@ -459,9 +459,11 @@ class Funnel:
             chains=chains or self.amount is not None or (self.by is not None and not by_start),
         )
         group = Coded.nothing(len(found.start))
-        if self.by is not None:
+        if self.by is not None and by_start:
+            group = Coded.column(rows, "grouped", found.start)
+        elif self.by is not None:
             grouped = Coded.column(rows, "grouped")
-            group = grouped.at(found.start if by_start else self._telling(found, grouped))
+            group = grouped.at(self._telling(found, grouped))
         return Walked(rows=rows, at_ms=at_ms, attempts=found, group=group)
 
     def _telling(self, found: Attempts, grouped: Coded) -> Integers:
@@ -628,7 +630,7 @@ class Funnel:
 
 def pieces(rows: pa.Table) -> Iterator[pa.Table]:
     """Cut a bucket's rows between persons, at least one piece."""
-    person = integers(rows, "person")
+    person = small_integers(rows, "person")
     first = 0
     while len(person) - first > PIECE:
         end = first + PIECE

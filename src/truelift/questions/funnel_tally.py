@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from truelift.errors import Refusal
+from truelift.questions.table import whole
 
 
 MOST_CELLS: Final = 16_000_000
@@ -80,11 +81,15 @@ class Coded:
         return cls(np.full(length, -1, dtype=np.int64), pa.array([], pa.string()))
 
     @classmethod
-    def column(cls, rows: pa.Table, name: str) -> Coded:
-        """Take a column of text."""
-        encoded = rows[name].combine_chunks().dictionary_encode()
-        titles = encoded.dictionary.cast(pa.string())
-        code = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+    def column(cls, rows: pa.Table, name: str, at: Integers | None = None) -> Coded:
+        """Take a column of text, or some rows of it."""
+        encoded = whole(rows[name]).dictionary_encode()
+        titles, indices = encoded.dictionary.cast(pa.string()), encoded.indices
+        if indices.null_count:
+            indices = indices.cast(pa.int64()).fill_null(-1)
+        code = indices.to_numpy(zero_copy_only=False)
+        # Of few rows only their codes are widened.
+        code = (code if at is None else code[at]).astype(np.int64, copy=False)
         if titles.null_count:
             # A dictionary that came ready may have a code for nothing.
             real = titles.is_valid().to_numpy(zero_copy_only=False)

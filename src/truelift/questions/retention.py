@@ -360,8 +360,8 @@ class Retention:
     def partial(self, rows: pa.Table) -> Tallies:
         """Count the cohorts of one bucket."""
         calendar = _Calendar.of(self)
-        person = integers(rows, "person")
-        group, titles = codes(rows, "grouped") if self.by else (np.zeros_like(person), [None])
+        person = small_integers(rows, "person")
+        group, titles = codes(rows, "grouped") if self.by else (None, [None])
         rules = Cohorts(
             edges=calendar.edges(self),
             cohorts=calendar.cohorts,

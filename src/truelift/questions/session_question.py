@@ -34,12 +34,13 @@ from truelift.questions.session_tally import (
 )
 from truelift.questions.table import integers, small_integers
 from truelift.questions.zone import is_zone
+from truelift.sequences import compiled
 from truelift.sequences.sessions import (
     ELSEWHERE,
     INACTIVITY_MS,
     LONGEST_MS,
     UNSAID,
-    session_starts,
+    sessions,
 )
 
 
@@ -78,7 +79,7 @@ class SessionCut:
 
     first: Integers
     last: Integers
-    person: Integers
+    person: NDArray[np.signedinteger]
     begins: Integers
     asked: NDArray[np.bool_]
     counts: Mapping[str, Count]
@@ -209,18 +210,44 @@ class SessionQuestion:
         names = {name for _, found in kinds for name in found}
         return {name: sum(bit for bit, found in kinds if name in found) for name in names}
 
+    def totals(self, rows: pa.Table) -> SessionTally:
+        """Cut one bucket's events into sessions and count those asked about, all together."""
+        if not compiled.IS_THERE or self.campaign_split or self.revenue is not None:
+            return self.cut(rows).whole()
+        found = compiled.session_totals(
+            unit=small_integers(rows, "person"),
+            at_ms=integers(rows, "at_ms"),
+            kind=small_integers(rows, "kind"),
+            inactivity_ms=INACTIVITY_MS,
+            longest_ms=LONGEST_MS,
+            since_ms=None if self.since is None else epoch_ms(self.since),
+            until_ms=None if self.until is None else epoch_ms(self.until),
+            engaged_ms=ENGAGED_MS,
+            engaged_pages=ENGAGED_PAGES,
+            as_of_ms=None if self.as_of is None else epoch_ms(self.as_of),
+        )
+        return SessionTally(
+            sessions=found.sessions,
+            people=found.units,
+            events=found.events,
+            pages=found.pages,
+            engaged=found.engaged,
+            immature=found.immature,
+            key_sessions=found.key_sessions,
+            conversions=found.conversions,
+            duration_ms=found.duration_ms,
+        )
+
     def cut(self, rows: pa.Table) -> SessionCut:
         """Cut one bucket's events into sessions and count what is in each."""
-        person, at_ms = integers(rows, "person"), integers(rows, "at_ms")
+        person, at_ms = small_integers(rows, "person"), integers(rows, "at_ms")
         kind = small_integers(rows, "kind")
         campaign = self._campaigns(rows, kind) if self.campaign_split else None
-        first = session_starts(unit=person, at_ms=at_ms, campaign=campaign)
+        found = sessions(unit=person, at_ms=at_ms, kind=kind, campaign=campaign)
+        first, pages, conversions = found.first, found.low, found.high
         last = np.append(first[1:], len(person)) - 1 if len(first) else first
         begins, ends = at_ms[first], at_ms[last]
         duration = ends - begins
-        pages = np.add.reduceat(kind & PAGE, first, dtype=np.int64) if len(first) else first
-        converting = _session(np.flatnonzero(kind & _KEY), first)
-        conversions = np.bincount(converting, minlength=len(first))
         engaged = (duration >= ENGAGED_MS) | (pages >= ENGAGED_PAGES) | (conversions > 0)
         counts: dict[str, Count] = {
             "events": last - first + 1,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from truelift.errors import Refusal
 from truelift.questions.document import Json
+from truelift.questions.table import whole
 
 
 MOST_GROUPS: Final = 2_000_000
@@ -71,7 +72,7 @@ class Coded:
     @classmethod
     def column(cls, rows: pa.Table, name: str) -> Coded:
         """Take a column of text from what a scan gave."""
-        encoded = rows[name].dictionary_encode().combine_chunks()
+        encoded = whole(rows[name]).dictionary_encode()
         known = encoded.dictionary.cast(pa.string())
         titles = pa.concat_arrays([known, pa.nulls(1, pa.string())])
         code = encoded.indices.cast(pa.int64()).fill_null(len(known))
@@ -208,7 +209,7 @@ class SessionRow:
 
 
 def tallied(
-    *, person: Integers, counts: Mapping[str, Count], keys: Mapping[str, Coded]
+    *, person: NDArray[np.signedinteger], counts: Mapping[str, Count], keys: Mapping[str, Coded]
 ) -> pa.Table:
     """Count sessions group by group.
 
@@ -360,7 +361,9 @@ def _added(column: Count, start: Integers) -> Integers:
     return found
 
 
-def _in_groups(person: Integers, keys: Mapping[str, Coded]) -> tuple[Integers | None, Integers]:
+def _in_groups(
+    person: NDArray[np.signedinteger], keys: Mapping[str, Coded]
+) -> tuple[Integers | None, Integers]:
     """Give an order in which groups stand together, and where each begins in it.
 
     The order is stable: within a group, a person's sessions still stand together.

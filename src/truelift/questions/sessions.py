@@ -168,9 +168,9 @@ class Sessions(SessionQuestion):
 
     def partial(self, rows: pa.Table) -> SessionTallies:
         """Cut one bucket's events into sessions and count them."""
-        cut = self.cut(rows)
         if not self.by:
-            return SessionTallies(cut.whole())
+            return SessionTallies(self.totals(rows))
+        cut = self.cut(rows)
         key = group_of(cut, self.by, rows, self.time_zone)
         return SessionTallies(cut.whole(), (cut.tally({"value": key}),))
 

@@ -7,21 +7,26 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """Give a column in one piece; one that is so already is not copied."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def integers(rows: pa.Table, name: str) -> NDArray[np.int64]:
     """Give a column of whole numbers; it has no nulls."""
-    column: NDArray[np.int64] = rows[name].combine_chunks().cast(pa.int64()).to_numpy()
+    column: NDArray[np.int64] = whole(rows[name]).cast(pa.int64()).to_numpy()
     return column
 
 
 def small_integers(rows: pa.Table, name: str) -> NDArray[np.signedinteger]:
     """Give a column of whole numbers in the width it came in; it has no nulls."""
-    column: NDArray[np.signedinteger] = rows[name].combine_chunks().to_numpy()
+    column: NDArray[np.signedinteger] = whole(rows[name]).to_numpy()
     return column
 
 
 def numbers(rows: pa.Table, name: str) -> NDArray[np.float64]:
     """Give a column of numbers; NaN where it is null."""
-    column = rows[name].combine_chunks().cast(pa.float64())
+    column = whole(rows[name]).cast(pa.float64())
     found: NDArray[np.float64] = column.to_numpy(zero_copy_only=False)
     return found
 
@@ -31,7 +36,7 @@ def codes(rows: pa.Table, name: str) -> tuple[NDArray[np.int64], list[str | None
 
     A null has a code of its own, the last one.
     """
-    encoded = rows[name].combine_chunks().dictionary_encode()
+    encoded = whole(rows[name]).dictionary_encode()
     titles: list[str | None] = encoded.dictionary.to_pylist()
     indices = encoded.indices
     if None not in titles:

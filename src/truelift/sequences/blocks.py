@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ BLOCK = 1 << 17
 """Rows of one pass, more where a unit has more."""
 
 
-def blocks(unit: NDArray[np.int64], rows: int = BLOCK) -> Iterator[slice]:
+def blocks(unit: NDArray[np.signedinteger[Any]], rows: int = BLOCK) -> Iterator[slice]:
     """Give slices of at least so many rows, the last one less, none of which parts a unit.
 
     Args:
@@ -32,7 +33,7 @@ def blocks(unit: NDArray[np.int64], rows: int = BLOCK) -> Iterator[slice]:
         first = end
 
 
-def first_of_each(unit: NDArray[np.int64]) -> NDArray[np.bool_]:
+def first_of_each(unit: NDArray[np.signedinteger[Any]]) -> NDArray[np.bool_]:
     """Say which rows are the first of their unit."""
     begins = np.ones(len(unit), dtype=bool)
     begins[1:] = unit[1:] != unit[:-1]

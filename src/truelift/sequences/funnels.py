@@ -122,7 +122,7 @@ class Reached:
 
 def funnel(
     *,
-    unit: NDArray[np.int64],
+    unit: NDArray[np.signedinteger],
     at_ms: Instants,
     mask: Masks,
     group: NDArray[np.int64],
@@ -174,7 +174,7 @@ def counted(found: Attempts, *, code: NDArray[np.int64], groups: int, rules: Rul
 
 def attempts(
     *,
-    unit: NDArray[np.int64],
+    unit: NDArray[np.signedinteger],
     at_ms: Instants,
     mask: Masks,
     rules: Rules,
@@ -233,7 +233,7 @@ def attempts(
     )
 
 
-def _blocks(unit: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+def _blocks(unit: NDArray[np.signedinteger]) -> Iterator[tuple[int, int]]:
     """Cut the rows between units, so that every pass over a block stays in the cache."""
     first = 0
     while first < len(unit):
@@ -249,7 +249,7 @@ def _blocks(unit: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 
 
 def _block(
-    unit: NDArray[np.int64], at_ms: Instants, mask: Masks, rules: Rules, *, chains: bool
+    unit: NDArray[np.signedinteger], at_ms: Instants, mask: Masks, rules: Rules, *, chains: bool
 ) -> Attempts:
     events = Events(unit, at_ms, _with_step_one_in_range(at_ms, mask, rules))
     match rules.order:

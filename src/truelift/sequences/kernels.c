@@ -13,108 +13,287 @@
 /* The deepest attempt of every unit at an ordered funnel: see `sequences.funnels`.
  *
  * Bit k of `mask` says that the event may serve step k; there are 1 to 20 steps, and
- * simultaneous events stand by their lowest step. Gives, for every unit that began, the row of the earliest start
- * that gets as deep as any, the steps it got through, and whether a window that ends
- * at or after `as_of` is still open. Returns how many units began.
+ * simultaneous events stand by their lowest step. Gives, for every unit that began, the row
+ * of the earliest start that gets as deep as any, the steps it got through, and whether a
+ * window that ends at or after `as_of` is still open. Returns how many units began.
  */
-int64_t ordered_attempts(const int64_t *unit, const int64_t *at, const int32_t *mask, int64_t rows,
-                         int32_t steps, int64_t window, int64_t as_of, int64_t *start,
-                         int64_t *depth, uint8_t *is_open) {
-    int64_t begun = 0;
-    for (int64_t row = 0; row < rows;) {
-        const int64_t first = row, who = unit[row];
-        /* latest[k]: the latest start from which k + 1 steps were done by now. */
-        int64_t latest[STEPS], last_start = 0, completed = 0;
-        int32_t deepest = 0, reached = 0;
-        for (; row < rows && unit[row] == who; row++) {
-            uint32_t bits = (uint32_t)mask[row] & ((1u << steps) - 1);
-            const int64_t now = at[row];
-            /* From the last step down, so that one event serves one step of a chain. */
-            while (bits & ~1u) {
-                const int32_t step = 31 - __builtin_clz(bits);
-                bits &= ~(1u << step);
-                if (step > reached || now - latest[step - 1] > window)
-                    continue;
-                latest[step] = latest[step - 1];
-                if (step == reached)
-                    reached++;
-                if (step >= deepest) {
-                    deepest = step + 1;
-                    completed = row;
-                }
-            }
-            if (bits) {
-                latest[0] = last_start = now;
-                if (!reached)
-                    reached = 1;
-                if (!deepest) {
-                    deepest = 1;
-                    completed = row;
-                }
-            }
-        }
-        if (!deepest)
-            continue;
-        int64_t chosen = completed;
-        if (deepest > 1)
-            for (chosen = first;; chosen++)
-                if ((mask[chosen] & 1) && at[completed] - at[chosen] <= window)
-                    break;
-        start[begun] = chosen;
-        depth[begun] = deepest;
-        is_open[begun] = last_start >= as_of - window;
-        begun++;
+#define ATTEMPTS(NAME, UNIT, MASK)                                                                \
+    int64_t NAME(const UNIT *unit, const int64_t *at, const MASK *mask, int64_t rows,             \
+                 int32_t steps, int64_t window, int64_t as_of, int64_t *start, int64_t *depth,    \
+                 uint8_t *is_open) {                                                              \
+        const uint32_t wanted = (1u << steps) - 1;                                                \
+        int64_t begun = 0;                                                                        \
+        for (int64_t row = 0; row < rows;) {                                                      \
+            const int64_t first = row;                                                            \
+            const UNIT who = unit[row];                                                           \
+            /* latest[k]: the latest start from which k + 1 steps were done by now. */            \
+            int64_t latest[STEPS], last_start = 0, completed = 0;                                 \
+            int32_t deepest = 0, reached = 0;                                                     \
+            for (; row < rows && unit[row] == who; row++) {                                       \
+                uint32_t bits = (uint32_t)mask[row] & wanted;                                     \
+                const int64_t now = at[row];                                                      \
+                /* From the last step down, so that one event serves one step of a chain. */      \
+                while (bits & ~1u) {                                                              \
+                    const int32_t step = 31 - __builtin_clz(bits);                                \
+                    bits &= ~(1u << step);                                                        \
+                    if (step > reached || now - latest[step - 1] > window)                        \
+                        continue;                                                                 \
+                    latest[step] = latest[step - 1];                                              \
+                    if (step == reached)                                                          \
+                        reached++;                                                                \
+                    if (step >= deepest) {                                                        \
+                        deepest = step + 1;                                                       \
+                        completed = row;                                                          \
+                    }                                                                             \
+                }                                                                                 \
+                if (bits) {                                                                       \
+                    latest[0] = last_start = now;                                                 \
+                    if (!reached)                                                                 \
+                        reached = 1;                                                              \
+                    if (!deepest) {                                                               \
+                        deepest = 1;                                                              \
+                        completed = row;                                                          \
+                    }                                                                             \
+                }                                                                                 \
+            }                                                                                     \
+            if (!deepest)                                                                         \
+                continue;                                                                         \
+            int64_t chosen = completed;                                                           \
+            if (deepest > 1)                                                                      \
+                for (chosen = first;; chosen++)                                                   \
+                    if ((mask[chosen] & 1) && at[completed] - at[chosen] <= window)               \
+                        break;                                                                    \
+            start[begun] = chosen;                                                                \
+            depth[begun] = deepest;                                                               \
+            is_open[begun] = last_start >= as_of - window;                                        \
+            begun++;                                                                              \
+        }                                                                                         \
+        return begun;                                                                             \
     }
-    return begun;
+
+ATTEMPTS(ordered_attempts_32_8, int32_t, int8_t)
+ATTEMPTS(ordered_attempts_32_32, int32_t, int32_t)
+ATTEMPTS(ordered_attempts_64_8, int64_t, int8_t)
+ATTEMPTS(ordered_attempts_64_32, int64_t, int32_t)
+
+/* Cuts the rows of units into sessions, and counts what is in each.
+ *
+ * A session begins with the first event of a unit, with any later than `inactivity` after
+ * the one before, with any later than `longest` after the session's first, and where `cut`,
+ * if it is given, says so. Gives, for every session, the row of its first event and, where
+ * `kind` is given, how many of its events have bit 0 of it (`low`) and bit 1 (`high`).
+ * Returns how many sessions there are.
+ */
+#define SESSIONS(NAME, UNIT)                                                                      \
+    int64_t NAME(const UNIT *unit, const int64_t *at, const int8_t *kind, int64_t rows,           \
+                 int64_t inactivity, int64_t longest, const uint8_t *cut, int64_t *first,         \
+                 int64_t *low, int64_t *high) {                                                   \
+        int64_t count = 0, begun = 0, lows = 0, highs = 0;                                        \
+        for (int64_t row = 0; row < rows; row++) {                                                \
+            const int begins = row == 0 || unit[row] != unit[row - 1] ||                          \
+                               at[row] - at[row - 1] > inactivity || at[row] - begun > longest || \
+                               (cut && cut[row]);                                                 \
+            if (begins) {                                                                         \
+                if (kind && count) {                                                              \
+                    low[count - 1] = lows;                                                        \
+                    high[count - 1] = highs;                                                      \
+                    lows = highs = 0;                                                             \
+                }                                                                                 \
+                begun = at[row];                                                                  \
+                first[count++] = row;                                                             \
+            }                                                                                     \
+            if (kind) {                                                                           \
+                lows += kind[row] & 1;                                                            \
+                highs += (kind[row] >> 1) & 1;                                                    \
+            }                                                                                     \
+        }                                                                                         \
+        if (kind && count) {                                                                      \
+            low[count - 1] = lows;                                                                \
+            high[count - 1] = highs;                                                              \
+        }                                                                                         \
+        return count;                                                                             \
+    }
+
+SESSIONS(sessions_32, int32_t)
+SESSIONS(sessions_64, int64_t)
+
+/* Cuts the rows of units into sessions, and adds up all of those that begin at or after
+ * `since` and before `until`.
+ *
+ * Bit 0 of `kind` is a page, bit 1 a key event. Engaged is who stayed `engaged_ms`, saw
+ * `engaged_pages` or had a key event; who did not and may go on at `as_of` is immature.
+ * Gives in `total`: sessions, units, events, pages, engaged, immature, sessions with a key
+ * event, key events, and the time from first to last event.
+ */
+#define TOTALS(NAME, UNIT)                                                                        \
+    void NAME(const UNIT *unit, const int64_t *at, const int8_t *kind, int64_t rows,              \
+              int64_t inactivity, int64_t longest, int64_t since, int64_t until,                  \
+              int64_t engaged_ms, int64_t engaged_pages, int64_t as_of, int64_t *total) {         \
+        int64_t sessions = 0, units = 0, events = 0, pages = 0, engaged = 0, immature = 0;        \
+        int64_t converting = 0, conversions = 0, lasted = 0;                                      \
+        int64_t somebody = 0, counted = 0;                                                        \
+        for (int64_t row = 0; row < rows;) {                                                      \
+            const int64_t first = row, begun = at[row];                                           \
+            const UNIT who = unit[row];                                                           \
+            int64_t seen = kind[row] & 1, keys = (kind[row] >> 1) & 1, last = begun;              \
+            for (row++; row < rows; row++) {                                                      \
+                const int64_t now = at[row];                                                      \
+                if ((unit[row] != who) | (now - last > inactivity) | (now - begun > longest))     \
+                    break;                                                                        \
+                seen += kind[row] & 1;                                                            \
+                keys += (kind[row] >> 1) & 1;                                                     \
+                last = now;                                                                       \
+            }                                                                                     \
+            if (begun < since || begun >= until)                                                  \
+                continue;                                                                         \
+            const int64_t stayed =                                                                \
+                (last - begun >= engaged_ms) | (seen >= engaged_pages) | (keys > 0);              \
+            sessions++;                                                                           \
+            units += !somebody | (counted != (int64_t)who);                                       \
+            somebody = 1;                                                                         \
+            counted = (int64_t)who;                                                               \
+            events += row - first;                                                                \
+            pages += seen;                                                                        \
+            engaged += stayed;                                                                    \
+            immature += !stayed & (last >= as_of - inactivity) & (begun >= as_of - longest);      \
+            converting += keys > 0;                                                               \
+            conversions += keys;                                                                  \
+            lasted += last - begun;                                                               \
+        }                                                                                         \
+        const int64_t found[] = {sessions,   units,       events, pages, engaged, immature,       \
+                                 converting, conversions, lasted};                                \
+        for (int place = 0; place < 9; place++)                                                   \
+            total[place] = found[place];                                                          \
+    }
+
+TOTALS(session_totals_32, int32_t)
+TOTALS(session_totals_64, int64_t)
+
+/* Counts cohorts of first events, and who of them comes back in which interval.
+ *
+ * Bit 1 of `kind` puts a unit into the cohort of its first such event, which lies in
+ * [since, until); bit 0 is a return, at or after that event. Intervals are found through
+ * `known`, the place of every step of 2^shift ms from `origin`; a place ends at `next`,
+ * and `interval` is its number; instants before the origin are before all, those after
+ * `last` are at `last`. Where `own` is not 0, intervals of that length begin with the
+ * unit's event. Adds to cell `(group x cohorts + cohort) x columns`: one for the unit, and
+ * one in column 1 + k for every interval k < columns - 2 in which it came back; with
+ * `or_later`, one for the last of them alone, those after all in the last column.
+ */
+#define COHORTS(NAME, UNIT)                                                                       \
+    void NAME(const UNIT *unit, const int64_t *at, const int8_t *kind, const int64_t *group,      \
+              int64_t rows, const int64_t *known, const int64_t *next, const int64_t *interval,   \
+              int64_t origin, int64_t last, int32_t shift, int64_t since, int64_t until,          \
+              int64_t cohorts, int64_t columns, int64_t own, int32_t or_later,                    \
+              int64_t *counts) {                                                                  \
+        for (int64_t row = 0; row < rows;) {                                                      \
+            const UNIT who = unit[row];                                                           \
+            while (row < rows && unit[row] == who && !(kind[row] & 2))                            \
+                row++;                                                                            \
+            if (row == rows || unit[row] != who)                                                  \
+                continue;                                                                         \
+            const int64_t joined = at[row];                                                       \
+            const int64_t cohort = PLACE(joined);                                                 \
+            if (cohort >= 0 && cohort < cohorts && joined >= since && joined < until) {           \
+                int64_t *cell = counts + ((group ? group[row] : 0) * cohorts + cohort) * columns; \
+                const int64_t most = columns - 2;                                                 \
+                int64_t before = -1;                                                              \
+                cell[0]++;                                                                        \
+                for (; row < rows && unit[row] == who; row++) {                                   \
+                    if (!(kind[row] & 1))                                                         \
+                        continue;                                                                 \
+                    const int64_t after = own ? (at[row] - joined) / own : PLACE(at[row]) - cohort; \
+                    if (!or_later && after != before && after < most)                             \
+                        cell[1 + after]++;                                                        \
+                    before = after;                                                               \
+                }                                                                                 \
+                if (or_later && before >= 0)                                                      \
+                    cell[1 + (before < most ? before : most)]++;                                  \
+            }                                                                                     \
+            while (row < rows && unit[row] == who)                                                \
+                row++;                                                                            \
+        }                                                                                         \
+    }
+
+#define PLACE(AT) place_of((AT), known, next, interval, origin, last, shift)
+
+static inline int64_t place_of(int64_t at, const int64_t *known, const int64_t *next,
+                               const int64_t *interval, int64_t origin, int64_t last,
+                               int32_t shift) {
+    if (at < origin)
+        return -1;
+    at = at < last ? at : last;
+    const int64_t place = known[(at - origin) >> shift];
+    return interval[place + (at >= next[place])];
 }
 
-/* Marks the events that begin a session: the first of a unit, any later than `inactivity`
- * after the one before, and any later than `longest` after the session's first. `cut`,
- * where it is given, marks events that begin one whatever the time.
- */
-void session_begins(const int64_t *unit, const int64_t *at, int64_t rows, int64_t inactivity,
-                    int64_t longest, const uint8_t *cut, uint8_t *begins) {
-    int64_t first = 0;
-    for (int64_t row = 0; row < rows; row++) {
-        const int begin = row == 0 || unit[row] != unit[row - 1] ||
-                          at[row] - at[row - 1] > inactivity || at[row] - first > longest ||
-                          (cut && cut[row]);
-        begins[row] = (uint8_t)begin;
-        if (begin)
-            first = at[row];
-    }
-}
+COHORTS(first_cohorts_32, int32_t)
+COHORTS(first_cohorts_64, int64_t)
 
 /* Picks the events that a question reads out of a whole index: those that `number` gives a
  * mark (all of them where `unmarked`), in time, and not of a person that is `gone` (where
  * that is given). Gives their rows, persons, instants and marks, and in `ties` how many
  * stand at the instant of the one before of the same person. Returns how many there are.
  */
-#define PICK(NAME, CODE)                                                                        \
-    int64_t NAME(const CODE *code, const int32_t *unit, const int64_t *at, int64_t rows,       \
-                 const int32_t *number, int32_t unmarked, int64_t since, int64_t until,        \
-                 const uint8_t *gone, int64_t *picked, int64_t *who, int64_t *when,            \
-                 int32_t *mark, int64_t *ties) {                                               \
-        int64_t count = 0, same = 0, last_who = -1, last_when = 0;                             \
-        for (int64_t row = 0; row < rows; row++) {                                             \
-            const int32_t found = number[code[row]];                                           \
-            const int64_t person = unit[row], now = at[row];                                   \
-            /* Written whether it stays or not: a branch here is a coin that nobody guesses. */ \
-            const int64_t stays = ((found != 0) | unmarked) & (now >= since) & (now < until) & \
-                                  !(gone && gone[person]);                                     \
-            picked[count] = row;                                                               \
-            who[count] = person;                                                               \
-            when[count] = now;                                                                 \
-            mark[count] = found;                                                               \
-            same += stays & (person == last_who) & (now == last_when);                         \
-            last_who = stays ? person : last_who;                                              \
-            last_when = stays ? now : last_when;                                               \
-            count += stays;                                                                    \
-        }                                                                                      \
-        *ties = same;                                                                          \
-        return count;                                                                          \
+#define PICK(NAME, CODE, MARK)                                                                    \
+    int64_t NAME(const CODE *code, const int32_t *unit, const int64_t *at, int64_t rows,          \
+                 const MARK *number, int32_t unmarked, int64_t since, int64_t until,              \
+                 const uint8_t *gone, int32_t *picked, int32_t *who, int64_t *when, MARK *mark,   \
+                 int64_t *ties) {                                                                 \
+        int64_t count = 0, same = 0, last_when = 0;                                               \
+        int32_t last_who = -1;                                                                    \
+        for (int64_t row = 0; row < rows; row++) {                                                \
+            const MARK found = number[code[row]];                                                 \
+            const int32_t person = unit[row];                                                     \
+            const int64_t now = at[row];                                                          \
+            /* Written whether it stays or not: a branch here is a coin that nobody guesses. */   \
+            const int64_t stays = ((found != 0) | unmarked) & (now >= since) & (now < until) &    \
+                                  !(gone && gone[person]);                                        \
+            picked[count] = (int32_t)row;                                                         \
+            who[count] = person;                                                                  \
+            when[count] = now;                                                                    \
+            mark[count] = found;                                                                  \
+            same += stays & (person == last_who) & (now == last_when);                            \
+            last_who = stays ? person : last_who;                                                 \
+            last_when = stays ? now : last_when;                                                  \
+            count += stays;                                                                       \
+        }                                                                                         \
+        *ties = same;                                                                             \
+        return count;                                                                             \
     }
 
-PICK(pick_8, uint8_t)
-PICK(pick_16, uint16_t)
-PICK(pick_32, uint32_t)
+PICK(pick_8_8, uint8_t, int8_t)
+PICK(pick_8_32, uint8_t, int32_t)
+PICK(pick_16_8, uint16_t, int8_t)
+PICK(pick_16_32, uint16_t, int32_t)
+PICK(pick_32_8, uint32_t, int8_t)
+PICK(pick_32_32, uint32_t, int32_t)
+
+/* Gives the mark of every event, where all of them are read as they stand. */
+#define MARKS(NAME, CODE, MARK)                                                                   \
+    void NAME(const CODE *code, int64_t rows, const MARK *number, MARK *mark) {                   \
+        for (int64_t row = 0; row < rows; row++)                                                  \
+            mark[row] = number[code[row]];                                                        \
+    }
+
+MARKS(marks_8_8, uint8_t, int8_t)
+MARKS(marks_8_32, uint8_t, int32_t)
+MARKS(marks_16_8, uint16_t, int8_t)
+MARKS(marks_16_32, uint16_t, int32_t)
+MARKS(marks_32_8, uint32_t, int8_t)
+MARKS(marks_32_32, uint32_t, int32_t)
+
+/* Gives the codes of some events, and `nothing` where a mark has none of the bits `where`. */
+#define CODES(NAME, CODE, MARK)                                                                   \
+    void NAME(const CODE *code, const int32_t *picked, const MARK *mark, int64_t count,           \
+              int32_t where, int32_t nothing, CODE *found) {                                      \
+        for (int64_t place = 0; place < count; place++)                                           \
+            found[place] = mark[place] & where ? code[picked[place]] : (CODE)nothing;             \
+    }
+
+CODES(codes_8_8, uint8_t, int8_t)
+CODES(codes_8_32, uint8_t, int32_t)
+CODES(codes_16_8, uint16_t, int8_t)
+CODES(codes_16_32, uint16_t, int32_t)
+CODES(codes_32_8, uint32_t, int8_t)
+CODES(codes_32_32, uint32_t, int32_t)

@@ -25,7 +25,7 @@ class Events:
         mask: What each may serve, a bit each.
     """
 
-    unit: NDArray[np.int64]
+    unit: NDArray[np.signedinteger]
     at_ms: Instants
     mask: Masks
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from truelift.sequences import compiled
 from truelift.sequences.blocks import blocks, first_of_each
-from truelift.sequences.cells import Cells, Counter
+from truelift.sequences.cells import MOST_DENSE, Cells, Counter
 
 
 Integers = NDArray[np.int64]
+Units = NDArray[np.signedinteger[Any]]
 Flags = NDArray[np.bool_]
 
 COHORT: Final = 2
@@ -58,11 +60,11 @@ class Cohorts:
 
 def retention(
     *,
-    unit: Integers,
+    unit: Units,
     at_ms: Integers,
-    kind: NDArray[np.signedinteger],
+    kind: NDArray[np.signedinteger[Any]],
     amount: NDArray[np.float64] | None,
-    group: Integers,
+    group: Integers | None,
     groups: int,
     rules: Cohorts,
 ) -> Cells:
@@ -77,7 +79,8 @@ def retention(
         kind: `COHORT`, `RETURN` or both. Among simultaneous events of a unit the
             larger comes first, so that none stands before the cohort's.
         amount: What a return is worth, NaN where it is worth nothing; or None.
-        group: Code from 0 of what a unit is counted under, taken at a cohort's event.
+        group: Code from 0 of what a unit is counted under, taken at a cohort's event;
+            None: all are under 0.
         groups: How many codes there are.
         rules: What is counted.
 
@@ -87,8 +90,28 @@ def retention(
         all their returns in it. With `or_later`, column 1 + k counts those who came back
         in k for the last time, and the last column those who still came after all.
     """
-    counter = Counter(groups * rules.cohorts * rules.columns)
+    cells = groups * rules.cohorts * rules.columns
     calendar = _Calendar(rules.edges)
+    if compiled.IS_THERE and amount is None and not rules.recurring and cells <= MOST_DENSE:
+        counts = compiled.first_cohorts(
+            unit=unit,
+            at_ms=at_ms,
+            kind=kind,
+            group=group,
+            groups=groups,
+            calendar=calendar.table,
+            since_ms=rules.since_ms,
+            until_ms=rules.until_ms,
+            cohorts=rules.cohorts,
+            columns=rules.columns,
+            own_ms=rules.own_ms,
+            or_later=rules.or_later,
+        )
+        keys = np.flatnonzero(counts)
+        return Cells(keys=keys, counts=counts[keys], amounts=np.zeros(len(keys)))
+    counter = Counter(cells)
+    if group is None:
+        group = np.zeros(len(unit), dtype=np.int64)
     for these in blocks(unit):
         paid = None if amount is None else amount[these]
         block = _Block(unit[these], at_ms[these], kind[these], paid, group[these])
@@ -115,6 +138,18 @@ class _Calendar:
         )
         self._known = np.searchsorted(self._edges, steps, side="right") - 1
 
+    @property
+    def table(self) -> compiled.Calendar:
+        """The same for compiled loops."""
+        return compiled.Calendar(
+            known=self._known,
+            next=self._next,
+            interval=self._interval,
+            first=self._first,
+            last=self._last,
+            shift=self._shift,
+        )
+
     def intervals(self, at_ms: Integers) -> Integers:
         """Number the intervals from 0; -1 before the first."""
         if not len(at_ms):
@@ -136,9 +171,9 @@ class _Calendar:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Block:
-    unit: Integers
+    unit: Units
     at_ms: Integers
-    kind: NDArray[np.signedinteger]
+    kind: NDArray[np.signedinteger[Any]]
     amount: NDArray[np.float64] | None
     group: Integers
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ ELSEWHERE: Final = -2
 """The campaign of an event that came from somewhere, but from no named campaign."""
 
 Rows = NDArray[np.int64]
+Units = NDArray[np.signedinteger[Any]]
+Kinds = NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,24 @@ class SessionRules:
     longest_ms: int = LONGEST_MS
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sessions:
+    """Sessions in the order of their rows.
+
+    Attributes:
+        first: The row of each one's first event.
+        low: How many of its events have bit 0 of their kind.
+        high: And bit 1.
+    """
+
+    first: Rows
+    low: Rows
+    high: Rows
+
+
 def session_starts(
     *,
-    unit: NDArray[np.int64],
+    unit: Units,
     at_ms: NDArray[np.int64],
     campaign: NDArray[np.int64] | None = None,
     rules: SessionRules | None = None,
@@ -60,22 +77,17 @@ def session_starts(
         rules: The standard ones when none are given.
     """
     rules = rules or SessionRules()
-    if not len(unit):
-        return np.zeros(0, dtype=np.int64)
-    others = None
-    if campaign is not None and (campaign >= 0).any():
-        visits = np.flatnonzero(_after_pauses(unit, at_ms, rules.inactivity_ms))
-        others = np.zeros(len(unit), dtype=bool)
-        others[_other_campaigns(campaign, visits)] = True
+    others = _cut_by_campaigns(unit, at_ms, campaign, rules)
     if compiled.IS_THERE:
-        begins = compiled.session_begins(
+        return compiled.sessions(
             unit=unit,
             at_ms=at_ms,
             inactivity_ms=rules.inactivity_ms,
             longest_ms=rules.longest_ms,
             cut=others,
-        )
-        return np.flatnonzero(begins)
+        )[0]
+    if not len(unit):
+        return np.zeros(0, dtype=np.int64)
     begins = _after_pauses(unit, at_ms, rules.inactivity_ms)
     if others is not None:
         begins |= others
@@ -84,9 +96,57 @@ def session_starts(
     return np.union1d(start, too_late) if len(too_late) else start
 
 
-def _after_pauses(
-    unit: NDArray[np.int64], at_ms: NDArray[np.int64], inactivity_ms: int
-) -> NDArray[np.bool_]:
+def sessions(
+    *,
+    unit: Units,
+    at_ms: NDArray[np.int64],
+    kind: Kinds,
+    campaign: NDArray[np.int64] | None = None,
+    rules: SessionRules | None = None,
+) -> Sessions:
+    """Give every session's first row, and count two kinds of events in it.
+
+    Args:
+        unit: As for `session_starts`.
+        at_ms: As for `session_starts`.
+        kind: Of each event, bits 0 and 1 of which are counted; `(n,)`, up to 7 bits.
+        campaign: As for `session_starts`.
+        rules: As for `session_starts`.
+    """
+    rules = rules or SessionRules()
+    if compiled.IS_THERE:
+        found = compiled.sessions(
+            unit=unit,
+            at_ms=at_ms,
+            inactivity_ms=rules.inactivity_ms,
+            longest_ms=rules.longest_ms,
+            kind=kind.astype(np.int8, copy=False),
+            cut=_cut_by_campaigns(unit, at_ms, campaign, rules),
+        )
+        return Sessions(*found)
+    first = session_starts(unit=unit, at_ms=at_ms, campaign=campaign, rules=rules)
+    if not len(first):
+        return Sessions(first, first, first)
+    low, high = (np.add.reduceat((kind >> bit) & 1, first, dtype=np.int64) for bit in (0, 1))
+    return Sessions(first, low, high)
+
+
+def _cut_by_campaigns(
+    unit: Units,
+    at_ms: NDArray[np.int64],
+    campaign: NDArray[np.int64] | None,
+    rules: SessionRules,
+) -> NDArray[np.bool_] | None:
+    """Mark the events that begin a session for their campaign; None where none does."""
+    if campaign is None or not (campaign >= 0).any():
+        return None
+    visits = np.flatnonzero(_after_pauses(unit, at_ms, rules.inactivity_ms))
+    others = np.zeros(len(unit), dtype=bool)
+    others[_other_campaigns(campaign, visits)] = True
+    return others
+
+
+def _after_pauses(unit: Units, at_ms: NDArray[np.int64], inactivity_ms: int) -> NDArray[np.bool_]:
     """Mark the first event of every unit, and those after a pause."""
     begins = np.ones(len(unit), dtype=bool)
     np.greater(at_ms[1:] - at_ms[:-1], inactivity_ms, out=begins[1:])
