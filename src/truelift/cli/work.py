@@ -38,7 +38,7 @@ def work() -> None:
     threads = [threading.Thread(target=run_or_end, args=(loop, stop)) for loop in loops]
     for thread in threads:
         thread.start()
-    do_jobs(stop)
+    do_jobs(home, stop)
     for thread in threads:
         thread.join()
 
@@ -62,7 +62,7 @@ def run_or_end(loop: Loop, stop: threading.Event) -> None:
         os._exit(1)
 
 
-def do_jobs(stop: threading.Event) -> None:
+def do_jobs(home: Home, stop: threading.Event) -> None:
     """Claim and do jobs until told to stop."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "truelift.project.settings")
     import django
@@ -70,8 +70,10 @@ def do_jobs(stop: threading.Event) -> None:
     django.setup()
 
     from truelift.apps.experiments.jobs import run_due_jobs
+    from truelift.apps.sites.erasure import finish_erasures
 
     say_ready()
     while not stop.is_set():
         run_due_jobs(datetime.now(UTC))
+        finish_erasures(home)
         stop.wait(JOBS_EVERY_S)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -54,6 +56,10 @@ class Indexing:
 
     def step(self) -> bool:
         """Build one index that is missing or lacks much; say whether there was one."""
+        with no_other_indexing(self.home):
+            return self._step()
+
+    def _step(self) -> bool:
         for site in self._sites():
             table = self._tables.setdefault(site, SiteTable(self.home.events_table(site)))
             state = table.current()
@@ -325,3 +331,12 @@ def _save(generation: Path, name: str, values: NDArray[Any]) -> None:
     path = generation / f"{name}.npy"
     np.save(path, values, allow_pickle=False)
     sync_file(path)
+
+
+@contextmanager
+def no_other_indexing(home: Home) -> Iterator[None]:
+    """Keep others from building meanwhile: what an erasure removes must not be built again."""
+    home.index.mkdir(parents=True, exist_ok=True)
+    with (home.index / ".lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -6,6 +6,8 @@ import fcntl
 import json
 import logging
 import os
+import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,17 +17,27 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Final
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from truelift.errors import Outage
+from truelift.errors import Outage, TrueliftError
 from truelift.events.reasons import Reason
 from truelift.lake.bulk import IMPORT_PREFIX, bulk_pieces
 from truelift.lake.compaction import Compaction
+from truelift.lake.erasure import Erasure
+from truelift.lake.erasure_list import Request, requests
 from truelift.lake.home import SITE_NAME, Home
 from truelift.lake.identity import Identities, Resolution, Step
-from truelift.lake.journal import Segment, SegmentPiece, lines_of, remove_segment, segments
+from truelift.lake.journal import (
+    Segment,
+    SegmentPiece,
+    lines_of,
+    remove_segment,
+    seal,
+    segments,
+)
 from truelift.lake.ledger import Counts
 from truelift.lake.manifest import Manifest, pending
 from truelift.lake.merges import Undone, UndoRequest, identities_file, undo_requests
@@ -54,6 +66,7 @@ GROUP BY user_id, visitor_id, person
 """
 
 _IDLE_S: Final = 0.25
+_ERASE_AGAIN: Final = timedelta(minutes=1)
 _TINY_BYTES: Final = 64 << 10
 
 log: Final = logging.getLogger(__name__)
@@ -79,6 +92,19 @@ class LoaderRunning(Outage):
         )
 
 
+class JournalWaits(Outage):
+    """Something of the journal could not be brought into the lake."""
+
+    code = "erasure.journal_waits"
+
+    def __init__(self, *, path: Path) -> None:
+        super().__init__(
+            f"{path} could not be brought into the lake, so what it holds cannot be erased yet."
+            " Look at the log of the loader; the erasure is tried again.",
+            path=str(path),
+        )
+
+
 @dataclass(slots=True)
 class _Progress:
     """How far one segment was read.
@@ -92,6 +118,45 @@ class _Progress:
     offset: int = 0
     finished: bool = False
     last: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turning:
+    """Erasures that wait until segments have ended which may hold what they remove.
+
+    Attributes:
+        requests: Their keys.
+        upto: Writer → first frame of the segment that was the newest when they were found.
+    """
+
+    requests: frozenset[str]
+    upto: Mapping[str, int]
+
+    @classmethod
+    def of(cls, home: Home, asked: Iterable[Request]) -> _Turning:
+        return cls(
+            requests=frozenset(request.key for request in asked),
+            upto={segment.writer: segment.first_frame for segment in segments(home.journal)},
+        )
+
+    def is_over(self, home: Home) -> bool:
+        """Say whether all of them have ended; asks those to end that have not."""
+        for segment in segments(home.journal):
+            if not segment.sealed and segment.first_frame == self.upto.get(segment.writer):
+                seal(segment)
+        return not any(
+            segment.first_frame == self.upto.get(segment.writer)
+            for segment in segments(home.journal)
+            if not segment.sealed
+        )
+
+    def left(self, home: Home) -> list[Path]:
+        """List those that are still there."""
+        return [
+            segment.path
+            for segment in segments(home.journal)
+            if segment.first_frame <= self.upto.get(segment.writer, -1)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +238,10 @@ class Loader:
         self._last_read: tuple[Segment, int, SegmentPiece] | None = None
         self._reader = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="loader-reads")
         self._compaction = Compaction(home=home, reached=reached)
+        self._turning: _Turning | None = None
+        self._erase_after: datetime | None = None
+        # What an engine that was killed had put on disk are rows, too.
+        shutil.rmtree(home.loader / "scratch", ignore_errors=True)
         self._recover()
 
     def close(self) -> None:
@@ -196,11 +265,12 @@ class Loader:
         """Do the next piece of work; say whether there was any."""
         with self._gate:
             self._undo_requested()
+            erased = self._erase_due()
             took = self._take()
             committed = self._commit_due()
             self._forget_segments()
             tidied = False if took else self._tidy()
-            return took or committed or tidied
+            return erased or took or committed or tidied
 
     def flush(self, site: str | None = None) -> None:
         """Take everything that is in the journal and commit it, of one site or of all."""
@@ -675,6 +745,67 @@ class Loader:
         self._untidy.add(request.site)
         request.finish()
         log.info("undid merge %s of %s", request.pair.name, request.site)
+
+    # Erasing
+
+    def _erase_due(self) -> bool:
+        """Do the erasures that were asked for, once the journal holds nothing from before."""
+        asked = requests(self.home)
+        now = self._now()
+        if not asked or (self._erase_after is not None and now < self._erase_after):
+            return False
+        try:
+            if self._turning is None:
+                self._turning = _Turning.of(self.home, asked)
+            turning = self._turning
+            if not turning.is_over(self.home):
+                return False
+            self._settle_journal(turning)
+            self._turning = None
+            for request in asked:
+                if request.key in turning.requests:
+                    self._erase(request)
+        except (TrueliftError, OSError, duckdb.Error, sqlite3.Error):
+            # What arrives must be loaded all the same.
+            log.exception("an erasure did not succeed; it is tried again")
+            self._turning, self._erase_after = None, now + _ERASE_AGAIN
+            return False
+        return True
+
+    def _settle_journal(self, turning: _Turning) -> None:
+        """Bring every segment that has ended, and every piece, into the lake; forget them."""
+        pieces = {piece.path for piece in bulk_pieces(self.home)}
+        while self._take() and self._more:
+            self._commit_due()
+        for name in sorted(self._sites):
+            if self._sites[name].tail.files:
+                self._commit(name)
+            self._remove_retired(self._sites[name])
+        self._forget_segments()
+        left = {piece.path for piece in bulk_pieces(self.home)} & pieces
+        for path in (*sorted(left), *turning.left(self.home)):
+            raise JournalWaits(path=path)
+        self._at("erasure.journal.settled")
+
+    def _erase(self, request: Request) -> None:
+        erasure = Erasure(self.home, request, self._now, self._at)
+        names = erasure.find()
+        for name in names:
+            site = self._sites.pop(name, None)
+            if site is not None:
+                site.identities.close()
+        erasure.remove()
+        for name in names:
+            self._clean_tail(self._site(name))
+        self._at("erasure.tail.cleaned")
+        receipt = erasure.finish()
+        log.info("erased %d rows; receipt %s", receipt.stored + receipt.quarantined, receipt.digest)
+
+    def _clean_tail(self, site: _Site) -> None:
+        """Write anew who moved, and leave no other file in the tail's folder."""
+        site.tail = site.reader.tail.publish(replace(site.tail, moves=self._write_moves(site, ())))
+        for path in site.reader.tail.strays():
+            path.unlink(missing_ok=True)
 
     # Recovering
 
