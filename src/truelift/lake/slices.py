@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, reduce
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -25,6 +25,9 @@ from truelift.questions.question import Question, Scan
 
 
 Partial = TypeVar("Partial")
+
+_State: TypeAlias = tuple[int, int, int]
+"""Inode, size and time of change of a file."""
 
 SECONDS: Final = 120.0
 """How long a question may take; who asks more has asked too much at once."""
@@ -67,7 +70,7 @@ class Slices:
     _engine: Engine = field(init=False, repr=False)
     _indexes: IndexReader = field(init=False, repr=False)
     _readers: dict[str, SiteReader] = field(default_factory=dict, repr=False)
-    _damaged: set[str] = field(default_factory=set, repr=False)
+    _damaged: dict[str, _State] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -143,26 +146,38 @@ class Slices:
     def _without_damaged(self, snapshot: Snapshot) -> Snapshot:
         """Leave out what is known to be unreadable."""
         position = snapshot.position
-        files = tuple(file for file in position.files if self._key(snapshot, file.path) is None)
+        if not self._damaged:
+            return snapshot
+        files = tuple(file for file in position.files if not self._is_damaged(snapshot, file.path))
         return snapshot if len(files) == len(position.files) else snapshot.of_files(files)
 
-    def _key(self, snapshot: Snapshot, path: str) -> str | None:
-        key = f"{snapshot.site}/{path}"
-        return key if key in self._damaged else None
+    def _is_damaged(self, snapshot: Snapshot, path: str) -> bool:
+        """Say whether a file is known to be unreadable, and was not restored since."""
+        known = self._damaged.get(f"{snapshot.site}/{path}")
+        return known is not None and known == _state(snapshot.table / path)
 
     def _look_for_damage(self, snapshot: Snapshot) -> bool:
         """Find the files that cannot be read; say whether there are any that nobody knew of."""
         found = {
-            f"{snapshot.site}/{file.path}"
+            f"{snapshot.site}/{file.path}": state
             for file in snapshot.position.files
-            if (path := snapshot.table / file.path).exists() and not _readable(path)
+            if (state := _state(path := snapshot.table / file.path)) and not _readable(path)
         }
         for name in sorted(found):
             log.error(
                 "lake file %s cannot be read; answers leave it out until it is restored", name
             )
-        self._damaged |= found
+        self._damaged.update(found)
         return bool(found)
+
+
+def _state(path: Path) -> _State | None:
+    """Tell a file from one that was put in its place; None while there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _readable(path: Path) -> bool:
@@ -179,6 +194,8 @@ def _readable(path: Path) -> bool:
 @contextmanager
 def _interrupted(cursor: duckdb.DuckDBPyConnection, deadline: float) -> Iterator[None]:
     """Have a statement stopped when its time is over."""
+    if time.monotonic() > deadline:
+        raise duckdb.InterruptException("its time was over before it began")
     timer = threading.Timer(max(deadline - time.monotonic(), 0), cursor.interrupt)
     timer.daemon = True
     timer.start()

@@ -183,9 +183,15 @@ _NO_MOVES: Final = pa.table(
 
 @dataclass(slots=True)
 class Engine:
-    """DuckDB, shut in: it may read the lake and the tail and change none of its settings."""
+    """DuckDB, shut in: it may read the lake and the tail and change none of its settings.
+
+    Attributes:
+        home: The installation.
+        memory: How much its questions may have at once, all together.
+    """
 
     home: Home
+    memory: str = "50%"
     _root: duckdb.DuckDBPyConnection = field(init=False, repr=False)
     _lock: Lock = field(default_factory=Lock)
 
@@ -193,6 +199,8 @@ class Engine:
         self._root = duckdb.connect(
             ":memory:",
             config={
+                "memory_limit": self.memory,
+                "temp_directory": "",
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
             },
