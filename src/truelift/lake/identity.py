@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import groupby
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -332,39 +332,35 @@ class Identities:
         people: dict[str, int] = {}
         for row in rows.select(["user_id", "person"]).to_pylist():
             people.setdefault(row["user_id"], row["person"])
-        attached = rows.filter(
-            pa.array(
-                [
-                    visitor is not None and identifies(visitor) and people[user] == person
-                    for user, visitor, person in zip(
-                        rows["user_id"].to_pylist(),
-                        rows["visitor_id"].to_pylist(),
-                        rows["person"].to_pylist(),
-                        strict=True,
-                    )
-                ],
-                pa.bool_(),
-            )
-        ).sort_by([("last", "ascending"), ("last_position", "ascending")])
         steps = [
             Step("user", person_of_user(self.site, user), person) for user, person in people.items()
         ]
-        steps += self._attached_again(attached)
+        steps += self._attached_again(rows.to_pylist(), people)
         steps += [Step("move", row["person"], row["target"]) for row in moves.to_pylist()]
         self.keep(steps)
 
-    def _attached_again(self, attached: pa.Table) -> Iterator[Step]:
+    def _attached_again(
+        self, rows: Sequence[Mapping[str, Any]], people: Mapping[str, int]
+    ) -> Iterator[Step]:
         """Say again on whom visitors were, as well as rows tell: the first time and the last."""
-        times: list[tuple[datetime, int, str, str]] = [
-            (row[which], row[where], row["visitor_id"], row["user_id"])
-            for row in attached.to_pylist()
-            for which, where in (("first", "position"), ("last", "last_position"))
-        ]
+        times: list[tuple[datetime, int, int, int]] = []
+        claims: set[int] = set()
+        for row in rows:
+            if row["visitor_id"] is None or not identifies(row["visitor_id"]):
+                continue
+            visitor = person_of_visitor(self.site, row["visitor_id"])
+            user = person_of_user(self.site, row["user_id"])
+            if row["person"] == claim_of(visitor, user):
+                user = row["person"]
+                claims.add(user)
+            elif row["person"] != people[row["user_id"]]:
+                continue
+            times.append((row["first"], row["position"], visitor, user))
+            times.append((row["last"], row["last_position"], visitor, user))
+        yield from (Step("user", claim, claim) for claim in sorted(claims))
         on: dict[int, int] = {}
         seen: set[int] = set()
-        for at, position, visitor_id, user_id in sorted(times, key=itemgetter(0, 1)):
-            visitor = person_of_visitor(self.site, visitor_id)
-            user = person_of_user(self.site, user_id)
+        for at, position, visitor, user in sorted(times):
             if on.get(visitor) == user:
                 continue
             how = How.SWITCH if visitor in on else How.MERGE if user in seen else How.ADOPT
