@@ -115,3 +115,18 @@ def test_what_cannot_be_asked_is_refused(capsys: pytest.CaptureFixture[str]) -> 
     assert (ended.value.code, said["code"]) == (1, "questions.bad_question")
     assert "level is not one of channel, source, medium, campaign" in said["message"]
     assert "lookback is not a duration" in said["message"]
+
+
+def test_an_answer_says_which_files_it_lacks(
+    shop: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (damaged,) = shop.events_table("shop").glob("bucket=*/*.parquet")
+    damaged.write_bytes(damaged.read_bytes()[:100])
+
+    for flags in ([], ["--json"]):
+        with pytest.raises(SystemExit):
+            main(["ask", "sessions", "--site", "shop", *flags])
+    said = capsys.readouterr()
+
+    assert "INCOMPLETE" in said.err
+    assert json.loads(said.out.splitlines()[-1])["unread"] == [f"bucket=0/{damaged.name}"]

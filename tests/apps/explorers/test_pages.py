@@ -17,6 +17,7 @@ from django.test import Client
 from truelift.apps.accounts.models import User
 from truelift.apps.explorers.catalogue import EXPLORERS
 from truelift.apps.sites.models import Site
+from truelift.lake.home import Home
 
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -275,3 +276,24 @@ def test_on_a_large_site_the_page_comes_before_an_answer_that_takes_long(
     assert asked.context["page"].marked == "100 times"
     assert again.context["page"].marked == "100 times"  # it is remembered now
     assert without_scripts.context["page"].marked == "420 times"
+
+
+def test_an_answer_that_lacks_a_file_is_marked_incomplete_until_it_is_restored(
+    shop: Site, home: Home, cleo: User, client_of: SignedIn
+) -> None:
+    (damaged,) = home.events_table(shop.name).glob("bucket=*/*.parquet")
+    content = damaged.read_bytes()
+    asked = address(shop, "trend", event="purchase", **DAYS)
+    file = asked.replace("/?", "/rows.csv?")
+    browser = client_of(cleo)
+
+    damaged.write_bytes(content[: len(content) // 2])
+    lacking, exported = browser.get(asked), browser.get(file)
+    damaged.write_bytes(content)
+    restored = browser.get(asked)
+
+    assert "Incomplete." in lacking.text
+    assert damaged.name in lacking.text
+    assert exported["Content-Disposition"].endswith('-incomplete.csv"')
+    assert "Incomplete." not in restored.text
+    assert restored.context["page"].rows

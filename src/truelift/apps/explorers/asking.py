@@ -41,6 +41,7 @@ class Look:
             person may have to wait for it.
         took_ms: What the answer took when it was computed.
         lake_version: What it is true of.
+        unread: Files of the lake that could not be read: the answer lacks what is in them.
     """
 
     form: ExplorerForm
@@ -52,6 +53,7 @@ class Look:
     is_coming: bool = False
     took_ms: float = 0.0
     lake_version: int = 0
+    unread: tuple[str, ...] = ()
 
     @property
     def question(self) -> str:
@@ -119,9 +121,12 @@ def _answered(
     if not waits and reads.is_slow(place, explorer.question, document, context=context):
         return replace(found, is_coming=True)
     answered = reads.answer(place, explorer.question, document, context=context)
+    unread = set(answered.unread)
 
     def ask(further: Mapping[str, Json]) -> Mapping[str, Json]:
-        return reads.answer(place, explorer.question, further, context=context).document
+        also = reads.answer(place, explorer.question, further, context=context)
+        unread.update(also.unread)
+        return also.document
 
     annotations = reads.annotations_of(place, since, until)
     page = explorer.page(
@@ -145,6 +150,7 @@ def _answered(
         annotations=annotations,
         took_ms=answered.took_ms,
         lake_version=answered.lake_version,
+        unread=tuple(sorted(unread)),
     )
 
 

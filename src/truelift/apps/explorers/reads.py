@@ -90,11 +90,12 @@ def segments_of(site: Site) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer as JSON, the moment that it is true of, and what it took."""
+    """An answer as JSON, the moment that it is true of, what it took and what it lacks."""
 
     document: Mapping[str, Json]
     lake_version: int
     took_ms: float
+    unread: tuple[str, ...] = ()
 
 
 def answer(site: Site, name: str, document: Mapping[str, Json], *, context: Context) -> Answered:
@@ -105,7 +106,7 @@ def answer(site: Site, name: str, document: Mapping[str, Json], *, context: Cont
     """
     question = cast("Question[Any, Any]", parse_question({"question": name, **document}, context))
     asked = reads.ask(site.name, question)
-    return Answered(asked.answer.document(), asked.lake_version, asked.took_ms)
+    return Answered(asked.answer.document(), asked.lake_version, asked.took_ms, asked.unread)
 
 
 def is_slow(site: Site, name: str, document: Mapping[str, Json], *, context: Context) -> bool:

@@ -73,7 +73,8 @@ def rows(request: SignedInRequest, site: str, explorer: str, kind: str) -> HttpR
         said = "\n".join(found.problems) or "There are no events yet."
         return HttpResponse(said, status=422, content_type="text/plain; charset=utf-8")
     name = f"{place.name}-{chosen.question.replace('_', '-')}"
-    return file_of(kind, found.page.rows, name=name)
+    # A file cannot say it elsewhere, and is looked at where no page is.
+    return file_of(kind, found.page.rows, name=f"{name}-incomplete" if found.unread else name)
 
 
 def _explorer(name: str) -> Explorer:

@@ -59,13 +59,16 @@ def ask(site: str, question: Question[Partial, Answer]) -> Asked[Answer]:
     """Ask the lake, or give the answer that it gave while nothing new has come in.
 
     An answer is true of one position of the site's journal. While that stands, the
-    same question has the same answer; a refusal is never remembered.
+    same question has the same answer; a refusal is never remembered, and neither is an
+    answer that lacks a file, because the file may be restored.
     """
     opened = lake()
     key = _key(opened, site, question)
     found = _remembered.get(key)
     if found is None:
-        found = opened.ask(site, question)
+        found = asked = opened.ask(site, question)
+        if asked.unread:
+            return asked
         _remembered[key] = found
         while len(_remembered) > MOST_REMEMBERED:
             with suppress(KeyError, StopIteration):  # another thread was quicker

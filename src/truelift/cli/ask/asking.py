@@ -256,10 +256,11 @@ def wrong(message: str) -> NoReturn:
 
 
 def position_of(asked: Asked[Any], took_ms: float, start_ms: float) -> dict[str, Json]:
-    """Say when an answer is true, and what it took."""
+    """Say when an answer is true, what is missing in it, and what it took."""
     return {
         "lake_version": asked.lake_version,
         "journal_position": asked.journal_position,
+        "unread": list(asked.unread),
         "took_ms": round(took_ms, 1),
         "start_ms": round(start_ms, 1),
     }

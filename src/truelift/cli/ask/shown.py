@@ -63,7 +63,13 @@ def show_rows(document: Mapping[str, Any], *, only: Collection[str] = ()) -> Non
 
 
 def show_moment(document: Mapping[str, Any]) -> None:
-    """Print what an answer is true of."""
+    """Print what an answer is true of, and what is missing in it."""
+    if unread := document.get("unread"):
+        typer.echo(
+            f"INCOMPLETE: {len(unread)} files of the lake cannot be read, and this answer lacks"
+            f" what is in them. Restore them from a backup: {', '.join(unread)}",
+            err=True,
+        )
     typer.echo(
         f"lake {document['lake_version']}, journal {document['journal_position']:,},"
         f" {document['took_ms']:,.0f} ms"
