@@ -320,6 +320,23 @@ class Limits(Section):
     daily_quota = forms.IntegerField(label="Events a day", min_value=1000, max_value=10_000_000_000)
 
 
+class Privacy(Section):
+    """Who may see who visitors are."""
+
+    heading = "Privacy"
+    says = (
+        "By default every page shows numbers only, never who somebody is. A list of people holds"
+        " visitor and user ids, which are personal data: switch it on only where your grounds for"
+        " processing cover it."
+    )
+    people_lists = forms.BooleanField(
+        label="Analysts, editors and owners may list and export the people behind a number",
+        required=False,
+        help_text="Such as who did not go on at a step of a funnel. Every look and every file is"
+        " written into the audit.",
+    )
+
+
 SECTIONS: Final[dict[str, type[Section]]] = {
     "about": About,
     "revenue": Revenue,
@@ -327,6 +344,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "test-orders": TestOrders,
     "hosts": Hosts,
     "limits": Limits,
+    "privacy": Privacy,
 }
 """The sections of the settings page in their order; the key stands in the address."""
 

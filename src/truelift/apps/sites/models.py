@@ -24,6 +24,8 @@ class Site(models.Model):
             are not referrals.
         payment_referrers: Hosts that a visitor comes back from after paying; such a
             return does not start a new session or channel.
+        retention: Event → days that its rows are kept; `*` for all others.
+        people_lists: Whether analysts may list the visitors behind a number, by id.
     """
 
     name = models.CharField(max_length=40, unique=True)
@@ -45,9 +47,11 @@ class Site(models.Model):
     revenue_tax = models.CharField(max_length=3, default="in")
     revenue_shipping = models.CharField(max_length=3, default="in")
     server_orders_only = models.BooleanField(default=False)
+    retention = models.JSONField(default=dict, blank=True)
     exposure_rules = models.JSONField(default=list, blank=True)
     rate_limit_per_minute = models.PositiveIntegerField(default=RATE_LIMIT_PER_MINUTE)
     daily_quota = models.PositiveBigIntegerField(default=DAILY_QUOTA)
+    people_lists = models.BooleanField(default=False)
 
     class Meta:
         constraints: ClassVar = [
