@@ -197,6 +197,14 @@ def test_any_json_is_a_question_or_a_refusal(question: str, member: str, value: 
         parse_question({"question": question, member: value}, BERLIN)
 
 
+def test_a_refusal_can_be_printed_whatever_it_quotes() -> None:
+    named = {"question": "segments", "metric": "\ud800", "no\udfff": 1}
+
+    assert mistakes(named)[0].startswith("no\\udfff is none of")
+    assert "\\ud800" in "; ".join(mistakes({"question": "segments", "metric": "\ud800"}))
+    "; ".join(mistakes(named)).encode()
+
+
 def test_the_schema_in_the_docs_is_the_one_of_the_code() -> None:
     written = Path(__file__).parents[2] / "docs" / "questions.schema.json"
 

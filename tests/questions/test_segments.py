@@ -326,3 +326,13 @@ def test_the_cells_of_every_dimension_add_up_to_everybody(
             total.sample.n * total.sample.value if total.sample.n else 0.0
         )
         assert all(cell.units >= min_units or cell.others for cell in found)
+
+
+@pytest.mark.parametrize("window", [10**400, "999999999w"])
+def test_a_window_beyond_any_calendar_is_refused(window: object) -> None:
+    document = {"question": "segments", "metric": "buy", "window": window}
+
+    with pytest.raises(BadQuestion) as refused:
+        parse_question(document, CONTEXT)
+
+    assert refused.value.facts["reasons"] == ("metric buy: its window is longer than 20 years",)

@@ -17,10 +17,14 @@ class BadQuestion(Refusal):
     code = "questions.bad_question"
 
     def __init__(self, *, question: str, reasons: Sequence[str]) -> None:
+        # Reasons quote what was asked, and lone surrogates in it could not be printed.
+        printable = tuple(
+            reason.encode("utf-8", "backslashreplace").decode("utf-8") for reason in reasons
+        )
         super().__init__(
-            f"This {question} cannot be asked: {'; '.join(reasons)}.",
+            f"This {question} cannot be asked: {'; '.join(printable)}.",
             question=question,
-            reasons=tuple(reasons),
+            reasons=printable,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from truelift.questions.dimensions import Placeholders, measured, number_of
 from truelift.questions.matching import Events, is_text
@@ -11,6 +12,8 @@ from truelift.stats.plan import MetricKind
 
 
 __all__ = ["Amount", "AmountKind", "Counted", "Metric", "MetricKind"]
+
+LONGEST_WINDOW_S: Final = 20 * 366 * 86_400
 
 
 class AmountKind(StrEnum):
@@ -121,4 +124,6 @@ class Metric:
             found.append(f"a {self.kind.value} needs an amount")
         if self.window_s is not None and self.window_s < 0:
             found.append("its window is negative")
+        if self.window_s is not None and self.window_s > LONGEST_WINDOW_S:
+            found.append("its window is longer than 20 years")
         return tuple(f"metric {self.key}: {reason}" for reason in found)
