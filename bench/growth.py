@@ -16,6 +16,7 @@ import math
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 
@@ -51,9 +52,7 @@ def main() -> None:
             lake = Lake(home)
             for race in races():
                 title = race.title.split(",")[0]
-                took = timed(
-                    lambda race=race, lake=lake: lake.ask(SITE, race.question), options.times
-                )
+                took = timed(partial(lake.ask, SITE, race.question), options.times)
                 found.setdefault(title, []).append(took)
     for title, times in found.items():
         each = [

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -116,6 +116,8 @@ def test_sessions_are_the_same(
         np.testing.assert_array_equal(getattr(with_loop, name), getattr(without, name))
 
 
+# The first table takes its time: pyarrow looks for what else is installed.
+@settings(deadline=None)
 @given(
     rows=visits(),
     width=WIDTHS,

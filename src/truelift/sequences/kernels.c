@@ -10,6 +10,16 @@
 
 #define STEPS 20
 
+/* One or the other without a branch: where data are a coin, no processor guesses it, and
+ * compilers make branches of `?:`. `holds` is 0 or 1.
+ */
+static inline int64_t either(int64_t holds, int64_t one, int64_t other) {
+    return other ^ ((one ^ other) & -holds);
+}
+
+/* Longer before any event than any window. */
+#define LONG_AGO (-((int64_t)3 << 61))
+
 /* The deepest attempt of every unit at an ordered funnel: see `sequences.funnels`.
  *
  * Bit k of `mask` says that the event may serve step k; there are 1 to 20 steps, and
@@ -24,49 +34,39 @@
         const uint32_t wanted = (1u << steps) - 1;                                                \
         int64_t begun = 0;                                                                        \
         for (int64_t row = 0; row < rows;) {                                                      \
-            const int64_t first = row;                                                            \
             const UNIT who = unit[row];                                                           \
-            /* latest[k]: the latest start from which k + 1 steps were done by now. */            \
-            int64_t latest[STEPS], last_start = 0, completed = 0;                                 \
-            int32_t deepest = 0, reached = 0;                                                     \
+            /* latest[k]: the latest start from which k steps were done by now. */                \
+            int64_t latest[STEPS + 1], last_start = 0, completed = 0;                             \
+            int64_t deepest = 0, earliest = -1;                                                   \
+            for (int32_t step = 1; step <= steps; step++)                                         \
+                latest[step] = LONG_AGO;                                                          \
             for (; row < rows && unit[row] == who; row++) {                                       \
                 uint32_t bits = (uint32_t)mask[row] & wanted;                                     \
-                const int64_t now = at[row];                                                      \
-                /* From the last step down, so that one event serves one step of a chain. */      \
-                while (bits & ~1u) {                                                              \
+                const int64_t now = latest[0] = at[row];                                          \
+                last_start = either(bits & 1, now, last_start);                                   \
+                earliest = either((bits & 1) & (earliest < 0), row, earliest);                    \
+                /* From the last step down, so that one event serves one step of a chain; what */ \
+                /* happens to it is chosen, not jumped over: nobody guesses who goes on. */       \
+                while (bits) {                                                                    \
                     const int32_t step = 31 - __builtin_clz(bits);                                \
-                    bits &= ~(1u << step);                                                        \
-                    if (step > reached || now - latest[step - 1] > window)                        \
-                        continue;                                                                 \
-                    latest[step] = latest[step - 1];                                              \
-                    if (step == reached)                                                          \
-                        reached++;                                                                \
-                    if (step >= deepest) {                                                        \
-                        deepest = step + 1;                                                       \
-                        completed = row;                                                          \
-                    }                                                                             \
-                }                                                                                 \
-                if (bits) {                                                                       \
-                    latest[0] = last_start = now;                                                 \
-                    if (!reached)                                                                 \
-                        reached = 1;                                                              \
-                    if (!deepest) {                                                               \
-                        deepest = 1;                                                              \
-                        completed = row;                                                          \
-                    }                                                                             \
+                    bits ^= 1u << step;                                                           \
+                    const int64_t from = latest[step];                                            \
+                    const int64_t goes_on = now - from <= window;                                 \
+                    latest[step + 1] = either(goes_on, from, latest[step + 1]);                   \
+                    const int64_t deeper = goes_on & (step >= deepest);                           \
+                    deepest = either(deeper, step + 1, deepest);                                  \
+                    completed = either(deeper, row, completed);                                   \
                 }                                                                                 \
             }                                                                                     \
-            if (!deepest)                                                                         \
-                continue;                                                                         \
-            int64_t chosen = completed;                                                           \
-            if (deepest > 1)                                                                      \
-                for (chosen = first;; chosen++)                                                   \
-                    if ((mask[chosen] & 1) && at[completed] - at[chosen] <= window)               \
-                        break;                                                                    \
+            /* The earliest start is the one, but for windows that close before the last step. */ \
+            int64_t chosen = earliest;                                                            \
+            if (deepest > 1 && at[completed] - at[chosen] > window)                               \
+                while (!(mask[chosen] & 1) || at[completed] - at[chosen] > window)                \
+                    chosen++;                                                                     \
             start[begun] = chosen;                                                                \
             depth[begun] = deepest;                                                               \
             is_open[begun] = last_start >= as_of - window;                                        \
-            begun++;                                                                              \
+            begun += deepest > 0;                                                                 \
         }                                                                                         \
         return begun;                                                                             \
     }
@@ -240,27 +240,34 @@ COHORTS(first_cohorts_64, int64_t)
                  const MARK *number, int32_t unmarked, int64_t since, int64_t until,              \
                  const uint8_t *gone, int32_t *picked, int32_t *who, int64_t *when, MARK *mark,   \
                  int64_t *ties) {                                                                 \
-        int64_t count = 0, same = 0, last_when = 0;                                               \
-        int32_t last_who = -1;                                                                    \
-        for (int64_t row = 0; row < rows; row++) {                                                \
-            const MARK found = number[code[row]];                                                 \
-            const int32_t person = unit[row];                                                     \
-            const int64_t now = at[row];                                                          \
-            /* Written whether it stays or not: a branch here is a coin that nobody guesses. */   \
-            const int64_t stays = ((found != 0) | unmarked) & (now >= since) & (now < until) &    \
-                                  !(gone && gone[person]);                                        \
-            picked[count] = (int32_t)row;                                                         \
-            who[count] = person;                                                                  \
-            when[count] = now;                                                                    \
-            mark[count] = found;                                                                  \
-            same += stays & (person == last_who) & (now == last_when);                            \
-            last_who = stays ? person : last_who;                                                 \
-            last_when = stays ? now : last_when;                                                  \
-            count += stays;                                                                       \
+        int64_t count = 0, same = 0;                                                              \
+        /* Written whether it stays or not: a branch here is a coin that nobody guesses. Where */ \
+        /* all are in time and nobody is gone, nothing but the codes is read of the others. */    \
+        if (gone || since > -ALWAYS || until < ALWAYS)                                            \
+            for (int64_t row = 0; row < rows; row++) {                                            \
+                picked[count] = (int32_t)row;                                                     \
+                count += ((number[code[row]] != 0) | unmarked) & (at[row] >= since) &             \
+                         (at[row] < until) & !(gone && gone[unit[row]]);                          \
+            }                                                                                     \
+        else                                                                                      \
+            for (int64_t row = 0; row < rows; row++) {                                            \
+                picked[count] = (int32_t)row;                                                     \
+                count += (number[code[row]] != 0) | unmarked;                                     \
+            }                                                                                     \
+        for (int64_t place = 0; place < count; place++) {                                         \
+            const int32_t row = picked[place];                                                    \
+            who[place] = unit[row];                                                               \
+            when[place] = at[row];                                                                \
+            mark[place] = number[code[row]];                                                      \
         }                                                                                         \
+        for (int64_t place = 1; place < count; place++)                                           \
+            same += (who[place] == who[place - 1]) & (when[place] == when[place - 1]);            \
         *ties = same;                                                                             \
         return count;                                                                             \
     }
+
+/* Instants lie between this and its opposite. */
+#define ALWAYS ((int64_t)1 << 62)
 
 PICK(pick_8_8, uint8_t, int8_t)
 PICK(pick_8_32, uint8_t, int32_t)
@@ -287,8 +294,10 @@ MARKS(marks_32_32, uint32_t, int32_t)
 #define CODES(NAME, CODE, MARK)                                                                   \
     void NAME(const CODE *code, const int32_t *picked, const MARK *mark, int64_t count,           \
               int32_t where, int32_t nothing, CODE *found) {                                      \
-        for (int64_t place = 0; place < count; place++)                                           \
-            found[place] = mark[place] & where ? code[picked[place]] : (CODE)nothing;             \
+        for (int64_t place = 0; place < count; place++) {                                         \
+            const CODE told = code[picked[place]];                                                \
+            found[place] = (CODE)either((mark[place] & where) != 0, told, nothing);               \
+        }                                                                                         \
     }
 
 CODES(codes_8_8, uint8_t, int8_t)
