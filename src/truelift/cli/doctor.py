@@ -10,6 +10,7 @@ import typer
 from truelift.errors import Outage
 from truelift.lake.checkup import checkup
 from truelift.lake.home import Home
+from truelift.lake.ledger import Ledger
 from truelift.settings import settings_from
 
 
@@ -45,7 +46,7 @@ def doctor(
             typer.echo(
                 f"{site.site}: {ledger.received:,} received = {ledger.stored:,} stored"
                 f" + {ledger.duplicates:,} duplicates + {ledger.quarantined:,} quarantined"
-                f" + {ledger.waiting:,} waiting; {site.rows:,} rows there"
+                f" + {ledger.waiting:,} waiting{_removed(ledger)}; {site.rows:,} rows there"
             )
             for reason, count in ledger.reasons.items():
                 typer.echo(f"  {count:,} quarantined: {reason}")
@@ -54,3 +55,8 @@ def doctor(
         typer.echo("Everything is in order." if report.healthy else "Something is wrong.")
     if not report.healthy:
         raise NotInOrder(wrong=tuple(each.text for each in report.remarks if each.wrong))
+
+
+def _removed(ledger: Ledger) -> str:
+    terms = ((ledger.erased, "erased"), (ledger.expired, "expired"))
+    return "".join(f" + {count:,} {what}" for count, what in terms if count)

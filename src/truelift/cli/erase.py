@@ -10,7 +10,7 @@ from typing import Annotated, Final, TypedDict
 
 import typer
 
-from truelift.errors import Outage, Refusal
+from truelift.errors import Outage
 from truelift.lake.erasure_list import (
     Receipt,
     Request,
@@ -31,18 +31,6 @@ PATIENCE_S: Final = 600.0
 """So long a running loader may take before the command stops waiting."""
 
 _POLL_S: Final = 0.1
-
-
-class WhomToErase(Refusal):
-    """The command does not say whom to erase, or says it twice."""
-
-    code = "erasure.whom"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Say whose site with --site, and exactly one of --visitor, --user and --person;"
-            " or --again or --list alone."
-        )
 
 
 class NotFinished(Outage):
@@ -91,7 +79,10 @@ def erase(
         return
     named = [(kind, who) for kind, who in zip(Who, (visitor, user, person), strict=True) if who]
     if again != (not site and not named) or (not again and (not site or len(named) != 1)):
-        raise WhomToErase
+        raise typer.BadParameter(
+            "say whose site with --site, and one of --visitor, --user and --person;"
+            " or --again or --list alone"
+        )
     _check_site(home, site)
     if again:
         home.make()

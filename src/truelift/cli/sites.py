@@ -130,6 +130,49 @@ def keys(
     _say(answer, "\n".join(lines) or "No key works.", as_json=as_json)
 
 
+@app.command()
+def retention(
+    site: Annotated[str, typer.Argument(help="Whose events.")],
+    kept: Annotated[
+        list[str] | None, typer.Argument(help="EVENT=DAYS; *=DAYS for all others.")
+    ] = None,
+    *,
+    forever: Annotated[
+        list[str] | None, typer.Option("--forever", help="Keep this event again for ever.")
+    ] = None,
+    as_json: As_json = False,
+) -> None:
+    """Show for how many days a site keeps its events, or change that.
+
+    What is older is removed for good once a day. An event that is not named is kept
+    as long as `*` says, and for ever when nothing does.
+    """
+    now = _ready()
+    from truelift.apps.sites.reads import site_named
+    from truelift.apps.sites.services import BadRetention, NoSuchSite, change_settings
+
+    place = site_named(site)
+    if place is None:
+        raise NoSuchSite(site=site)
+    wanted: dict[str, Any] = dict(place.retention)
+    for each in kept or ():
+        event, _, days = each.rpartition("=")
+        if not event or not days.isdecimal():
+            raise BadRetention(event=event or each, days=days)
+        wanted[event] = int(days)
+    for event in forever or ():
+        wanted.pop(event, None)
+    if wanted != place.retention:
+        changes: dict[str, Any] = {"retention": wanted}
+        change_settings(place, changes, version=place.version, by="operator", now=now)
+    lines = [f"{event}  {days:,} days" for event, days in sorted(wanted.items())]
+    _say(
+        {"site": site, "retention": wanted},
+        "\n".join(lines) or "Every event is kept for ever.",
+        as_json=as_json,
+    )
+
+
 def _ready() -> datetime:
     from truelift.project.start import bring_up_to_date
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import re
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -21,10 +20,9 @@ from truelift.lake.durable import write_durably
 from truelift.lake.erasure_list import Digests, Receipt, Request, Target, Who, receipts
 from truelift.lake.home import Home
 from truelift.lake.identity import person_of_user, person_of_visitor
-from truelift.lake.indexing import no_other_indexing
+from truelift.lake.indexing import remove_outdated
 from truelift.lake.leaving_out import LeftOut, Rule, leave_out, rewriting_engine, text
 from truelift.lake.mentions import bad_item_pattern, pattern_of, words_of
-from truelift.lake.sequence_index import open_index
 from truelift.lake.snapshot import SiteReader
 from truelift.lake.tables import LakeState
 
@@ -92,7 +90,8 @@ class Erasure:
         """Remove everything of everybody that the request is about."""
         for number, target in enumerate(self.request.targets or ()):
             self._remove_rows(number, target)
-            self._remove_index(target.site)
+            remove_outdated(self.home, target.site)
+            self.reached("erasure.index.removed")
             self._forget_identity(target)
             self.reached("erasure.identity.forgotten")
 
@@ -255,22 +254,6 @@ class Erasure:
         targets[number] = target
         self.request = replace(self.request, targets=tuple(targets))
         self.request.write(self.home)
-
-    def _remove_index(self, site: str) -> None:
-        """Remove every index that holds more than the lake does now; they are built again."""
-        with no_other_indexing(self.home):
-            state = SiteReader(self.home, site).table.current()
-            folders = sorted((self.home.index / site).glob("*"))
-            for folder in folders:
-                found = open_index(folder)
-                if state is None or found is None or not found.serves(state):
-                    shutil.rmtree(folder, ignore_errors=True)
-                    continue
-                current = (folder / "current").read_text(encoding="ascii").strip()
-                for other in folder.iterdir():
-                    if other.is_dir() and other.name != current:
-                        shutil.rmtree(other, ignore_errors=True)
-        self.reached("erasure.index.removed")
 
     def _forget_identity(self, target: Target) -> None:
         path = self._identity_file(target.site)

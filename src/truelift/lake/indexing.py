@@ -198,8 +198,13 @@ def _read(
     table: Path, file: LakeFile, bucket: int, buckets: int, titles: dict[str, list[str]]
 ) -> _Run:
     """Read the events of one lake file that questions see; adds to the titles."""
-    with pq.ParquetFile(table / file.path, read_dictionary=list(CODED)) as parquet:
+    coded = sorted(set(CODED) & set(pq.read_schema(table / file.path).names))
+    with pq.ParquetFile(table / file.path, read_dictionary=coded) as parquet:
         rows = parquet.read(columns=list(_READ))
+    for name in set(CODED).difference(coded):
+        # An older Truelift wrote this file, before there was such a column.
+        nothing = pa.nulls(rows.num_rows, pa.dictionary(pa.int32(), pa.string()))
+        rows = rows.append_column(name, nothing)
     seen = pc.and_(
         pc.equal(rows["state"], "stored"),
         pc.invert(pc.or_(rows["is_bot"], rows["is_internal"])),
@@ -331,6 +336,21 @@ def _save(generation: Path, name: str, values: NDArray[Any]) -> None:
     path = generation / f"{name}.npy"
     np.save(path, values, allow_pickle=False)
     sync_file(path)
+
+
+def remove_outdated(home: Home, site: str) -> None:
+    """Remove every index of a site that holds more than its lake does now."""
+    with no_other_indexing(home):
+        state = SiteTable(home.events_table(site)).current()
+        for folder in sorted((home.index / site).glob("*")):
+            found = open_index(folder)
+            if state is None or found is None or not found.serves(state):
+                shutil.rmtree(folder, ignore_errors=True)
+                continue
+            current = (folder / "current").read_text(encoding="ascii").strip()
+            for other in folder.iterdir():
+                if other.is_dir() and other.name != current:
+                    shutil.rmtree(other, ignore_errors=True)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Final
 
@@ -28,6 +28,7 @@ from truelift.lake.bulk import IMPORT_PREFIX, bulk_pieces
 from truelift.lake.compaction import Compaction
 from truelift.lake.erasure import Erasure
 from truelift.lake.erasure_list import Request, requests
+from truelift.lake.expiry import expire
 from truelift.lake.home import SITE_NAME, Home
 from truelift.lake.identity import Identities, Resolution, Step
 from truelift.lake.journal import (
@@ -53,6 +54,8 @@ from truelift.lake.waiting import keep_cursors, segment_key
 
 COMMIT_BYTES: Final = 64 << 20
 COMMIT_AGE: Final = timedelta(minutes=15)
+SWEEP_EVERY: Final = timedelta(hours=1)
+EXPIRE_EVERY: Final = timedelta(days=1)
 PIECE_BYTES: Final = 32 << 20
 """How much of a segment is taken at once; bounds memory whatever the backlog."""
 
@@ -67,6 +70,7 @@ GROUP BY user_id, visitor_id, person
 
 _IDLE_S: Final = 0.25
 _ERASE_AGAIN: Final = timedelta(minutes=1)
+_NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 _TINY_BYTES: Final = 64 << 10
 
 log: Final = logging.getLogger(__name__)
@@ -239,6 +243,8 @@ class Loader:
         self._reader = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="loader-reads")
         self._compaction = Compaction(home=home, reached=reached)
         self._turning: _Turning | None = None
+        self._swept: dict[str, datetime] = {}
+        self._expired: dict[str, datetime] = {}
         self._erase_after: datetime | None = None
         # What an engine that was killed had put on disk are rows, too.
         shutil.rmtree(home.loader / "scratch", ignore_errors=True)
@@ -696,6 +702,7 @@ class Loader:
         for site in self._sites.values():
             self._remove_retired(site)
         self._drop_memories()
+        self._keep_house()
         while self._untidy:
             name = self._untidy.pop()
             site = self._site(name)
@@ -703,6 +710,22 @@ class Loader:
                 self._compact(name, site)
                 return True
         return False
+
+    def _keep_house(self) -> None:
+        """Remove what is past its time: rows once a day, files and old log entries every hour."""
+        now = self._now()
+        for name, site in self._sites.items():
+            if now - self._swept.get(name, _NEVER) >= SWEEP_EVERY:
+                self._swept[name] = now
+                unused = site.reader.table.sweep()
+                if unused:
+                    log.info("removed %d files of %s that nobody refers to", unused, name)
+            if now - self._expired.get(name, _NEVER) >= EXPIRE_EVERY:
+                self._expired[name] = now
+                retention = dict(self._settings.of(name).retention)
+                gone = expire(self.home, name, retention, now=now, reached=self._at)
+                if gone.rows:
+                    log.info("removed %d rows of %s whose time was over", gone.rows, name)
 
     def _compact(self, name: str, site: _Site) -> None:
         if site.tail.files and site.tail.moves is not None:

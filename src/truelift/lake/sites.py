@@ -80,6 +80,8 @@ class SiteSettings:
         tax_in_revenue: Whether an order's tax counts as revenue; if not, it is taken off.
         shipping_in_revenue: Whether its shipping does.
         server_orders_only: Money counts only when a secret key sent it.
+        retention: Events and the days that they are kept; `*` names all others. What is not
+            named is kept.
     """
 
     time_zone: str = "UTC"
@@ -95,6 +97,7 @@ class SiteSettings:
     tax_in_revenue: bool = True
     shipping_in_revenue: bool = True
     server_orders_only: bool = False
+    retention: tuple[tuple[str, int], ...] = ()
 
     @property
     def deducted(self) -> tuple[str, ...]:
@@ -169,6 +172,11 @@ def parse_site(entry: Mapping[str, object]) -> SiteSettings:
         tax_in_revenue=revenue.get("tax", "in") == "in",
         shipping_in_revenue=revenue.get("shipping", "in") == "in",
         server_orders_only=bool(entry.get("server_orders_only", False)),
+        retention=tuple(
+            (str(event), days)
+            for event, days in sorted(_mapping(entry.get("retention")).items())
+            if isinstance(days, int) and days > 0
+        ),
     )
 
 

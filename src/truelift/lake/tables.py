@@ -252,6 +252,28 @@ class SiteTable:
                 path.unlink(missing_ok=True)
         sync_folder(self.path / "_delta_log")
 
+    def sweep(self) -> int:
+        """Remove what no version of the last hour refers to, and log entries past their day.
+
+        Returns:
+            How many files of rows were removed.
+        """
+        state = self.current()
+        if state is None:
+            return 0
+        last = self.path / "_delta_log" / "_last_checkpoint"
+        try:
+            checkpoint = int(json.loads(last.read_bytes())["version"])
+        except (FileNotFoundError, ValueError, KeyError):
+            checkpoint = -1
+        if checkpoint < state.version:
+            state.delta.create_checkpoint()
+        state.delta.cleanup_metadata()
+        unused = self.unused(state)
+        for path in unused:
+            path.unlink(missing_ok=True)
+        return len(unused)
+
     def unused(self, state: LakeState) -> list[Path]:
         """Files that no version of the last hour refers to."""
         names: list[str] = state.delta.vacuum(dry_run=True, full=True)

@@ -109,6 +109,7 @@ def ledger_page(ledger: Ledger, *, time_zone: str) -> LedgerPage:
                 share(ledger.waiting),
                 "quiet",
             ),
+            *removed_lines(ledger),
         ),
         reasons=reason_lines(ledger.reasons, of=ledger.quarantined),
         received=received,
@@ -120,6 +121,19 @@ def ledger_page(ledger: Ledger, *, time_zone: str) -> LedgerPage:
             else ""
         ),
         balanced=ledger.balanced,
+    )
+
+
+def removed_lines(ledger: Ledger) -> tuple[Line, ...]:
+    """List what was removed on purpose, where anything was."""
+    lines = (
+        ("Erased", "Of persons who were erased; nothing of them is left.", ledger.erased),
+        ("Expired", "Older than the site keeps them; removed for good.", ledger.expired),
+    )
+    return tuple(
+        Line(label, meaning, count, count / ledger.received, "quiet")
+        for label, meaning, count in lines
+        if count
     )
 
 

@@ -91,6 +91,7 @@ def settings_of(site: Site) -> dict[str, object]:
         "own_hosts": site.own_hosts,
         "revenue": {"tax": site.revenue_tax, "shipping": site.revenue_shipping},
         "server_orders_only": site.server_orders_only,
+        "retention": site.retention,
         "rate_limit_per_minute": site.rate_limit_per_minute,
         "daily_quota": site.daily_quota,
     }

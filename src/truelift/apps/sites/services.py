@@ -27,6 +27,10 @@ KEY_FORM: Final = re.compile(r"[A-Za-z0-9._~:+/=-]{4,120}")
 """What a given key may be: it stands in an attribute of a script element and in addresses."""
 
 
+MOST_DAYS: Final = 36_500
+"""The longest retention, a hundred years; not to name an event keeps it for ever."""
+
+
 class SiteExists(Refusal):
     """A site has this name already."""
 
@@ -66,6 +70,19 @@ class BadCurrency(Refusal):
     def __init__(self, *, currency: str) -> None:
         super().__init__(
             f"{currency!r} is no currency. Give three letters like EUR.", currency=currency
+        )
+
+
+class BadRetention(Refusal):
+    """A retention is not a number of days for each of some events."""
+
+    code = "sites.bad_retention"
+
+    def __init__(self, *, event: str, days: object) -> None:
+        super().__init__(
+            f"{event[:60]!r} cannot be kept for {str(days)[:20]!r} days. Give 1 to {MOST_DAYS}"
+            " whole days for the name of an event, or for * to mean every other event.",
+            event=event[:60],
         )
 
 
@@ -224,6 +241,7 @@ def change_settings(
         ChangedMeanwhile: The site has moved on since.
         BadTimeZone: The time zone is unknown.
         BadCurrency: The currency is not three letters.
+        BadRetention: An event is to be kept for no number of days.
     """
     row = Site.objects.select_for_update().get(pk=site.pk)
     if row.version != version:
@@ -232,6 +250,8 @@ def change_settings(
         checked_time_zone(str(changes["time_zone"]))
     if "currency" in changes:
         checked_currency(str(changes["currency"]))
+    if "retention" in changes:
+        checked_retention(changes["retention"])
     before: dict[str, Json] = {}
     after: dict[str, Json] = {}
     for field, value in changes.items():
@@ -254,6 +274,21 @@ def change_settings(
     )
     publish_after_commit()
     return row
+
+
+def checked_retention(retention: Json) -> Json:
+    """Give a retention back when it names events and days.
+
+    Raises:
+        BadRetention: It does not.
+    """
+    if not isinstance(retention, dict) or len(retention) > 200:
+        raise BadRetention(event="", days=retention)
+    for event, days in retention.items():
+        good = isinstance(days, int) and not isinstance(days, bool) and 1 <= days <= MOST_DAYS
+        if not good or not 1 <= len(event) <= 200:
+            raise BadRetention(event=event, days=days)
+    return retention
 
 
 def checked_time_zone(time_zone: str) -> str:
