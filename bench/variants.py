@@ -190,8 +190,8 @@ def question(*, covariate_s: int) -> VariantSummaries:
 
 def units_sql(*, covariate_s: int) -> str:
     """Give the units, one a row, with their numbers: what an analyst starts from."""
-    after = f"occurred_at >= first_at AND occurred_at <= first_at + INTERVAL {WEEK_S} SECOND"
-    past = f"occurred_at < first_at AND occurred_at >= first_at - INTERVAL {covariate_s} SECOND"
+    after, past = "occurred_at BETWEEN first_at AND until_at", "occurred_at < first_at"
+    past += " AND occurred_at >= from_at"
     columns = []
     for nth, each in enumerate(METRICS):
         for name, counted in (("y", each.counted), ("d", each.denominator)):
@@ -211,6 +211,8 @@ def units_sql(*, covariate_s: int) -> str:
     return f"""
         WITH exposed AS (
             SELECT person AS unit, min(occurred_at) AS first_at, min(variant) AS variant,
+                min(occurred_at) + INTERVAL {WEEK_S} SECOND AS until_at,
+                min(occurred_at) - INTERVAL {covariate_s} SECOND AS from_at,
                 arg_min(device, occurred_at) AS device, arg_min(country, occurred_at) AS country,
                 arg_min(source, occurred_at) AS source
             FROM events

@@ -190,12 +190,7 @@ class Grouping:
         """Keep the largest titles apart and put all others together."""
         if len(self.titles) <= most:
             return self
-        apart = set(self.ranked()[:most])
-        small = frozenset(
-            title
-            for place, title in enumerate(self.titles)
-            if place not in apart and title is not Rest.REST
-        )
+        small = frozenset(self.titles[place] for place in self.ranked()[most:])
         nobody = Grouping(
             variants=self.variants,
             titles=(),
@@ -259,7 +254,7 @@ class Layout:
     @classmethod
     def of(cls, variant: Whole, variants: int, labels: Sequence[Labels]) -> Layout:
         """Cross what can be crossed."""
-        sizes = tuple(max(len(label.titles), 1) for label in labels)
+        sizes = tuple(len(label.titles) for label in labels)
         limit = max(len(variant) // 16, 64)
         blocks: list[list[int]] = [[]]
         for nth in sorted(range(len(sizes)), key=lambda nth: sizes[nth]):
@@ -314,6 +309,6 @@ class Layout:
         """Say for every cell of a block which cell of one of its dimensions it is part of."""
         crossed = np.arange(count)
         below = self.variants * math.prod(self.sizes[each] for each in block[: block.index(nth)])
-        title = crossed // below % self.sizes[nth]
+        title = crossed // max(below, 1) % max(self.sizes[nth], 1)
         found: Whole = title * self.variants + crossed % self.variants
         return found

@@ -30,7 +30,7 @@ from truelift.questions.forms import (
     whole,
     yes_or_no,
 )
-from truelift.questions.matching import BadQuestion, candidates, is_text
+from truelift.questions.matching import BadQuestion, Events, candidates, is_text
 from truelift.questions.members import AS_OF, METRIC, SINCE, UNTIL, ZONE, Members
 from truelift.questions.metric import Counted, Metric, MetricKind
 from truelift.questions.period import between, earlier, later, period_obstacles
@@ -389,49 +389,42 @@ class VariantSummaries:
         return "variant_summaries"
 
     def scan(self) -> Scan:
-        """Read the exposures and what may count, in one pass and as they come.
+        """Read the exposures, and one narrow row of each event that may count.
 
-        There is no ORDER BY: rows come in the order of the files, units are put in order
-        of their keys by `partial`, and sorting all rows would cost more than the rest.
+        There is no ORDER BY: rows come in the order of the files, `partial` puts units in
+        order of their keys, and sorting all rows would cost more than all the rest.
         """
         values = Placeholders()
-        is_shown = (
-            f"coalesce(experiment = {values.add(self.experiment)}, false)"
-            f" AND variant IS NOT NULL AND {between(self.since, self.until, values)}"
-        )
-        columns = ["person", "epoch_us(occurred_at) AS at_us"]
+        columns = {"person": "person", "at_us": "epoch_us(occurred_at)"}
         if self.unit is not Unit.PERSON:
             id_ = f"{self.unit.value}_id"
             key = f"(hash(person, {id_}) >> 1)::BIGINT"
-            columns.append(f"CASE WHEN {id_} IS NOT NULL THEN {key} END AS unit_key")
-        shown = {
-            "shown": "variant",
-            "who": "(hash(coalesce(visitor_id, user_id)) >> 1)::BIGINT",
-            "position": "position",
-        }
+            columns["unit_key"] = f"CASE WHEN {id_} IS NOT NULL THEN {key} END"
+        shown = {"shown": "variant", "who": "(hash(coalesce(visitor_id, user_id)) >> 1)::BIGINT"}
         for nth, dimension in enumerate(self.by):
             if dimension != VISITOR:
                 shown[f"value_{nth}"] = text_of(dimension, values)
-        columns += [f"CASE WHEN is_shown THEN {sql} END AS {name}" for name, sql in shown.items()]
-        marks: dict[str, list[str]] = {}
         features = self._features()
+        counted: dict[str, str] = {}
+        marks: dict[str, dict[int, Events]] = {}
         for feature, (column, bit) in features.items():
-            is_it = feature.events.sql(values)
             if feature.amount is None:
-                marks.setdefault(column, []).append(f"CASE WHEN {is_it} THEN {1 << bit} ELSE 0 END")
+                marks.setdefault(column, {})[bit] = feature.events
             else:
-                number = feature.amount.sql(values)
-                columns.append(f"CASE WHEN {is_it} THEN {number} END AS {column}")
-        columns += [f"({' | '.join(bits)})::INTEGER AS {name}" for name, bits in marks.items()]
+                is_it, number = feature.events.sql(values), feature.amount.sql(values)
+                counted[column] = f"CASE WHEN {is_it} THEN {number} END"
+        for column, sets in marks.items():
+            counted[column] = f"({_mark(sets, values)})::INTEGER"
         wanted = "true"
         if VISITOR not in self.by:
-            sets = [feature.events for feature in features]
-            wanted = f"is_shown OR {candidates(sets, values)}" if sets else "is_shown"
+            wanted = candidates([feature.events for feature in features], values)
         return Scan(
             sql=f"""
-            SELECT {", ".join(columns)}
-            FROM (SELECT *, {is_shown} AS is_shown FROM events)
-            WHERE {wanted}
+            SELECT {_named({**columns, **shown, **dict.fromkeys(marks, "0")})} FROM events
+            WHERE experiment = {values.add(self.experiment)} AND variant IS NOT NULL
+                AND {between(self.since, self.until, values)}
+            UNION ALL BY NAME
+            SELECT {_named({**columns, **counted})} FROM events WHERE {wanted}
             """,
             parameters=values.values,
             since=self._reads_since(),
@@ -449,7 +442,7 @@ class VariantSummaries:
         acts = _acts(rows, keys, at_us, found, chosen)
         variant, first_us = variant[chosen], found.first_us[chosen]
         days = local_days(first_us, self.time_zone)
-        labels = self._labels(rows, found.first[chosen], days, acts, first_us)
+        labels = self._labels(found.seen, found.first[chosen], days, acts, at_us, first_us)
         layout = Layout.of(variant, len(self.variants), labels)
         finals = self._finals(first_us)
         wholes: list[Vectors] = []
@@ -567,18 +560,22 @@ class VariantSummaries:
         return found
 
     def _labels(
-        self, rows: pa.Table, first: Whole, days: Whole, acts: Acts, first_us: Whole
+        self,
+        shown: pa.Table,
+        first: Whole,
+        days: Whole,
+        acts: Acts,
+        at_us: Whole,
+        first_us: Whole,
     ) -> list[Labels]:
         """Give every unit's value of each dimension, and its day at the end where wanted."""
         found = []
         for nth, dimension in enumerate(self.by):
             if dimension == VISITOR:
-                at_us = integers(rows, "at_us")
-                kept = at_us if acts.kept is None else at_us[acts.kept]
-                seen = local_days(first_seen(acts.unit, kept, first_us), self.time_zone)
+                seen = local_days(first_seen(acts, at_us, first_us), self.time_zone)
                 found.append(Labels((seen < days).astype(np.int64), ("new", "returning")))
             else:
-                found.append(Labels(*texts(rows, f"value_{nth}", first)))
+                found.append(Labels(*texts(shown, f"value_{nth}", first)))
         if self.by_day:
             titles, codes = np.unique(days, return_inverse=True)
             found.append(Labels(codes, tuple(titles.tolist())))
@@ -660,6 +657,29 @@ class VariantSummaries:
         return found + period_obstacles(self.since, self.until)
 
 
+def _named(columns: Mapping[str, str]) -> str:
+    return ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
+
+
+def _mark(sets: Mapping[int, Events], values: Placeholders) -> str:
+    """Give the SQL of a row's mark: the bits of the sets of events that it is in.
+
+    Sets that are names alone, as nearly all are, cost one comparison a name together.
+    """
+    by_name: dict[str, int] = {}
+    parts = []
+    for bit, events in sets.items():
+        if events.where or not events.names:
+            parts.append(f"CASE WHEN {events.sql(values)} THEN {1 << bit} ELSE 0 END")
+            continue
+        for name in set(events.names):
+            by_name[name] = by_name.get(name, 0) | 1 << bit
+    if by_name:
+        whens = [f"WHEN {values.add(name)} THEN {mark}" for name, mark in by_name.items()]
+        parts.append(f"CASE event {' '.join(whens)} ELSE 0 END")
+    return " | ".join(parts)
+
+
 def moments(sample: Sample) -> dict[str, Json]:
     """Write a sample's sufficient statistics; a mean of nobody is null, not 0."""
     match sample:
@@ -732,12 +752,11 @@ def _acts(
     numbered = np.where(chosen, np.cumsum(chosen) - 1, -1)
     place = units_of_rows(keys, found)
     unit = np.where(place >= 0, numbered[place], -1) if len(numbered) else place
-    kept: Whole | None = None
-    if len(unit) and unit.min() < 0:
-        kept = np.flatnonzero(unit >= 0)
-        unit, at_us = unit[kept], at_us[kept]
-    after_us = at_us - found.first_us[chosen][unit]
-    return Acts(rows, kept, unit, after_us, int(np.count_nonzero(chosen)))
+    is_whole = not (len(unit) and unit.min() < 0)
+    first_us = found.first_us[chosen]
+    # A row of nobody is given some unit's instant here and left out wherever it would count.
+    after_us = at_us - first_us[unit] if len(first_us) else np.zeros(len(unit), np.int64)
+    return Acts(rows, is_whole, unit, after_us, len(first_us))
 
 
 def _sample(kind: MetricKind, vectors: Vectors, cell: int) -> Sample:

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from truelift.questions.table import codes, integers, numbers
+from truelift.questions.table import codes, integers
 from truelift.questions.zone import local_day
 
 
 Numbers = NDArray[np.float64]
 Whole = NDArray[np.int64]
 Chosen = NDArray[np.bool_]
+Values = TypeVar("Values", NDArray[np.int64], NDArray[np.float64])
 
 _QUARTER_US: Final = 900_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,7 +32,8 @@ class Exposed:
     Attributes:
         keys: What a row's unit is known by.
         people: Whose unit it is.
-        first: The row of its first exposure.
+        seen: The rows of exposures.
+        first: Which of these is its first exposure.
         first_us: When that was.
         variant: The one it saw; of several, any.
         titles: Of the variants.
@@ -42,6 +45,7 @@ class Exposed:
 
     keys: Whole
     people: Whole
+    seen: pa.Table
     first: Whole
     first_us: Whole
     variant: Whole
@@ -78,19 +82,20 @@ class Keys:
 
 def exposed(rows: pa.Table, keys: Keys, at_us: Whole) -> Exposed:
     """Find the units and what they saw first."""
-    shown = rows["shown"].combine_chunks()
-    at: Whole = np.flatnonzero(shown.is_valid().to_numpy(zero_copy_only=False))
+    is_shown = rows["shown"].combine_chunks().is_valid()
+    at: Whole = np.flatnonzero(is_shown.to_numpy(zero_copy_only=False))
     unnamed = 0
     if keys.named is not None:
         named = keys.named[at]
         others = np.setdiff1d(keys.person[at[~named]], keys.person[at[named]])
         unnamed = len(others)
         at = at[named]
-    seen = rows.select(["shown", "who", "position"]).take(pa.array(at))
+    seen = _rows_at(rows, at)
     variant, titles = codes(seen, "shown")
-    position = integers(seen, "position")
-    order = np.lexsort((position, at_us[at], keys.key[at]))
-    at, variant = at[order], variant[order]
+    values = [name for name in rows.column_names if name.startswith("value_")]
+    order = _ordered(keys.key[at], at_us[at], [seen[name] for name in values])
+    variant = variant[order]
+    at = at[order]
     key = keys.key[at]
     starts = _starts(key)
     lowest, highest = _extremes(variant, starts)
@@ -99,7 +104,8 @@ def exposed(rows: pa.Table, keys: Keys, at_us: Whole) -> Exposed:
     return Exposed(
         keys=key[starts],
         people=keys.person[at[starts]],
-        first=at[starts],
+        seen=seen,
+        first=order[starts],
         first_us=at_us[at[starts]],
         variant=lowest,
         titles=tuple(title for title in titles if title is not None),
@@ -133,19 +139,19 @@ class Acts:
 
     Attributes:
         rows: The scan's rows.
-        kept: Rows of units that count; None: all rows.
-        unit: Of each kept row, its unit.
-        after_us: Of each kept row, how long after its unit's first exposure it was.
+        whole: Every row is of a unit that counts.
+        unit: Of each row, its unit; -1 for none that counts.
+        after_us: Of each row, how long after its unit's first exposure it was.
         units: How many units there are.
     """
 
     rows: pa.Table
-    kept: Whole | None
+    whole: bool
     unit: Whole
     after_us: Whole
     units: int
     _found: dict[str, tuple[Whole, Whole, Numbers | None]] = field(default_factory=dict)
-    _bits: dict[str, NDArray[np.signedinteger]] = field(default_factory=dict)
+    _marks: dict[str, tuple[Whole, Whole]] = field(default_factory=dict)
 
     def of(self, column: str, bit: int) -> tuple[Whole, Whole, Numbers | None]:
         """Give unit, delay and number of the rows that a column marks.
@@ -156,21 +162,31 @@ class Acts:
         """
         name = f"{column}/{bit}"
         if name not in self._found:
-            amounts = None
             if bit < 0:
-                amounts = self._column(numbers(self.rows, column))
-                chosen = np.flatnonzero(~np.isnan(amounts))
-                amounts = amounts[chosen]
+                number = self.rows[column].combine_chunks()
+                amounts = number.drop_null().to_numpy()
+                chosen = np.flatnonzero(number.is_valid().to_numpy(zero_copy_only=False))
+                chosen, amounts = self._of_units(chosen, amounts)
+                self._found[name] = self.unit[chosen], self.after_us[chosen], amounts
             else:
-                if column not in self._bits:
-                    marks = self.rows[column].combine_chunks().to_numpy()
-                    self._bits[column] = marks if self.kept is None else marks[self.kept]
-                chosen = np.flatnonzero(self._bits[column] & (1 << bit))
-            self._found[name] = self.unit[chosen], self.after_us[chosen], amounts
+                chosen, marks = self._marked(column)
+                chosen = chosen[(marks & (1 << bit)) != 0]
+                self._found[name] = self.unit[chosen], self.after_us[chosen], None
         return self._found[name]
 
-    def _column(self, column: Numbers) -> Numbers:
-        return column if self.kept is None else column[self.kept]
+    def _marked(self, column: str) -> tuple[Whole, Whole]:
+        """Give the rows with any mark, most have none, and their marks."""
+        if column not in self._marks:
+            marks = self.rows[column].combine_chunks().to_numpy()
+            chosen = np.flatnonzero(marks != 0)
+            self._marks[column] = self._of_units(chosen, marks[chosen])
+        return self._marks[column]
+
+    def _of_units(self, chosen: Whole, values: Values) -> tuple[Whole, Values]:
+        if self.whole:
+            return chosen, values
+        kept = self.unit[chosen] >= 0
+        return chosen[kept], values[kept]
 
 
 def within(after_us: Whole, window_s: int | None) -> Chosen:
@@ -197,17 +213,21 @@ def local_days(at_us: Whole, zone: str) -> Whole:
     return found
 
 
-def first_seen(unit: Whole, at_us: Whole, first_us: Whole) -> Whole:
+def first_seen(acts: Acts, at_us: Whole, first_us: Whole) -> Whole:
     """Give the instant of each unit's first row of all."""
     found = first_us.copy()
+    unit = acts.unit
+    if not acts.whole:
+        kept = np.flatnonzero(unit >= 0)
+        unit, at_us = unit[kept], at_us[kept]
     np.minimum.at(found, unit, at_us)
     return found
 
 
-def texts(rows: pa.Table, column: str, at: Whole) -> tuple[Whole, tuple[str | None, ...]]:
+def texts(seen: pa.Table, column: str, at: Whole) -> tuple[Whole, tuple[str | None, ...]]:
     """Give a column of some rows as codes, and what they stand for."""
-    found, titles = codes(rows.select([column]).take(pa.array(at)), column)
-    return found, tuple(titles)
+    found, titles = codes(seen, column)
+    return found[at], tuple(titles)
 
 
 def counted_by_title(
@@ -220,6 +240,35 @@ def counted_by_title(
         for title, size in zip(titles, sizes, strict=False)
         if size and title not in known
     }
+
+
+def _rows_at(rows: pa.Table, at: Whole) -> pa.Table:
+    """Give some rows, in their order; mostly they are one stretch."""
+    if len(at) and at[-1] - at[0] + 1 == len(at):
+        return rows.slice(int(at[0]), len(at))
+    return rows.take(pa.array(at))
+
+
+def _ordered(key: Whole, at_us: Whole, values: Sequence[pa.ChunkedArray]) -> Whole:
+    """Order exposures by unit and time; simultaneous ones by their values, the lowest first.
+
+    Most units have one exposure, and files are sorted, so that putting keys in order is
+    cheap and only the others need more.
+    """
+    order: Whole = np.argsort(key, kind="stable")
+    ordered = key[order]
+    same = np.concatenate(([False], ordered[1:] == ordered[:-1])) if len(key) else np.zeros(0, bool)
+    several = np.flatnonzero(same | np.append(same[1:], False))
+    if len(several):
+        these = order[several]
+        ranks = [
+            pc.rank(column.take(pa.array(these)), sort_keys="ascending", tiebreaker="dense")
+            .cast(pa.int64())
+            .to_numpy()
+            for column in reversed(values)
+        ]
+        order[several] = these[np.lexsort((*ranks, at_us[these], key[these]))]
+    return order
 
 
 def _starts(values: Whole) -> Whole:
