@@ -17,8 +17,8 @@ from truelift.lake.home import Home
 from truelift.lake.identity import person_of_user, person_of_visitor
 from truelift.lake.merges import Component
 from truelift.lake.schema import EVENTS
-from truelift.lake.snapshot import SiteReader
-from truelift.lake.tables import LakeFile, LakeState
+from truelift.lake.snapshot import SiteReader, in_all_columns
+from truelift.lake.tables import LakeFile, LakeState, column_names
 from truelift.lake.tail import Tail
 
 
@@ -52,8 +52,6 @@ _GIVEN_BACK: Final = """(
     LEFT JOIN users ON users.user_id = events.user_id
 )"""
 """The same after a merge was undone: the visitor's user of that moment says it."""
-
-_COLUMNS: Final = ", ".join(f'"{name}"' for name in EVENTS.names if name != "bucket")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +95,7 @@ class Compaction:
             return []
         with self._engine() as engine:
             engine.register("moves", moves)
+            self._lay_out(engine, state)
             buckets = state.buckets * 2 if self._too_large(state) else state.buckets
             plan = list(self._plan(engine, reader, state, moves, buckets))
             removed = [file for rewrite in plan for file in rewrite.files]
@@ -125,10 +124,11 @@ class Compaction:
         if state is None or not state.files:
             return
         with self._engine() as engine:
-            paths = [str(reader.table.path / file.path) for file in state.files]
+            self._lay_out(engine, state)
+            files = self._files(reader, state, state.files)
             engine.register("labels", pa.table({"label": pa.array(sorted(component.labels))}))
             names = engine.sql(
-                f"SELECT DISTINCT visitor_id, user_id FROM {self._files(paths)}"
+                f"SELECT DISTINCT visitor_id, user_id FROM {files}"
                 " WHERE person IN (SELECT label FROM labels)"
             ).to_arrow_table()
             engine.register("visitors", _turns(reader.site, names["visitor_id"], component))
@@ -136,7 +136,7 @@ class Compaction:
             touched = {
                 name
                 for (name,) in engine.sql(
-                    f"SELECT DISTINCT filename FROM {_GIVEN_BACK.format(files=self._files(paths))}"
+                    f"SELECT DISTINCT filename FROM {_GIVEN_BACK.format(files=files)}"
                     " WHERE given IS DISTINCT FROM person"
                 ).fetchall()
             }
@@ -157,10 +157,17 @@ class Compaction:
             self.reached("undo.committed")
 
     @staticmethod
-    def _files(paths: Iterable[str]) -> str:
+    def _files(reader: SiteReader, state: LakeState, files: Iterable[LakeFile]) -> str:
         """Name files as a relation."""
-        listed = ", ".join(_text(path) for path in paths)
-        return f"read_parquet([{listed}], hive_partitioning = false, filename = true)"
+        listed = ", ".join(_text(str(reader.table.path / file.path)) for file in files)
+        rows = f"read_parquet([{listed}], hive_partitioning = false, filename = true)"
+        return in_all_columns(rows, like="nothing") if state.mixed else rows
+
+    @staticmethod
+    def _lay_out(engine: duckdb.DuckDBPyConnection, state: LakeState) -> None:
+        """Register what a file of the table looks like: all columns, also other people's."""
+        schema = pa.schema(state.delta.schema().to_arrow()) if state.mixed else EVENTS
+        engine.register("nothing", schema.empty_table().drop_columns(["bucket"]))
 
     def _too_large(self, state: LakeState) -> bool:
         rows: dict[int, int] = {}
@@ -231,8 +238,11 @@ class Compaction:
         *,
         rows: str = _MOVED,
     ) -> list[LakeFile]:
-        sources = rows.format(
-            files=self._files(str(reader.table.path / file.path) for file in rewrite.files)
+        sources = rows.format(files=self._files(reader, state, rewrite.files))
+        columns = ", ".join(
+            '"' + name.replace('"', '""') + '"'
+            for name in (column_names(state.delta) if state.mixed else EVENTS.names)
+            if name != "bucket"
         )
         added: list[LakeFile] = []
         for bucket in rewrite.buckets:
@@ -241,7 +251,7 @@ class Compaction:
             path.parent.mkdir(parents=True, exist_ok=True)
             engine.execute(
                 f"""COPY (
-                SELECT {_COLUMNS} FROM (SELECT * REPLACE (given AS person) FROM {sources})
+                SELECT {columns} FROM (SELECT * REPLACE (given AS person) FROM {sources})
                 WHERE (person & {buckets - 1}) = {bucket}
                 ORDER BY person, occurred_at, position
                 ) TO {_text(str(path))}

@@ -38,6 +38,7 @@ class Position:
         files: Of the lake; all are immutable.
         tail: Names of the fresh tail's files beyond that.
         moves: Name of the file of moved persons, or None.
+        mixed: Whether some files may have other columns than `EVENTS`.
     """
 
     site: str
@@ -47,6 +48,7 @@ class Position:
     files: tuple[LakeFile, ...]
     tail: tuple[str, ...]
     moves: str | None
+    mixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,7 @@ class SiteReader:
                     files=lake.files if lake is not None else (),
                     tail=tuple(file.name for file in tail.files if file.rows),
                     moves=listed.moves,
+                    mixed=lake.mixed if lake is not None else False,
                 )
             )
 
@@ -304,9 +307,10 @@ def _all_events(snapshot: Snapshot, part: Slice, files: Sequence[LakeFile]) -> s
     sources = []
     if files:
         paths = ", ".join(_text(str(snapshot.table / file.path)) for file in files)
-        sources.append(
-            f"SELECT {_IN_FILES} FROM read_parquet([{paths}], hive_partitioning = false)"
-        )
+        rows = f"read_parquet([{paths}], hive_partitioning = false)"
+        if snapshot.position.mixed:
+            rows = in_all_columns(rows, like="tail_rows")
+        sources.append(f"SELECT {_IN_FILES} FROM {rows}")
     if snapshot.rows.num_rows or not sources:
         sources.append(f"SELECT {_IN_FILES} FROM tail_rows")
     both = " UNION ALL ".join(sources)
@@ -330,6 +334,17 @@ def _all_events(snapshot: Snapshot, part: Slice, files: Sequence[LakeFile]) -> s
         where = f" WHERE {' AND '.join(tests)}" if tests else ""
         body = f"SELECT {bucket}::INTEGER AS bucket, {_IN_FILES} FROM ({both}){where}"
     return f"CREATE OR REPLACE TEMP VIEW all_events AS {body}"
+
+
+def in_all_columns(rows: str, *, like: str) -> str:
+    """Read Parquet files of several shapes; what a file does not have is null.
+
+    Args:
+        rows: The call of `read_parquet`.
+        like: A relation with all columns, of which no row is taken.
+    """
+    by_name = f"{rows[:-1]}, union_by_name = true)"
+    return f"(SELECT * FROM {like} WHERE false UNION ALL BY NAME SELECT * FROM {by_name})"
 
 
 def _text(value: str) -> str:

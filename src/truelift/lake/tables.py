@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
@@ -86,6 +87,8 @@ class LakeState:
         files: All of its files, by path.
         counts: What became of everything ever taken into it.
         buckets: How many buckets persons are spread over; a power of two.
+        mixed: Some files may lack columns of `EVENTS`, or have others besides: an older
+            Truelift wrote them, or something else did.
         delta: The snapshot object; commits are made from it and from nothing newer.
     """
 
@@ -93,6 +96,7 @@ class LakeState:
     files: tuple[LakeFile, ...]
     counts: Counts
     buckets: int
+    mixed: bool
     delta: DeltaTable = field(repr=False)
     _reached: dict[str, int] = field(default_factory=dict, repr=False)
 
@@ -133,10 +137,10 @@ class SiteTable:
             return self._state
 
     def create(self) -> LakeState:
-        """Make the empty table when it is not there."""
+        """Make the empty table when it is not there, and add the columns that it lacks."""
         found = self.current()
         if found is not None:
-            return found
+            return self._grown(found)
         self.path.mkdir(parents=True, exist_ok=True)
         DeltaTable.create(
             str(self.path),
@@ -153,6 +157,33 @@ class SiteTable:
         if created is None:
             raise CommitLost(site_table=self.path)
         return created
+
+    def _grown(self, state: LakeState) -> LakeState:
+        """Add the columns that Truelift writes by now; rows from before have nulls there."""
+        have = set(column_names(state.delta))
+        lacking = [
+            field for field in DeltaSchema.from_arrow(EVENTS).fields if field.name not in have
+        ]
+        if not lacking:
+            return state
+        try:
+            state.delta.alter.add_columns(
+                lacking,
+                commit_properties=CommitProperties(
+                    custom_metadata={
+                        _ABOUT: _about(state.counts, buckets=state.buckets, mixed=True)
+                    },
+                    max_commit_retries=0,
+                ),
+                post_commithook_properties=_NO_HOOKS,
+            )
+        except CommitFailedError as error:
+            raise CommitLost(site_table=self.path) from error
+        _sync_log(self.path, state.version + 1)
+        grown = self.current()
+        if grown is None:
+            raise CommitLost(site_table=self.path)
+        return grown
 
     def append(
         self,
@@ -295,7 +326,7 @@ class SiteTable:
                 EVENTS,
                 ["bucket"],
                 commit_properties=CommitProperties(
-                    custom_metadata={_ABOUT: _about(counts, buckets=buckets)},
+                    custom_metadata={_ABOUT: _about(counts, buckets=buckets, mixed=state.mixed)},
                     max_commit_retries=0,
                     app_transactions=transactions,
                 ),
@@ -365,7 +396,7 @@ def _state_of(path: Path, *, previous: LakeState | None) -> LakeState | None:
     )
     about = _about_of(delta, path)
     if about is None and previous is not None:
-        about = _about(previous.counts, buckets=previous.buckets)
+        about = _about(previous.counts, buckets=previous.buckets, mixed=previous.mixed)
     about = about or {}
     buckets = about.get("buckets", 1)
     counts = about.get("counts", {})
@@ -374,12 +405,19 @@ def _state_of(path: Path, *, previous: LakeState | None) -> LakeState | None:
         files=files,
         counts=Counts.parse(counts if isinstance(counts, dict) else {}),
         buckets=buckets if isinstance(buckets, int) else 1,
+        mixed=bool(about.get("mixed")) or set(column_names(delta)) != set(EVENTS.names),
         delta=delta,
     )
 
 
-def _about(counts: Counts, *, buckets: int) -> dict[str, object]:
-    return {"counts": counts.document(), "buckets": buckets}
+def column_names(delta: DeltaTable) -> list[str]:
+    """List a table's columns, in its order."""
+    return [field.name for field in delta.schema().fields]
+
+
+def _about(counts: Counts, *, buckets: int, mixed: bool = False) -> dict[str, object]:
+    about: dict[str, object] = {"counts": counts.document(), "buckets": buckets}
+    return {**about, "mixed": True} if mixed else about
 
 
 def _about_of(delta: DeltaTable, path: Path) -> dict[str, object] | None:
