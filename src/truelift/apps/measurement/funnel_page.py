@@ -15,13 +15,16 @@ from truelift.apps.explorers.answers import list_of, mapping_of
 from truelift.apps.explorers.table import Row, flat
 from truelift.apps.measurement.naming import lasting, spoken
 from truelift.questions.document import Json
-from truelift.questions.funnel import FunnelAnswer, FunnelGroup, Unit
+from truelift.questions.funnel import Attribution, FunnelAnswer, FunnelGroup, Unit
 from truelift.questions.leaks import Leak
 from truelift.sequences.funnels import Order
 
 
 CLEAR: Final = 3.0
 """A difference smaller than this many standard errors is not called one."""
+
+EARLIER: Final = "the period before"
+"""What a funnel is compared with unless something else is asked for."""
 
 FEW_UNITS: Final = 100
 """A cell with fewer units is not shown as a rate."""
@@ -66,15 +69,19 @@ def funnel_page(
     leaks: Sequence[Leak],
     currency: str,
     period: str,
+    beside: str = EARLIER,
+    whose: str = "",
 ) -> FunnelPage:
     """Lay out a funnel for people.
 
     Args:
         answer: For the period, in groups or not.
-        before: For the period of equal length before, without groups; None for no comparison.
+        before: What it is compared with, without groups; None for no comparison.
         leaks: Where groups lose more than they need, the worst first; empty without groups.
         currency: In which the site counts money.
         period: The period in words.
+        beside: What it is compared with, in words.
+        whose: The segment that was asked about; empty for everybody.
     """
     units = totals(answer)
     earlier = totals(before) if before is not None else None
@@ -88,7 +95,7 @@ def funnel_page(
             for number in range(len(units))
         ),
         unit="people" if answer.question.unit is Unit.PERSON else "sessions",
-        against="Against the period before" if earlier else "",
+        against=f"Against {beside}" if earlier else "",
         leak="Leak per week" if leaks else "",
     )
     heat = _heat(answer, units, labels) if answer.question.by and units else None
@@ -99,10 +106,10 @@ def funnel_page(
         rest=said[2],
         grounds=_grounds(chart, focus, leak),
         chart=chart,
-        sentence=_sentence(chart, units, earlier),
+        sentence=_sentence(chart, units, earlier, beside),
         heat=heat,
         heat_sentence=_heat_sentence(heat, answer.question.by or ""),
-        source=_source(answer, period),
+        source=_source(answer, period, whose),
         finding=_finding(chart, focus, leak),
     )
 
@@ -236,12 +243,18 @@ def _grounds(chart: Drawing, focus: int | None, leak: Leak | None) -> str:
     )
 
 
-def _sentence(chart: Drawing, units: tuple[int, ...], earlier: tuple[int, ...] | None) -> str:
+def _sentence(
+    chart: Drawing, units: tuple[int, ...], earlier: tuple[int, ...] | None, beside: str
+) -> str:
     text = chart.sentence.rstrip(".")
     if not units or not units[0] or earlier is None or not earlier[0]:
         return text
     before = percent(earlier[-1] / earlier[0])
     difference = clear_difference(units[-1], units[0], earlier[-1], earlier[0])
+    if beside != EARLIER:
+        if difference is None:
+            return f"{text}; not clearly other than {before} ({beside})"
+        return f"{text}, {'more' if difference > 0 else 'less'} than {before} ({beside})"
     if difference is None:
         return f"{text}; no clear change from {before}"
     return f"{text}, {'up' if difference > 0 else 'down'} from {before}"
@@ -316,7 +329,7 @@ def _heat_sentence(heat: Heat | None, by: str) -> str:
     return f"“{spoken(row)}” goes on to “{column}” clearly less often than the others{more}"
 
 
-def _source(answer: FunnelAnswer, period: str) -> str:
+def _source(answer: FunnelAnswer, period: str, whose: str) -> str:
     question = answer.question
     order = {
         Order.ORDERED: "steps in order",
@@ -325,6 +338,20 @@ def _source(answer: FunnelAnswer, period: str) -> str:
     }[question.order]
     counted = "People, not sessions" if question.unit is Unit.PERSON else "Sessions, not people"
     text = f"{counted}; {order} within {lasting(question.window_s)} of the first step; {period}."
+    if whose:
+        text += f" Only people of the segment {whose}."
+    if question.where:
+        text += " Only events under the form’s conditions."
+    if question.exclude is not None or question.between:
+        text += " Attempts with an excluded event are cut there."
+    if question.by and question.attribution is not Attribution.STEP:
+        which = question.attribution.value
+        text += f" In the group that the {which} event of the attempt with a value says."
+    elif question.by and question.attribution_step > 1:
+        text += (
+            f" In the group of step {question.attribution_step}’s event; who did not get there has"
+            " none."
+        )
     if answer.immature:
         text += f" {count(answer.immature)} still have time to go on and are not lost yet."
     return text + " Differences smaller than three standard errors are not called differences."

@@ -12,6 +12,12 @@ urlpatterns = [
     path("s/<site:site>/", views.home, name="home"),
     path("s/<site:site>/funnels/", views.funnel, name="funnel"),
     path("s/<site:site>/funnels/rows.<str:kind>", views.funnel_rows, name="funnel-rows"),
+    path("s/<site:site>/funnels/people/", views.funnel_people, name="funnel-people"),
+    path(
+        "s/<site:site>/funnels/people/rows.<str:kind>",
+        views.funnel_people_rows,
+        name="funnel-people-rows",
+    ),
     path("s/<site:site>/ledger/", views.ledger, name="ledger"),
     path("s/<site:site>/segments/saved/", views_segments.saved_segments, name="saved_segments"),
     path(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from truelift.apps.accounts.reads import role_of
@@ -16,25 +17,39 @@ from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
 from truelift.apps.explorers.catalogue import FUNNEL
 from truelift.apps.explorers.export import WRITERS, file_of
-from truelift.apps.explorers.reads import views_of
+from truelift.apps.explorers.models import AnnotationKind
+from truelift.apps.explorers.reads import segments_of, views_of
 from truelift.apps.measurement import reads
+from truelift.apps.measurement.funnel_asking import (
+    funnel_file,
+    funnel_look,
+    step_of,
+    wrong_with,
+)
 from truelift.apps.measurement.funnel_form import (
+    ATTRIBUTIONS,
+    COMPARES,
+    INTERVALS,
     ORDERS,
-    PERIODS,
+    UNITS,
+    VIEWS,
     WINDOWS,
+    Barred,
     FunnelForm,
     default_form,
-    period_before,
+    reasons_of,
 )
-from truelift.apps.measurement.funnel_page import funnel_page, step_rows
+from truelift.apps.measurement.funnel_parts import people_page, people_rows
+from truelift.apps.measurement.funnel_reads import dropped, every_dropped
 from truelift.apps.measurement.home import home_of
 from truelift.apps.measurement.ledger_page import ledger_page
 from truelift.apps.measurement.naming import period_said
+from truelift.apps.measurement.periods import PERIODS
+from truelift.apps.measurement.segments_reads import context_of
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
 from truelift.errors import Refusal
 from truelift.questions.dimensions import DIMENSIONS
-from truelift.questions.funnel import Funnel
 
 
 SPARE_STEPS: Final = 1
@@ -64,78 +79,137 @@ def funnel(request: SignedInRequest, site: str) -> HttpResponse:
     now = reads.this_minute(datetime.now(UTC))
     seen = reads.events_seen(place.name)
     form = FunnelForm.of(request.GET) if request.GET else default_form(seen, now=now)
+    problems: tuple[str, ...] = ()
+    if request.GET or form.steps:
+        problems = wrong_with(place, form, now=now) if request.GET or len(form.steps) > 1 else ()
+    look = None
+    if not problems and len(form.steps) > 1:
+        look = funnel_look(place, form, now=now)
     role = role_of(request.user, place)
+    is_analyst = role is not None and role.covers(Role.ANALYST)
     context: dict[str, Any] = {
         "form": form,
+        "look": look,
+        "page": look and look.page,
+        "finding": look.finding if look else "",
+        "pictures": look.pictures if look else (),
         "names": [each.event for each in seen],
         "dimensions": DIMENSIONS,
+        "segments": segments_of(place),
+        "segment_names": [name for name, _ in segments_of(place)],
         "periods": PERIODS,
         "orders": ORDERS,
         "windows": WINDOWS,
+        "compares": COMPARES,
+        "units": UNITS,
+        "attributions": ATTRIBUTIONS,
+        "intervals": INTERVALS,
+        "views": [
+            (f"?{form.seen_as(view)}", words, view == form.view)
+            for view, words in VIEWS
+            if view != "compare" or form.compare != "none"
+        ],
+        "barred": [*form.between, Barred()],
         "inputs": [*form.steps, *[""] * max(SPARE_STEPS, 2 - len(form.steps))],
+        "numbers": [(str(at), f"{at}. {step}") for at, step in enumerate(form.steps, 1)],
         "explorer": FUNNEL,
         "kept": views_of(place, request.user),
-        "may_record": role is not None and role.covers(Role.ANALYST),
-        "problems": form.problems() if request.GET else (),
+        "kinds": AnnotationKind.choices,
+        "may_record": is_analyst,
+        "may_note": is_analyst,
+        "may_list": is_analyst and place.people_lists,
+        "problems": problems,
     }
-    if not context["problems"] and form.steps:
-        try:
-            question = form.question(now=now, zone=ZoneInfo(place.time_zone))
-        except Refusal as refusal:
-            context["problems"] = (str(refusal),)
-        else:
-            context |= answered(place, form, question, weeks=reads.weeks_of(place.name, question))
-    status = 422 if context["problems"] else 200
-    return render(request, "measurement/funnel.html", context, status=status)
+    return render(request, "measurement/funnel.html", context, status=422 if problems else 200)
 
 
 @require_safe
 def funnel_rows(request: SignedInRequest, site: str, kind: str) -> HttpResponse:
-    """Give the steps of every group as a file."""
+    """Give the rows behind the page as a file."""
     place = site_for(request.user, site)
     if kind not in WRITERS:
         raise Http404
-    now = reads.this_minute(datetime.now(UTC))
-    form = (
-        FunnelForm.of(request.GET)
-        if request.GET
-        else default_form(reads.events_seen(place.name), now=now)
-    )
-    problems = form.problems()
-    if not problems:
+    form, now = _asked(request, place)
+    if problems := wrong_with(place, form, now=now):
+        return _refused(problems)
+    of = request.GET.get("of", "")
+    parts = {"compare": "-compared", "times": "-times"}
+    name = f"{place.name}-funnel{'-over-time' if of == 'time' else parts.get(form.view, '')}"
+    return file_of(kind, funnel_file(place, form, of=of, now=now), name=name)
+
+
+@require_safe
+@never_cache
+def funnel_people(request: SignedInRequest, site: str) -> HttpResponse:
+    """List who did not go on after a step, where the site allows such lists."""
+    place = site_for(request.user, site, needs=Role.ANALYST)
+    if not place.people_lists:
+        return render(request, "measurement/people_off.html", status=403)
+    form, now = _asked(request, place)
+    step = step_of(form, request.GET.get("at", "1"))
+    problems = wrong_with(place, form, now=now) or _no_step(step)
+    context: dict[str, Any] = {"form": form, "problems": problems, "at": step}
+    if not problems and step is not None:
         try:
-            question = form.question(now=now, zone=ZoneInfo(place.time_zone))
+            found = dropped(
+                place,
+                form.document(now=now, zone=ZoneInfo(place.time_zone)),
+                context_of(place, now=now),
+                step=step,
+                after=request.GET.get("after", ""),
+                by=request.user,
+                now=datetime.now(UTC),
+            )
         except Refusal as refusal:
-            problems = (str(refusal),)
+            context["problems"] = reasons_of(refusal)
         else:
-            document = reads.ask(place.name, question).answer.document()
-            return file_of(kind, step_rows(document), name=f"{place.name}-funnel")
+            zone, asked = ZoneInfo(place.time_zone), found.answer.question
+            period = period_said(asked.since, asked.until, zone)
+            context["page"] = people_page(found.answer, zone=zone, pairs=form.pairs, period=period)
+            context["table"] = context["page"].table
+    status = 422 if context["problems"] else 200
+    return render(request, "measurement/funnel_people.html", context, status=status)
+
+
+@require_safe
+@never_cache
+def funnel_people_rows(request: SignedInRequest, site: str, kind: str) -> HttpResponse:
+    """Give all who did not go on after a step as a file, where the site allows such lists."""
+    place = site_for(request.user, site, needs=Role.ANALYST)
+    if kind not in WRITERS:
+        raise Http404
+    if not place.people_lists:
+        return render(request, "measurement/people_off.html", status=403)
+    form, now = _asked(request, place)
+    step = step_of(form, request.GET.get("at", "1"))
+    problems = wrong_with(place, form, now=now) or _no_step(step)
+    if problems or step is None:
+        return _refused(problems)
+    try:
+        people = every_dropped(
+            place,
+            form.document(now=now, zone=ZoneInfo(place.time_zone)),
+            context_of(place, now=now),
+            step=step,
+            by=request.user,
+            now=datetime.now(UTC),
+        )
+    except Refusal as refusal:
+        return _refused(reasons_of(refusal))
+    return file_of(kind, people_rows(people, by=form.by), name=f"{place.name}-funnel-people")
+
+
+def _asked(request: SignedInRequest, place: Site) -> tuple[FunnelForm, datetime]:
+    now = reads.this_minute(datetime.now(UTC))
+    if request.GET:
+        return FunnelForm.of(request.GET), now
+    return default_form(reads.events_seen(place.name), now=now), now
+
+
+def _no_step(step: int | None) -> tuple[str, ...]:
+    return () if step is not None else ("The step is one of the funnel’s, by its number.",)
+
+
+def _refused(problems: Sequence[str]) -> HttpResponse:
     said = "\n".join(problems)
     return HttpResponse(said, status=422, content_type="text/plain; charset=utf-8")
-
-
-def answered(place: Site, form: FunnelForm, question: Funnel, *, weeks: float) -> dict[str, Any]:
-    """Ask a funnel, the period before and what its leaks cost."""
-    asked = reads.ask(place.name, question)
-    earlier = period_before(question) if form.compare else None
-    before = reads.ask(place.name, earlier).answer if earlier is not None else None
-    leaks = (
-        reads.leaks_of(place.name, [asked.answer], weeks=weeks, currency=place.currency)
-        if question.by
-        else ()
-    )
-    page = funnel_page(
-        asked.answer,
-        before=before,
-        leaks=leaks,
-        currency=place.currency,
-        period=period_said(question.since, question.until, ZoneInfo(place.time_zone)),
-    )
-    pictures = (("steps", "the steps"), ("groups", "the groups"))
-    return {
-        "pictures": pictures if page.heat else pictures[:1],
-        "asked": asked,
-        "compared": before is not None,
-        "page": page,
-        "finding": urlencode({**page.finding, "evidence": f"?{form.address}"}),
-    }
