@@ -27,7 +27,7 @@ from truelift.questions.variant_summaries import (
     VariantSummariesAnswer,
     moments,
 )
-from truelift.stats.summary import CovariateSummary, ProportionSummary, Summary
+from truelift.stats.summary import CovariateSummary, ProportionSummary, RatioSummary, Summary
 
 
 DAY = 86_400
@@ -54,6 +54,10 @@ def bought(person: int, seconds: float, cents: int, **columns: Any) -> dict[str,
     )
 
 
+def written(answer: VariantSummariesAnswer) -> Any:
+    return answer.document()
+
+
 def cells(answer: VariantSummariesAnswer, dimension: str) -> dict[tuple[str | None, str], Any]:
     return {(cell.value, cell.variant): cell for cell in answer.cells(dimension)}
 
@@ -75,7 +79,7 @@ def test_a_units_past_is_its_covariate_and_who_has_none_has_zero() -> None:
     assert answer.covariates["revenue"]["a"] == CovariateSummary(
         n=2, mean=700.0, m2=180_000.0, pre_mean=150.0, pre_m2=45_000.0, pre_cross=90_000.0
     )
-    assert answer.document()["rows"] == [
+    assert written(answer)["rows"] == [
         {
             "metric": "revenue",
             "variant": "a",
@@ -99,7 +103,7 @@ def test_a_ratios_covariate_is_both_of_its_parts() -> None:
         shown(2, 0, "a"),
     ]
 
-    (row,) = ask(replace(ASKED, variants=("a",), metrics=(PER_ORDER,)), events).document()["rows"]
+    (row,) = written(ask(replace(ASKED, variants=("a",), metrics=(PER_ORDER,)), events))["rows"]
 
     # Per unit: 1000 of 1 order after 400 of 2; 0 of 0 after 0 of 0.
     assert row == {
@@ -132,7 +136,7 @@ def test_without_a_covariate_nothing_is_read_or_said_of_the_past() -> None:
     assert question.scan().since == at(0)
     assert replace(question, covariate_s=60).scan().since == at(-60)
     assert answer.covariates == {}
-    assert "pre_mean" not in answer.document()["rows"][0]
+    assert "pre_mean" not in written(answer)["rows"][0]
 
 
 def test_a_unit_has_the_value_of_its_first_exposure() -> None:
@@ -246,7 +250,7 @@ def test_a_cap_holds_for_the_unit_and_for_its_past() -> None:
 
     assert answer.samples["revenue"]["a"] == Summary(n=1, mean=500.0, m2=0.0)
     assert moments(answer.samples["per_order"]["a"])["mean"] == 800.0
-    assert answer.document()["rows"][0]["pre_mean"] == 500.0
+    assert written(answer)["rows"][0]["pre_mean"] == 500.0
 
 
 def test_percentiles_are_exact_and_of_all_variants_together() -> None:
@@ -254,7 +258,7 @@ def test_percentiles_are_exact_and_of_all_variants_together() -> None:
     events = [shown(person, 0, "ab"[person % 2]) for person in range(100)]
     events += [bought(person, 1, 10 * person) for person in range(51, 100)]
 
-    (found,) = ask(question, events, buckets=4).document()["distributions"]
+    (found,) = written(ask(question, events, buckets=4))["distributions"]
 
     assert (found["units"], found["distinct"], found["largest"]) == (100, 50, 990.0)
     assert found["percentiles"]["0.5"] == 0.0
@@ -289,7 +293,7 @@ def test_a_login_keeps_the_variant_and_a_merge_shows_what_it_mixed() -> None:
 
     assert answer.units == {"a": 1, "b": 0}
     assert (answer.crossovers, answer.seen.by_merge) == (2, 1)
-    assert answer.document()["crossovers_by_merge"] == 1
+    assert written(answer)["crossovers_by_merge"] == 1
 
 
 def test_where_visitors_are_the_units_each_device_keeps_its_own_variant() -> None:
@@ -310,7 +314,7 @@ def test_where_visitors_are_the_units_each_device_keeps_its_own_variant() -> Non
     assert answer.crossovers == 0
     assert answer.samples["revenue"]["a"].value == 11_000.0
     assert answer.samples["revenue"]["b"].value == 100.0
-    assert answer.document()["unnamed"] == 1
+    assert written(answer)["unnamed"] == 1
 
 
 def test_where_users_are_the_units_only_exposures_that_name_one_count() -> None:
@@ -439,8 +443,8 @@ def test_any_partition_of_the_people_gives_the_same_cells(
 ) -> None:
     question = replace(EVERYTHING, unit=unit)
 
-    whole = ask(question, events).document()
-    split = ask(question, events, buckets=buckets).document()
+    whole = written(ask(question, events))
+    split = written(ask(question, events, buckets=buckets))
 
     for one, other in zip(numbers_of(whole), numbers_of(split), strict=True):
         assert one.keys() == other.keys()
@@ -451,6 +455,12 @@ def test_any_partition_of_the_people_gives_the_same_cells(
                 assert other[key] == one[key]
     for key in ("units", "crossovers", "unplanned", "immature", "daily", "distributions"):
         assert split[key] == whole[key]
+
+
+def total_of(sample: Summary | ProportionSummary | RatioSummary) -> float:
+    if isinstance(sample, ProportionSummary):
+        return sample.successes
+    return sample.mean * sample.n
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -468,11 +478,8 @@ def test_every_dimensions_cells_and_the_days_add_up_to_the_total(
                 total = answer.samples[metric.key][variant]
                 assert sum(cell.units for cell in mine) == answer.units[variant]
                 assert sum(cell.sample.n for cell in mine) == total.n
-                if isinstance(total, ProportionSummary):
-                    assert sum(cell.sample.successes for cell in mine) == total.successes
-                else:
-                    pooled = sum(cell.sample.mean * cell.sample.n for cell in mine)
-                    assert pooled == pytest.approx(total.mean * total.n, abs=1e-6)
+                added = sum(total_of(cell.sample) for cell in mine)
+                assert added == pytest.approx(total_of(total), abs=1e-6)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
