@@ -7,6 +7,9 @@ import os
 import time
 from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from tests.lake.conftest import Clock, Rows, Sender
 from truelift.lake.expiry import expire
 from truelift.lake.home import Home
@@ -43,6 +46,24 @@ def test_each_event_is_kept_for_its_own_days_and_all_others_for_those_of_the_sta
     ledger = Lake(home).ledger("shop")
     assert (ledger.received, ledger.stored, ledger.expired) == (5, 3, 2)
     assert ledger.balanced
+
+
+def test_files_without_a_column_or_with_another_are_rewritten_as_they_are(
+    home: Home, clock: Clock, send: Sender, loader: Loader
+) -> None:
+    send(*days_old(clock, ("view", 9), ("view", 11)))
+    loader.flush()
+    (path,) = home.events_table("shop").glob("bucket=0/*.parquet")
+    rows = pq.read_table(path).drop_columns(["os"])
+    pq.write_table(rows.append_column("theirs", pa.array(["x"] * 2)), path)
+
+    done = expire(home, "shop", {"*": 10}, now=clock())
+    (file,) = done.added
+    written = pq.read_table(home.events_table("shop") / file.path)
+
+    assert written.select(["message_id", "os", "theirs"]).to_pylist() == [
+        {"message_id": "view-9", "os": None, "theirs": "x"}
+    ]
 
 
 def test_what_no_setting_names_is_kept(

@@ -385,7 +385,7 @@ class Erasure:
             else:
                 engine.execute(
                     "CREATE VIEW all_events AS SELECT *"
-                    f" FROM read_parquet([{paths}], hive_partitioning = false)"
+                    f" FROM read_parquet([{paths}], hive_partitioning = false, union_by_name = true)"
                 )
             yield engine
 

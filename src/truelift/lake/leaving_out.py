@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import duckdb
+import pyarrow.parquet as pq
 
 from truelift.lake.durable import sync_file, sync_folder
 from truelift.lake.home import Home
@@ -105,7 +107,7 @@ def leave_out(
     removed: list[LakeFile] = []
     added: list[LakeFile] = []
     for file in state.files if files is None else files:
-        source = f"read_parquet([{text(str(table.path / file.path))}], hive_partitioning = false)"
+        source, columns = _source(engine, table.path / file.path)
         found = engine.execute(
             "SELECT state, coalesce(reason, ''), coalesce(is_bot, false),"
             f" coalesce(is_internal, false), count(*) FROM {source} AS events"
@@ -129,24 +131,38 @@ def leave_out(
                 reasons[reason] = reasons.get(reason, 0) + count
         removed.append(file)
         if sum(row[-1] for row in found) < file.rows:
-            added.append(_rewrite(engine, table, file, source, rule, f"{name}-{len(added)}"))
+            added.append(
+                _rewrite(engine, table, file, (source, columns), rule, f"{name}-{len(added)}")
+            )
             reached("leaving_out.file.written")
     return LeftOut(tuple(removed), tuple(added), stored, bots, internal, reasons, changed)
+
+
+def _source(engine: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, tuple[str, ...]]:
+    """Give a file as a relation, and its columns: all of `EVENTS`, and what else it has."""
+    source = f"read_parquet([{text(str(path))}], hive_partitioning = false)"
+    names = pq.read_schema(path).names
+    if set(names) == set(COLUMNS):
+        return source, COLUMNS
+    engine.register("nothing", EVENTS.empty_table().drop_columns(["bucket"]))
+    others = tuple(name for name in names if name not in COLUMNS)
+    return f"(SELECT * FROM nothing UNION ALL BY NAME SELECT * FROM {source})", COLUMNS + others
 
 
 def _rewrite(
     engine: duckdb.DuckDBPyConnection,
     table: SiteTable,
     file: LakeFile,
-    source: str,
+    read: tuple[str, tuple[str, ...]],
     rule: Rule,
     name: str,
 ) -> LakeFile:
     relative = f"bucket={file.bucket}/{name}.parquet"
     path = table.path / relative
+    source, names = read
     columns = ", ".join(
-        f'{rule.replaced[column]} AS "{column}"' if column in rule.replaced else f'"{column}"'
-        for column in COLUMNS
+        f"{rule.replaced[name]} AS {quoted(name)}" if name in rule.replaced else quoted(name)
+        for name in names
     )
     engine.execute(
         f"COPY (SELECT {columns} FROM {source} AS events WHERE NOT coalesce({rule.gone}, false)"
@@ -188,6 +204,11 @@ def rewriting_engine(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
         yield engine
     finally:
         engine.close()
+
+
+def quoted(name: str) -> str:
+    """Write a column's name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def text(value: str) -> str:

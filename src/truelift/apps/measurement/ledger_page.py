@@ -77,7 +77,8 @@ def ledger_page(ledger: Ledger, *, time_zone: str) -> LedgerPage:
     return LedgerPage(
         answer=_answer(ledger),
         grounds=(
-            "Received = stored + duplicate + quarantined + waiting. Every term is read from"
+            "Received = stored + duplicate + quarantined + waiting"
+            f"{_removed_words(ledger)}. Every term is read from"
             " what is on disk, none is counted on the side."
         ),
         lines=(
@@ -135,6 +136,11 @@ def removed_lines(ledger: Ledger) -> tuple[Line, ...]:
         for label, meaning, count in lines
         if count
     )
+
+
+def _removed_words(ledger: Ledger) -> str:
+    terms = ((" + erased", ledger.erased), (" + expired", ledger.expired))
+    return "".join(word for word, count in terms if count)
 
 
 def reason_lines(reasons: Mapping[str, int], *, of: int) -> tuple[Line, ...]:
