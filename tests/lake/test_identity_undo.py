@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.lake.conftest import Clock, Rows, Sender
+from tests.lake.test_sequence_index import _index_everything, answers
 from truelift.lake.home import Home
 from truelift.lake.lake import Lake
 from truelift.lake.loader import Loader
@@ -439,3 +440,22 @@ def test_the_file_of_what_was_undone_stands_beside_the_identities(
     file = identities_file(home, "shop").with_suffix(".undone.json")
     assert '"by": "ada"' in file.read_text()
     assert "v2" not in file.read_text()
+
+
+def test_an_index_of_before_an_undo_answers_nothing_after_it(
+    home: Home, clock: Clock, send: Sender, loader: Loader
+) -> None:
+    send(*({"event": "view", "visitor_id": f"v{n}"} for n in range(5)))
+    send({"event": "view", "user_id": "ada"})
+    send({"event": "cart", "visitor_id": "v2", "user_id": "ada"}, trusted=True)
+    settle(loader)
+    _index_everything(home)
+    merged = answers(home)
+
+    undo_newest(home, clock)
+    loader.flush()
+    undone = answers(home)
+    _index_everything(home)
+
+    assert undone != merged
+    assert answers(home) == undone
