@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -149,11 +150,11 @@ class Cluster:
                     snapshot.position,
                     part,
                     question,
-                    workers=[chosen(workers, snapshot.site, part)],
+                    workers=[worker],
                     allow_other_workers=True,
                     pure=False,
                 )
-                for part in parts
+                for part, worker in zip(parts, dealt(workers, snapshot.site, parts), strict=True)
             ]
             try:
                 until = time.monotonic() + SECONDS + GRACE_S
@@ -200,6 +201,21 @@ def chosen(workers: Sequence[str], site: str, part: Slice) -> str:
         return hashlib.blake2b(f"{worker} {site} {part.bucket}".encode(), digest_size=8).digest()
 
     return max(workers, key=score)
+
+
+def dealt(workers: Sequence[str], site: str, parts: Sequence[Slice]) -> list[str]:
+    """Give every slice its worker: the chosen one, but none more than its even share.
+
+    The same workers and slices are dealt the same way again.
+    """
+    share = -(-len(parts) // len(workers))
+    given: Counter[str] = Counter()
+    found: list[str] = []
+    for part in parts:
+        worker = chosen([each for each in workers if given[each] < share], site, part)
+        given[worker] += 1
+        found.append(worker)
+    return found
 
 
 def answer_as(
