@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any
@@ -27,7 +27,14 @@ from truelift.questions.variant_summaries import (
     VariantSummariesAnswer,
     moments,
 )
-from truelift.stats.summary import CovariateSummary, ProportionSummary, RatioSummary, Summary
+from truelift.stats.summary import (
+    CovariateRatioSummary,
+    CovariateSummary,
+    ImpossibleSummary,
+    ProportionSummary,
+    RatioSummary,
+    Summary,
+)
 
 
 DAY = 86_400
@@ -126,6 +133,33 @@ def test_a_ratios_covariate_is_both_of_its_parts() -> None:
         "pre_pre_den_cross": 400.0,
         "pre_units": 1,
     }
+
+
+def test_summaries_with_a_covariate_pool_as_their_units_do() -> None:
+    question = replace(ASKED, variants=("a",), metrics=(REVENUE, PER_ORDER))
+    one = [bought(1, -1, 300), shown(1, 0, "a"), bought(1, 1, 1000), shown(2, 0, "a")]
+    other = [bought(3, -1, 70), shown(3, 0, "a"), shown(4, 0, "a"), bought(4, 1, 20)]
+
+    left, right, both = (ask(question, events) for events in (one, other, one + other))
+
+    for metric in ("revenue", "per_order"):
+        mine, theirs = left.covariates[metric]["a"], right.covariates[metric]["a"]
+        whole = both.covariates[metric]["a"]
+        if isinstance(mine, CovariateSummary) and isinstance(theirs, CovariateSummary):
+            assert astuple(mine + theirs) == pytest.approx(astuple(whole))
+        elif isinstance(mine, CovariateRatioSummary) and isinstance(theirs, CovariateRatioSummary):
+            pooled = mine + theirs
+            assert isinstance(whole, CovariateRatioSummary)
+            assert pooled.means == pytest.approx(whole.means)
+            for row, wanted in zip(pooled.products, whole.products, strict=True):
+                assert row == pytest.approx(wanted)
+
+
+def test_no_sample_has_products_that_its_spreads_do_not_allow() -> None:
+    with pytest.raises(ImpossibleSummary, match="larger than both spreads"):
+        CovariateSummary(n=2, mean=0.0, m2=1.0, pre_mean=0.0, pre_m2=1.0, pre_cross=2.0)
+    with pytest.raises(ImpossibleSummary, match="not of four numbers"):
+        CovariateRatioSummary(n=2, means=(0.0, 0.0, 0.0, 0.0), products=((1.0,),))
 
 
 def test_without_a_covariate_nothing_is_read_or_said_of_the_past() -> None:
