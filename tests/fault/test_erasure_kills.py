@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home.make()
     journal = JournalWriter.open(home.journal, "edge")
 
-    def send(*items: dict[str, object]) -> None:
+    def send(*items: Mapping[str, object]) -> None:
         journal.append_and_wait(
             site="shop",
             key_id="k1",

@@ -350,9 +350,9 @@ class Digests:
             again=request.again,
             applied=len(targets),
         )
-        if request.again:
+        if request.again or not targets:
             return made
-        (target,) = targets
+        target = targets[0]
         return replace(
             made,
             visitors=self.all(target.site, Who.VISITOR, target.visitors),
