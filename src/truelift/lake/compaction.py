@@ -306,12 +306,11 @@ def _turns(site: str, names: pa.ChunkedArray, component: Component) -> pa.Table:
         visitor = person_of_visitor(site, name)
         if not identifies(name) or visitor not in component.visitors:
             continue
-        since, person = _FIRST, component.own[visitor]
+        person, (since, place) = component.own[visitor], _FIRST
         for turn in component.visitors[visitor]:
-            until = (turn.at_us, turn.position)
-            rows.append((name, person, *since, *until))
-            since, person = until, component.users[turn.user]
-        rows.append((name, person, *since, *_LAST))
+            rows.append((name, person, since, place, turn.at_us, turn.position))
+            person, since, place = component.users[turn.user], turn.at_us, turn.position
+        rows.append((name, person, since, place, *_LAST))
     fields = {
         "visitor_id": pa.string(),
         **dict.fromkeys(
