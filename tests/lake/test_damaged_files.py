@@ -1,14 +1,20 @@
-"""A lake file that cannot be read is named and left out, until it is restored."""
+"""A lake file that cannot be read is named and left out, an index not used, until restored."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
 
-from tests.lake.conftest import Rows, Sender
+import numpy as np
+import pytest
+
+from tests.lake.conftest import NOON, Rows, Sender
 from truelift.lake.home import Home
+from truelift.lake.indexing import Indexing
 from truelift.lake.lake import Lake
 from truelift.lake.loader import Loader
+from truelift.questions.funnel import Funnel, Step
+from truelift.questions.matching import Events
 
 
 def test_an_answer_names_the_file_that_it_lacks_until_that_is_restored(
@@ -32,3 +38,27 @@ def test_an_answer_names_the_file_that_it_lacks_until_that_is_restored(
     assert again.unread == lacking.unread
     assert len(lacking.answer) == 1
     assert (len(restored.answer), restored.unread) == (2, ())
+
+
+def test_an_index_with_codes_that_cannot_be_is_not_used(
+    home: Home, send: Sender, caplog: pytest.LogCaptureFixture
+) -> None:
+    send({"event": "view"}, {"event": "pay"})
+    with Loader(home, now=send.clock) as loader:
+        loader.flush("shop")
+    steps = tuple(Step(Events((name,))) for name in ("view", "pay"))
+    question = Funnel(steps, 600, NOON + timedelta(days=1), by="device")
+    expected = Lake(home).ask("shop", question).answer
+    while Indexing(home).step():
+        pass
+    (devices,) = (home.index / "shop" / "0").glob("*/device.npy")
+    codes = np.load(devices)
+    np.save(devices, np.full_like(codes, 99))
+    lake = Lake(home)
+
+    answers = [lake.ask("shop", question).answer for _ in range(2)]
+
+    assert answers == [expected, expected]
+    assert [r.message.split(";")[0] for r in caplog.records if r.levelname == "ERROR"] == [
+        f"index {home.index / 'shop' / '0'} is damaged"
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from collections.abc import Sequence as Listed
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ from truelift.questions.question import Scan, Sequence
 
 Integers = NDArray[np.int64]
 
+log: Final = logging.getLogger(__name__)
+
 _NOBODY: Final[Integers] = np.zeros(0, dtype=np.int64)
 _FIRST_MS, _LAST_MS = ALWAYS
 
@@ -39,6 +42,7 @@ class IndexReader:
 
     home: Home
     _open: dict[tuple[str, int], tuple[str, BucketIndex]] = field(default_factory=dict)
+    _damaged: set[tuple[str, int, str]] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
 
     def index(self, site: str, bucket: int) -> BucketIndex | None:
@@ -50,6 +54,8 @@ class IndexReader:
             return None
         with self._lock:
             known = self._open.get((site, bucket))
+            if (site, bucket, name) in self._damaged:
+                return None
         if known is not None and known[0] == name:
             return known[1]
         found = open_index(folder)
@@ -57,6 +63,19 @@ class IndexReader:
             with self._lock:
                 self._open[site, bucket] = (name, found)
         return found
+
+    def leave_out(self, site: str, part: Slice) -> None:
+        """Use the indexes of a slice no more, because what they hold cannot be."""
+        with self._lock:
+            for bucket in range(part.buckets) if part.bucket is None else (part.bucket,):
+                known = self._open.pop((site, bucket), None)
+                if known is not None:
+                    self._damaged.add((site, bucket, known[0]))
+                    log.error(
+                        "index %s is damaged; remove it, and it is built again. Questions are"
+                        " answered from the lake's files meanwhile",
+                        folder_of(self.home, site, bucket),
+                    )
 
     def rows(
         self, engine: Engine, snapshot: Snapshot, part: Slice, scan: Scan

@@ -131,10 +131,14 @@ class Slices:
     ) -> Partial:
         rows = self._indexes.rows(self._engine, snapshot, part, scan)
         if rows is not None:
-            return reduce(
-                question.merge,
-                (question.partial(table) for table in _in_time(rows, question.name, deadline)),
-            )
+            try:
+                return reduce(
+                    question.merge,
+                    (question.partial(table) for table in _in_time(rows, question.name, deadline)),
+                )
+            except (pa.ArrowException, IndexError):
+                # The files tell what went wrong if it was not the index.
+                self._indexes.leave_out(snapshot.site, part)
         with (
             self._engine.relations(
                 snapshot, part, since=scan.since, until=scan.until, people=scan.people
