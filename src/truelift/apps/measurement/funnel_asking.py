@@ -55,6 +55,7 @@ class FunnelLook:
     Attributes:
         form: As it was asked.
         page: The steps.
+        headline: What this part of the page says first.
         asked: Where the steps' answer comes from.
         beside: What it is compared with; None for nothing.
         figures: What this part of the page draws, besides the steps.
@@ -67,6 +68,7 @@ class FunnelLook:
 
     form: FunnelForm
     page: FunnelPage
+    headline: funnel_parts.Headline
     asked: funnel_reads.Found[FunnelAnswer]
     beside: Beside | None
     figures: tuple[Figure, ...]
@@ -85,10 +87,13 @@ def wrong_with(place: Site, form: FunnelForm, *, now: datetime) -> tuple[str, ..
     for document in (sound.document(now=now, zone=zone), _other(sound, now=now, zone=zone)):
         if document is None:
             continue
-        try:
-            funnel_reads.checked(document, context)
-        except Refusal as refusal:
-            found += [each for each in reasons_of(refusal) if each not in found]
+        # Without its segment first: a segment that is not there hides everything else.
+        anybody = {name: value for name, value in document.items() if name != "segment"}
+        for each in (anybody, document):
+            try:
+                funnel_reads.checked(each, context)
+            except Refusal as refusal:
+                found += [reason for reason in reasons_of(refusal) if reason not in found]
     if not found and form.view == "times":
         try:
             _times_question(form, now=now, zone=zone, context=context)
@@ -118,6 +123,7 @@ def funnel_look(place: Site, form: FunnelForm, *, now: datetime) -> FunnelLook:
         period=period,
         whose=form.segment,
     )
+    headline = funnel_parts.Headline(page.answer, page.marked, page.rest, page.grounds)
     figures: list[Figure | None] = []
     tables: list[Table | None] = []
     annotations = explorer_reads.annotations_of(place, question.since, question.until)
@@ -128,9 +134,13 @@ def funnel_look(place: Site, form: FunnelForm, *, now: datetime) -> FunnelLook:
             )
             figures.append(figure)
             tables.append(numbers)
+            headline = funnel_parts.beside_headline(
+                beside.answer, here=beside.here, there=beside.there
+            )
         case "times":
             found = _times(place, form, context, now=now, zone=zone)
             figures.append(funnel_parts.times_figure(found, period=period))
+            headline = funnel_parts.times_headline(found, period=period)
             grouped = _times(place, form, context, now=now, zone=zone, by=True)
             tables.append(funnel_parts.times_table(grouped, by=form.by))
         case "steps":
@@ -145,6 +155,7 @@ def funnel_look(place: Site, form: FunnelForm, *, now: datetime) -> FunnelLook:
     return FunnelLook(
         form=form,
         page=page,
+        headline=headline,
         asked=asked,
         beside=beside,
         figures=drawn,

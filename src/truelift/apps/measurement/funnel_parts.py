@@ -17,7 +17,7 @@ from truelift.apps.drawing.series import Band, Line
 from truelift.apps.drawing.wording import Kind, Measure, count, day, percent, points
 from truelift.apps.explorers.page import Figure, Happening
 from truelift.apps.explorers.table import Column, Row, Scalar, Table, Unit, seconds, table
-from truelift.apps.explorers.timeline import Timeline, series
+from truelift.apps.explorers.timeline import LENGTHS, Timeline, series
 from truelift.apps.measurement.naming import spoken
 from truelift.questions.document import instant
 from truelift.questions.funnel import Funnel, FunnelAnswer
@@ -89,16 +89,18 @@ def over_time(
         return None
     every = answer.question.every.value
     line = Timeline.of([instant(row.begins) for row in rows], interval=every, zone=zone, now=now)
-    is_open = [row.immature > 0 or at >= line.whole for at, row in enumerate(rows)]
+    # By the clock and not by who is left: somebody of long ago may have begun again today.
+    window = timedelta(seconds=answer.question.funnel.window_s)
+    is_open = [begins + LENGTHS[every] + window > now for begins in line.begins]
     values = tuple(row.conversion for row in rows)
     first_open = is_open.index(True) if any(is_open) else len(rows)
     whole = tuple(None if is_open[at] else value for at, value in enumerate(values))
-    lines = [Line("", whole, focus=True)]
+    lines = [Line("all the way", whole, focus=True)]
     if first_open < len(rows):
         # From the last whole interval on, so that both lines meet.
         begins = max(0, first_open - 1)
         rest = tuple(value if at >= begins else None for at, value in enumerate(values))
-        lines.append(Line("not over", rest, meaning="quiet", dashed=True, named=True))
+        lines.append(Line("still open", rest, meaning="quiet", dashed=True, named=True))
     drawn = series(line, lines, measure=Measure(Kind.SHARE), happened=happened)
     if drawn is None:
         return None
@@ -164,14 +166,51 @@ def _time_source(
     )
     if still:
         last = max(at for at, each in enumerate(is_open) if each)
-        ends = rows[last].begins.astimezone(zone) + timedelta(seconds=question.funnel.window_s)
-        text += (
-            f" Complete {question.funnel.window_s // 86_400} days after it ends"
-            if (question.funnel.window_s >= 86_400)
-            else " Complete when its window is over"
-        )
-        text += f": not before {day(ends.date())} for the last one."
+        length = LENGTHS[question.every.value] + timedelta(seconds=question.funnel.window_s)
+        ends = rows[last].begins.astimezone(zone) + length
+        text += f" The last one is not complete before {day(ends.date())}."
     return text
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """What a part of the page says first.
+
+    Attributes:
+        answer: The sentence up to its highlighted part.
+        marked: The part that is highlighted; empty for none.
+        rest: The sentence after it.
+        grounds: The line below.
+    """
+
+    answer: str
+    marked: str = ""
+    rest: str = ""
+    grounds: str = ""
+
+
+def beside_headline(found: FunnelComparison, *, here: str, there: str) -> Headline:
+    """Say how two funnels differ all the way."""
+    steps = found.groups[0].steps if found.groups else ()
+    return Headline(
+        answer=f"{_compared(steps, here, there)}.",
+        grounds=f"The first is {here}, the other {there}. This shows where, not why.",
+    )
+
+
+def times_headline(answer: FunnelTimesAnswer, *, period: str) -> Headline:
+    """Say how long half of the people take."""
+    found = answer.groups[0] if answer.groups else None
+    first, last = _ends(answer)
+    if found is None or not found.converted:
+        return Headline(answer=f"Nobody got from “{first}” to “{last}” in this period.")
+    return Headline(
+        answer=f"Half of those who get from “{first}” to “{last}” take",
+        marked=_said(found, 0.5),
+        rest=" or less.",
+        grounds=f"{count(found.converted)} of the {count(found.reached)} who reached “{first}” got"
+        f" there; {count(found.immature)} still have time; {period}.",
+    )
 
 
 def side_by_side_figure(found: FunnelComparison, *, here: str, there: str) -> tuple[Figure, Table]:
@@ -201,7 +240,7 @@ def side_by_side_figure(found: FunnelComparison, *, here: str, there: str) -> tu
         name="beside",
         kind="forest",
         chart=chart,
-        sentence=_compared(steps, here, there),
+        sentence="Where the two differ",
         units=f"Share who go on, {here} less {there}, in points, with its 95% interval",
         source="People all of whose windows are over, in both; Wilson intervals, their difference"
         f" by Newcombe’s method 10. Fewer than {FEWEST} people in either say nothing. The two are"
@@ -304,10 +343,10 @@ def times_figure(answer: FunnelTimesAnswer, *, period: str) -> Figure | None:
         name="times",
         kind="bars",
         chart=chart,
-        sentence=f"Half of those who got there took {_said(found, 0.5)} or less",
+        sentence=f"The largest class took {_class_said(most.from_s, most.to_s)}:"
+        f" {percent(most.units / found.converted)}",
         units=f"From “{first}” to “{last}”; each class about twice as long as the one before",
-        source=f"{count(found.converted)} of the {count(found.reached)} who reached “{first}” got"
-        f" to “{last}”; {count(found.immature)} still have time. Whole seconds; {period}.",
+        source=f"Whole seconds, of each one’s deepest attempt; {period}.",
     )
 
 
