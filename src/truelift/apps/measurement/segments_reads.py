@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final, cast
 
 from django.conf import settings
 from django.db.models import OuterRef, QuerySet, Subquery
 
+from truelift.apps.measurement import reads
 from truelift.apps.measurement.models import SegmentRecord
 from truelift.apps.sites.models import Site
 from truelift.lake.home import Home
 from truelift.lake.metrics import saved_metrics
 from truelift.questions.forms import Context, SavedSegment
+from truelift.questions.matching import Events
+from truelift.questions.question import Question
 from truelift.questions.segment import Segment
 from truelift.questions.segment_form import parse_segment
+from truelift.questions.trend import Interval, Trend
+from truelift.questions.within import within
+
+
+_ANYTHING: Final = Trend(events=Events(), interval=Interval.WEEK)
+"""Asks, among other things, how many people there are with any event at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How many people a segment holds.
+
+    Attributes:
+        people: Of the segment.
+        everybody: Of the site, with any event.
+        is_whole: Whether every file of the lake could be read.
+    """
+
+    people: int
+    everybody: int
+    is_whole: bool
 
 
 def segments_of(site: Site) -> tuple[SegmentRecord, ...]:
@@ -88,3 +114,25 @@ def segment_document(record: SegmentRecord) -> dict[str, object]:
         "owner": record.owner.email if record.owner else None,
         "made_at": record.made_at,
     }
+
+
+def people_in(site: Site, segment: Segment, *, now: datetime, waits: bool = True) -> Held | None:
+    """Count the people whom a segment holds now.
+
+    Without a question there is no asked period: it is all time.
+
+    Args:
+        site: Whose people.
+        segment: Which of them.
+        now: The moment.
+        waits: Whether an answer that takes long is waited for; else it is None.
+    """
+    question = cast("Question[Any, Any]", within(_ANYTHING, segment, now=now))
+    if not waits and reads.is_large(site.name) and not reads.is_remembered(site.name, question):
+        return None
+    asked, everybody = reads.ask(site.name, question), reads.ask(site.name, _ANYTHING)
+    return Held(
+        people=asked.answer.answer.whole.people,
+        everybody=everybody.answer.whole.people,
+        is_whole=not (asked.unread or everybody.unread),
+    )

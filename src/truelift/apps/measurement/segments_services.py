@@ -38,6 +38,36 @@ class BadSegment(Refusal):
         super().__init__(f"This segment cannot be saved. {said}", **wrong)
 
 
+def wrong_with(
+    site: Site,
+    name: str,
+    definition: object,
+    *,
+    now: datetime,
+    description: str = "",
+    owner: User | None = None,
+) -> dict[str, str]:
+    """Say everything that keeps a segment from being saved, by what was given; all at once."""
+    wrong: dict[str, str] = {}
+    if not NAME.fullmatch(name):
+        wrong["name"] = "A small letter, then small letters, digits, `_` and `-`; 60 at most."
+    if len(description) > LONGEST_DESCRIPTION or "\0" in description:
+        wrong["description"] = f"At most {LONGEST_DESCRIPTION} characters of text."
+    if owner is not None and role_of(owner, site) is None:
+        wrong["owner"] = "The owner has no role on this site."
+    if isinstance(definition, str):
+        wrong["definition"] = "It is a condition, not the name of another segment."
+        return wrong
+    try:
+        found = parse_segment(definition, context_of(site, now=now))
+    except BadQuestion as refused:
+        wrong["definition"] = str(refused)
+    else:
+        if "\\u0000" in json.dumps(found.condition.document()):
+            wrong["definition"] = "It holds characters that no database keeps."
+    return wrong
+
+
 @transaction.atomic
 def save_segment(
     site: Site,
@@ -66,26 +96,10 @@ def save_segment(
     Raises:
         BadSegment: Name, description or definition cannot be.
     """
-    wrong: dict[str, str] = {}
-    if not NAME.fullmatch(name):
-        wrong["name"] = "A small letter, then small letters, digits, `_` and `-`; 60 at most."
-    if len(description) > LONGEST_DESCRIPTION or "\0" in description:
-        wrong["description"] = f"At most {LONGEST_DESCRIPTION} characters of text."
-    if owner is not None and role_of(owner, site) is None:
-        wrong["owner"] = "The owner has no role on this site."
-    condition: dict[str, Any] = {}
-    if isinstance(definition, str):
-        wrong["definition"] = "It is a condition, not the name of another segment."
-    else:
-        try:
-            found = parse_segment(definition, context_of(site, now=now))
-            condition = dict(found.condition.document())
-            if "\\u0000" in json.dumps(condition):
-                wrong["definition"] = "It holds characters that no database keeps."
-        except BadQuestion as refused:
-            wrong["definition"] = str(refused)
+    wrong = wrong_with(site, name, definition, description=description, owner=owner, now=now)
     if wrong:
         raise BadSegment(wrong=wrong)
+    condition = dict(parse_segment(definition, context_of(site, now=now)).condition.document())
     Site.objects.select_for_update().get(pk=site.pk)
     latest = versions_of(site, name).first()
     holder = owner or (latest.owner if latest is not None else by.user)
