@@ -17,6 +17,7 @@ from truelift.apps.research.reads import (
     accept_insight_obstacles,
     hypothesis_rows,
     insight_rows,
+    metric_choices,
 )
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.hypothesis import Finding, HypothesisStage
@@ -179,7 +180,8 @@ def hypothesis_page(
     expected = "not said yet"
     if record.metric and record.direction and record.expected_lift:
         verb = "rises" if record.direction == "increase" else "falls"
-        expected = f"{record.metric} {verb} by about {percent(record.expected_lift)}"
+        name = dict(metric_choices(record.site)).get(record.metric, record.metric)
+        expected = f"{name} {verb} by about {percent(record.expected_lift)}"
     fields = {
         f"hypothesis.no_{part}": f"id_{part}"
         for part in (

@@ -42,6 +42,7 @@ class HypothesisRow:
     """A line of the list of hypotheses.
 
     Attributes:
+        metric: Name of the metric that should move; its key where the site has none of it.
         pieces: Pieces of evidence behind the insights that it rests on.
     """
 
@@ -86,6 +87,7 @@ def insight_rows(site: Site) -> tuple[InsightRow, ...]:
 def hypothesis_rows(site: Site) -> tuple[HypothesisRow, ...]:
     """List the hypotheses of a site: what waits for a test first, then drafts, then the tested."""
     order = {HypothesisStage.ACCEPTED: 0, HypothesisStage.DRAFT: 1, HypothesisStage.TESTED: 2}
+    names = dict(metric_choices(site))
     records = (
         HypothesisRecord.objects.filter(site=site)
         .prefetch_related("insights")
@@ -100,7 +102,7 @@ def hypothesis_rows(site: Site) -> tuple[HypothesisRow, ...]:
             key=record.key,
             title=record.change or "No change stated yet",
             sentence=record.as_domain().sentence,
-            metric=record.metric,
+            metric=names.get(record.metric, record.metric),
             direction=record.direction,
             expected_lift=record.expected_lift,
             stage=record.stage,
