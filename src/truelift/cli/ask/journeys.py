@@ -99,7 +99,7 @@ def _show_journeys(document: Mapping[str, Any]) -> None:
             escape(row["surface"]),
             f"{row['people']:,}",
             f"{row['in_order']['units']:,}",
-            "" if row["onward"] is None else share(row["onward"], row["people"]),
+            "" if row["onward"] is None else f"{row['onward']:,}",
             "" if row["drop_rate"] is None else f"{row['drop_rate']:.1%}",
             f"{row['immature']:,}" if row["immature"] else "",
             f"{row['returned']:,}" if row["returned"] else "",
