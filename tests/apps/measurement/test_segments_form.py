@@ -196,8 +196,11 @@ def test_rows_are_added_to_six_and_taken_away_to_one() -> None:
             "did “a”, and (did “b”, or are not those who did “c”)",
         ),
         (
-            {"did": {"where": [{"field": "value", "comparison": "at_least", "values": ["9"]}]}},
-            "did anything where value is at least 9",
+            {
+                "did": {"where": [{"field": "value", "comparison": "at_least", "values": ["9"]}]},
+                "at_least": 2,
+            },
+            "did anything at least 2 times where value is at least 9",
         ),
         (
             {"did": "a", "within": {"since": "2026-05-01", "until": "2026-06-01T10:00:00Z"}},

@@ -94,6 +94,18 @@ def test_what_was_shown_is_kept_listed_with_its_people_and_put_away(
     assert SegmentRecord.objects.filter(name="buyers", version=1).get().definition == BUYERS
 
 
+def test_a_segment_that_follows_the_asked_period_is_counted_over_all_time(
+    visited: datetime, site: Site, place: str, ben: User, client_of: SignedIn
+) -> None:
+    save_segment(site, "new", {"first_seen": {"asked": True}}, by=Actor(ben), now=visited)
+    browser = client_of(ben)
+
+    asked = browser.get(f"{place}?{Sentence((Row('first_seen', period='asked'),)).address}")
+
+    assert heading(asked.content.decode()).endswith(": 10 people over all time.")
+    assert "10<small>over all time</small>" in browser.get(place).content.decode()
+
+
 def test_a_kept_segment_leads_to_explorers_that_take_it(
     visited: datetime, site: Site, place: str, ben: User, now: datetime, client_of: SignedIn
 ) -> None:

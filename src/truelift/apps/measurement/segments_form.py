@@ -24,13 +24,13 @@ LONGEST: Final = 200
 MOST_TIMES: Final = 1_000_000
 MOST_DAYS: Final = 3_650
 
-MATCHES: Final = (("all", "all of these hold"), ("any", "any of these holds"))
+MATCHES: Final = (("all", "all"), ("any", "any"))
 KINDS: Final = (
     ("did", "did"),
     ("did_not", "did not do"),
     ("first_seen", "were first seen"),
     ("ever", "have ever had"),
-    ("then", "did, and then did"),
+    ("then", "first did"),
 )
 """What a condition may say of people."""
 

@@ -25,7 +25,7 @@ from truelift.apps.measurement.segments_reads import (
     versions_of,
 )
 from truelift.apps.measurement.segments_services import wrong_with
-from truelift.apps.measurement.segments_words import people_in_words
+from truelift.apps.measurement.segments_words import depends_on_period, people_in_words
 from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
 from truelift.questions.events_seen import EventSeen
@@ -57,6 +57,7 @@ class Draft:
         problems: Everything that keeps it from being asked or kept.
         words: Who is meant; empty until it was asked.
         held: How many they are; None until it was asked.
+        of_all_time: Whether another period, when it is asked for, holds other people.
     """
 
     sentence: Sentence = Sentence()  # noqa: RUF009 - frozen, and of no state
@@ -68,6 +69,7 @@ class Draft:
     problems: tuple[str, ...] = ()
     words: str = ""
     held: Held | None = None
+    of_all_time: bool = False
 
     @property
     def people(self) -> str:
@@ -93,7 +95,7 @@ class SegmentRow:
         record: The segment's newest version.
         words: Who is meant.
         people: How many, in words; empty where they were not counted.
-        share: Of everybody.
+        share: Of everybody; or that they are counted over all time, where the period decides.
         owner: Who answers for it.
         when: It was kept.
         uses: Where it can be asked about: address and words.
@@ -202,7 +204,12 @@ def asked(place: Site, draft: Draft, definition: object, *, now: datetime) -> Dr
         held = people_in(place, segment, now=now)
     except Refusal as refusal:
         return replace(draft, problems=(str(refusal),))
-    return replace(draft, words=_words(segment, place), held=held)
+    return replace(
+        draft,
+        words=_words(segment, place),
+        held=held,
+        of_all_time=depends_on_period(segment.condition),
+    )
 
 
 def segments_page(
@@ -251,11 +258,14 @@ def people_said(number: int) -> str:
 def _row(
     record: SegmentRecord, segment: Segment | None, held: Held | None, site: Site
 ) -> SegmentRow:
+    share = "" if held is None else share_of(held)
+    if segment is not None and depends_on_period(segment.condition):
+        share = "over all time"
     return SegmentRow(
         record=record,
         words="A condition of another release" if segment is None else _words(segment, site),
         people="" if held is None else count(held.people),
-        share="" if held is None else share_of(held),
+        share=share,
         owner=str(record.owner) if record.owner else "The operator",
         when=day(record.made_at.astimezone(ZoneInfo(site.time_zone)).date()),
     )

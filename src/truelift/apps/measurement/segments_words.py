@@ -43,6 +43,13 @@ def people_in_words(condition: Part, zone: ZoneInfo) -> str:
     return f"People who {_said(condition, zone)}"
 
 
+def depends_on_period(condition: Part) -> bool:
+    """Say whether the period of the question decides who is meant."""
+    if isinstance(condition, Did | FirstSeen | Was | Followed):
+        return condition.within.asked
+    return any(depends_on_period(part) for part in condition.parts)
+
+
 def _said(part: Part, zone: ZoneInfo, *, inside: bool = False) -> str:
     match part:
         case All() | AnyOf():
@@ -69,25 +76,24 @@ def _said(part: Part, zone: ZoneInfo, *, inside: bool = False) -> str:
 
 
 def _did(part: Did) -> str:
-    events = _events(part.events)
     if part.at_most == 0:
-        return f"did not do {events}"
+        return f"did not do {_events(part.events)}"
     bounds = []
     if part.at_least > 1 or (part.at_least and part.at_most is not None):
         bounds.append(f"at least {_times(part.at_least)}")
     if part.at_most is not None:
         bounds.append(f"at most {_times(part.at_most)}")
-    return " ".join(["did", events, " and ".join(bounds)]).rstrip()
+    return f"did {_events(part.events, often=' and '.join(bounds))}"
 
 
 def _times(number: int) -> str:
     return "once" if number == 1 else f"{count(number)} times"
 
 
-def _events(events: Events) -> str:
+def _events(events: Events, *, often: str = "") -> str:
     names = " or ".join(f"“{name}”" for name in events.names) or "anything"
     where = " and ".join(_condition(each) for each in events.where)
-    return f"{names} where {where}" if where else names
+    return " ".join(each for each in (names, often, where and f"where {where}") if each)
 
 
 def _condition(condition: Condition, *, that: bool = False) -> str:
