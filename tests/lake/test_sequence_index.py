@@ -155,6 +155,28 @@ def test_an_index_is_not_built_again_while_it_lacks_little(
     assert not indexing.step()
 
 
+@pytest.mark.parametrize("name", ["persons", "offsets", "unit", "at_ms", "event", "device", "path"])
+def test_an_index_that_is_not_what_was_written_answers_nothing_and_is_built_again(
+    home: Home, send: Sender, loader: Loader, name: str
+) -> None:
+    some_traffic(send, np.random.default_rng(3), items=80)
+    loader.flush()
+    _index_everything(home)
+    expected = answers(home)
+    folder = folder_of(home, "shop", 0)
+    array = folder / (folder / "current").read_text() / f"{name}.npy"
+    content = bytearray(array.read_bytes())
+    content[-3] ^= 1
+    array.write_bytes(content)
+
+    found = answers(home)
+
+    assert found == expected
+    assert not (folder / "current").exists()
+    assert Indexing(home).step()
+    assert answers(home) == expected
+
+
 @pytest.mark.parametrize("damage", ["format", "length", "missing", "stamp", "current"])
 def test_a_damaged_or_foreign_index_is_not_used(
     home: Home, send: Sender, loader: Loader, damage: str

@@ -384,8 +384,8 @@ class Erasure:
                 engine.register("all_events", _NO_ROWS)
             else:
                 engine.execute(
-                    "CREATE VIEW all_events AS SELECT *"
-                    f" FROM read_parquet([{paths}], hive_partitioning = false, union_by_name = true)"
+                    f"CREATE VIEW all_events AS SELECT * FROM read_parquet([{paths}],"
+                    " hive_partitioning = false, union_by_name = true)"
                 )
             yield engine
 

@@ -19,6 +19,7 @@ from truelift.lake.sequence_index import (
     ALWAYS,
     BucketIndex,
     folder_of,
+    forget,
     open_index,
     uncovered,
 )
@@ -71,11 +72,7 @@ class IndexReader:
                 known = self._open.pop((site, bucket), None)
                 if known is not None:
                     self._damaged.add((site, bucket, known[0]))
-                    log.error(
-                        "index %s is damaged; remove it, and it is built again. Questions are"
-                        " answered from the lake's files meanwhile",
-                        folder_of(self.home, site, bucket),
-                    )
+                    forget(folder_of(self.home, site, bucket), "an array is not what was written")
 
     def rows(
         self, engine: Engine, snapshot: Snapshot, part: Slice, scan: Scan

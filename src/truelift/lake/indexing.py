@@ -26,10 +26,14 @@ from truelift.lake.sequence_index import (
     CODED,
     STAMP,
     BucketIndex,
+    DamagedIndex,
     Integers,
     Stamp,
+    checksum,
     folder_of,
+    forget,
     open_index,
+    read_stamp,
 )
 from truelift.lake.tables import LakeFile, LakeState, SiteTable
 
@@ -66,9 +70,13 @@ class Indexing:
             if state is None:
                 continue
             for bucket in range(state.buckets):
-                was = open_index(folder_of(self.home, site, bucket))
-                if stale(state, was, bucket):
-                    build_index(self.home, site, table.path, state, bucket, was=was)
+                folder = folder_of(self.home, site, bucket)
+                if stale(state, read_stamp(folder), bucket):
+                    was = open_index(folder)
+                    try:
+                        build_index(self.home, site, table.path, state, bucket, was=was)
+                    except DamagedIndex as damage:
+                        forget(folder, str(damage))
                     log.info("indexed bucket %d of %s", bucket, site)
                     return True
         return False
@@ -91,13 +99,14 @@ class Indexing:
         return sorted(path.name for path in self.home.lake.iterdir() if SITE_NAME.match(path.name))
 
 
-def stale(state: LakeState, found: BucketIndex | None, bucket: int) -> bool:
+def stale(state: LakeState, found: tuple[Path, Stamp] | None, bucket: int) -> bool:
     """Say whether a bucket's index should be built anew: it does not serve, or lacks much."""
     files = [file for file in state.files if file.bucket == bucket]
-    if found is None or not found.serves(state):
+    if found is None or not found[1].serves(state):
         return bool(files)
-    lacking = sum(file.rows for file in files if file.path not in found.stamp.files)
-    return lacking > max(LACKING_ROWS, found.stamp.rows // 10)
+    stamp = found[1]
+    lacking = sum(file.rows for file in files if file.path not in stamp.files)
+    return lacking > max(LACKING_ROWS, stamp.rows // 10)
 
 
 def build_index(
@@ -131,16 +140,20 @@ def build_index(
     generation.mkdir()
     persons, offsets, order = _order(runs)
     rows = int(offsets[-1])
-    _save(generation, "persons", persons)
-    _save(generation, "offsets", offsets)
-    lengths = np.diff(offsets)
-    _save(generation, "unit", np.repeat(np.arange(len(persons), dtype=np.int32), lengths))
-    _save(generation, "at_ms", _joined([run.at_ms for run in runs], order))
-    _save(generation, "position", _joined([run.position for run in runs], order))
+    sums = {
+        "persons": _save(generation, "persons", persons),
+        "offsets": _save(generation, "offsets", offsets),
+    }
+    unit = np.repeat(np.arange(len(persons), dtype=np.int32), np.diff(offsets))
+    sums["unit"] = _save(generation, "unit", unit)
+    sums["at_ms"] = _save(generation, "at_ms", _joined([run.at_ms for run in runs], order))
+    position = _joined([run.position for run in runs], order)
+    sums["position"] = _save(generation, "position", position)
     for name in CODED:
         nothing = len(titles[name])
         codes = [run.code(name, nothing) for run in runs]
-        _save(generation, name, _joined(codes, order, kind=np.min_scalar_type(nothing)))
+        kind = np.min_scalar_type(nothing)
+        sums[name] = _save(generation, name, _joined(codes, order, kind=kind))
     stamp = Stamp(
         bucket=bucket,
         buckets=state.buckets,
@@ -148,6 +161,7 @@ def build_index(
         rows=rows,
         persons=len(persons),
         titles={name: tuple(found) for name, found in titles.items()},
+        sums=sums,
     )
     (generation / STAMP).write_text(stamp.text(), encoding="utf-8")
     sync_file(generation / STAMP)
@@ -180,8 +194,8 @@ class _Run:
         return cls(
             person=index.persons[index.unit],
             at_ms=index.at_ms,
-            position=index.position,
-            codes=index.codes,
+            position=index.columns["position"],
+            codes={name: index.columns[name] for name in CODED},
             nothing={name: len(titles) for name, titles in index.stamp.titles.items()},
         )
 
@@ -332,10 +346,12 @@ def _joined(
     return together if order is None else together[order]
 
 
-def _save(generation: Path, name: str, values: NDArray[Any]) -> None:
+def _save(generation: Path, name: str, values: NDArray[Any]) -> int:
+    """Write an array durably, and give its checksum."""
     path = generation / f"{name}.npy"
     np.save(path, values, allow_pickle=False)
     sync_file(path)
+    return checksum(np.ascontiguousarray(values))
 
 
 def remove_outdated(home: Home, site: str) -> None:
@@ -343,8 +359,8 @@ def remove_outdated(home: Home, site: str) -> None:
     with no_other_indexing(home):
         state = SiteTable(home.events_table(site)).current()
         for folder in sorted((home.index / site).glob("*")):
-            found = open_index(folder)
-            if state is None or found is None or not found.serves(state):
+            found = read_stamp(folder)
+            if state is None or found is None or not found[1].serves(state):
                 shutil.rmtree(folder, ignore_errors=True)
                 continue
             current = (folder / "current").read_text(encoding="ascii").strip()

@@ -8,6 +8,8 @@ that questions see (stored, no robots, nobody internal).
 from __future__ import annotations
 
 import json
+import logging
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -17,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from truelift.lake.home import Home
 from truelift.lake.snapshot import Position
@@ -26,7 +29,7 @@ from truelift.questions.question import Sequence, Tie
 from truelift.sequences import compiled
 
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of the arrays and their stamp; an index of another format is built anew."""
 
 CODED: Final = ("event", *INDEXED)
@@ -39,6 +42,8 @@ STAMP: Final = "stamp.json"
 """File that says what the arrays beside it are."""
 
 Integers = NDArray[np.int64]
+
+log: Final = logging.getLogger(__name__)
 Signed = NDArray[np.signedinteger[Any]]
 Marks = NDArray[np.signedinteger[Any]]
 
@@ -54,6 +59,7 @@ class Stamp:
         rows: Events in it.
         persons: Persons in it.
         titles: Column → the texts behind its codes; the code after the last is null.
+        sums: Array → CRC-32 of its bytes.
     """
 
     bucket: int
@@ -62,6 +68,14 @@ class Stamp:
     rows: int
     persons: int
     titles: Mapping[str, tuple[str, ...]]
+    sums: Mapping[str, int]
+
+    def serves(self, state: LakeState | Position) -> bool:
+        """Say whether all it holds is in the lake as it is now."""
+        if self.buckets != state.buckets:
+            return False
+        there = {file.path for file in state.files}
+        return self.files <= there
 
     def text(self) -> str:
         """Write it down."""
@@ -74,6 +88,7 @@ class Stamp:
                 "rows": self.rows,
                 "persons": self.persons,
                 "titles": {name: list(titles) for name, titles in self.titles.items()},
+                "sums": dict(self.sums),
             },
             ensure_ascii=False,
         )
@@ -89,8 +104,9 @@ class BucketIndex:
         offsets: Where each person's events begin, and the end of the last, `(persons + 1,)`.
         unit: Place of each event's person in `persons`, `(rows,)`.
         at_ms: When, epoch milliseconds, ascending within a person, `(rows,)`.
-        position: In the journal; simultaneous events of a person stand by it, `(rows,)`.
-        codes: Column → the code of its text in each event, `(rows,)`.
+        event: The code of each event's name, `(rows,)`.
+        columns: `position`, in the journal, by which simultaneous events of a person stand; and
+            of every column the code of its text; `(rows,)` each.
     """
 
     stamp: Stamp
@@ -98,15 +114,12 @@ class BucketIndex:
     offsets: Integers
     unit: NDArray[np.int32]
     at_ms: Integers
-    position: Integers
-    codes: Mapping[str, NDArray[np.unsignedinteger[Any]]]
+    event: NDArray[np.unsignedinteger[Any]]
+    columns: Mapping[str, NDArray[Any]]
 
     def serves(self, state: LakeState | Position) -> bool:
         """Say whether all it holds is in the lake as it is now."""
-        if self.stamp.buckets != state.buckets:
-            return False
-        there = {file.path for file in state.files}
-        return self.stamp.files <= there
+        return self.stamp.serves(state)
 
     def places(self, persons: Integers) -> Integers:
         """Give where those of some persons stand in `persons` who are in the index at all."""
@@ -155,7 +168,7 @@ class BucketIndex:
         end: int,
     ) -> Rows:
         """Give the events between two places that have a mark, are in time and of nobody gone."""
-        code = self.codes["event"][first:end]
+        code = self.event[first:end]
         unit, at_ms = self.unit[first:end], self.at_ms[first:end]
         since, until = bounds
         if gone is None and sequence.unmarked and _lie_within(at_ms, bounds):
@@ -191,7 +204,7 @@ class BucketIndex:
         total = int(length.sum())
         starts = np.cumsum(length) - length
         rows = np.arange(total) - np.repeat(starts - self.offsets[place], length)
-        mark = self._numbers(sequence)[self.codes["event"][rows]]
+        mark = self._numbers(sequence)[self.event[rows]]
         kept = (self.at_ms[rows] >= bounds[0]) & (self.at_ms[rows] < bounds[1])
         if not sequence.unmarked:
             kept &= mark != 0
@@ -294,7 +307,7 @@ class Rows:
             case Tie.MARK_DOWN:
                 return -mark
             case Tie.POSITION:
-                return self.index.position[rows]
+                return self.index.columns["position"][rows]
             case Tie.GROUPED:
                 if self.sequence.grouped is None:
                     return np.zeros(len(rows), dtype=np.int64)
@@ -322,7 +335,7 @@ class Rows:
         if self.sequence.grouped is not None:
             columns["grouped"] = self._grouped(self.sequence.grouped)
         if position:
-            columns["position"] = pa.array(self.index.position[self.rows])
+            columns["position"] = pa.array(self.index.columns["position"][self.rows])
         return pa.table(columns)
 
     def _grouped(self, column: str) -> pa.DictionaryArray:
@@ -335,7 +348,7 @@ class Rows:
 
     def _all_group_codes(self, column: str) -> NDArray[np.unsignedinteger[Any]]:
         where, row = self.sequence.grouped_where, self.row
-        code = self.index.codes[column][self.first :]
+        code = self.index.columns[column][self.first :]
         if row is None:
             code = code[: len(self.mark)]
             if where == -1:
@@ -351,13 +364,13 @@ class Rows:
     def _group_codes(
         self, column: str, mark: Marks, rows: Integers
     ) -> NDArray[np.unsignedinteger[Any]]:
-        code = self.index.codes[column][rows]
+        code = self.index.columns[column][rows]
         if self.sequence.grouped_where == -1:
             return code
         return np.where(mark & self.sequence.grouped_where, code, self._nothing(column))
 
     def _nothing(self, column: str) -> np.unsignedinteger[Any]:
-        kind = self.index.codes[column].dtype.type
+        kind = self.index.columns[column].dtype.type
         found: np.unsignedinteger[Any] = kind(len(self.index.stamp.titles[column]))
         return found
 
@@ -377,41 +390,112 @@ def folder_of(home: Home, site: str, bucket: int) -> Path:
     return home.index / site / str(bucket)
 
 
-def open_index(folder: Path) -> BucketIndex | None:
-    """Open the newest index of a bucket; None where there is none that can be read."""
+def checksum(values: NDArray[Any]) -> int:
+    """Give the CRC-32 of an array's bytes."""
+    return zlib.crc32(values.reshape(-1).view(np.uint8).data)
+
+
+class Columns(Mapping[str, NDArray[Any]]):
+    """Arrays of an index by name: mapped at once, checked byte for byte when first wanted.
+
+    Raises:
+        DamagedIndex: One of them is not there, or not as long as it should be.
+    """
+
+    def __init__(self, generation: Path, stamp: Stamp) -> None:
+        self._sums = stamp.sums
+        # Mapped now, so that they stay readable when a newer index takes their place.
+        self._mapped = {name: _mapped(generation, name, stamp) for name in stamp.sums}
+        self._checked: set[str] = set()
+
+    @override
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Give an array.
+
+        Raises:
+            DamagedIndex: It is not what was written.
+        """
+        found = self._mapped[name]
+        if name not in self._checked:
+            if checksum(found) != self._sums[name]:
+                raise DamagedIndex(f"{name} is not what was written")
+            self._checked.add(name)
+        return found
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._mapped)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._mapped)
+
+
+class DamagedIndex(Exception):
+    """An array of an index is not what was written; the lake's files have what it was made of."""
+
+
+def read_stamp(folder: Path) -> tuple[Path, Stamp] | None:
+    """Say where the newest index of a bucket stands and what it was made of; None without one."""
     try:
         generation = folder / (folder / "current").read_text(encoding="ascii").strip()
         about = json.loads((generation / STAMP).read_text(encoding="utf-8"))
         if about["format"] != FORMAT:
             return None
-        stamp = Stamp(
+        return generation, Stamp(
             bucket=about["bucket"],
             buckets=about["buckets"],
             files=frozenset(about["files"]),
             rows=about["rows"],
             persons=about["persons"],
             titles={name: tuple(titles) for name, titles in about["titles"].items()},
+            sums=about["sums"],
         )
-        found = BucketIndex(
-            stamp=stamp,
-            persons=_mapped(generation, "persons", stamp.persons),
-            offsets=_mapped(generation, "offsets", stamp.persons + 1),
-            unit=_mapped(generation, "unit", stamp.rows),
-            at_ms=_mapped(generation, "at_ms", stamp.rows),
-            position=_mapped(generation, "position", stamp.rows),
-            codes={name: _mapped(generation, name, stamp.rows) for name in CODED},
-        )
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    whole = stamp.rows == 0 or int(found.offsets[-1]) == stamp.rows
-    return found if whole else None
 
 
-def _mapped(generation: Path, name: str, length: int) -> NDArray[Any]:
+def open_index(folder: Path) -> BucketIndex | None:
+    """Open the newest index of a bucket; None where there is none that can be read.
+
+    What every question reads is checked now, byte for byte; the rest when it is wanted.
+    An index that is not what was written is removed: it is built again.
+    """
+    found = read_stamp(folder)
+    if found is None:
+        return None
+    generation, stamp = found
+    try:
+        columns = Columns(generation, stamp)
+        return BucketIndex(
+            stamp=stamp,
+            persons=columns["persons"],
+            offsets=columns["offsets"],
+            unit=columns["unit"],
+            at_ms=columns["at_ms"],
+            event=columns["event"],
+            columns=columns,
+        )
+    except (DamagedIndex, KeyError) as damage:
+        forget(folder, str(damage))
+        return None
+
+
+def forget(folder: Path, why: str) -> None:
+    """Use an index no more; the builder makes another."""
+    log.error("the index in %s is damaged and is built again: %s", folder, why)
+    (folder / "current").unlink(missing_ok=True)
+
+
+def _mapped(generation: Path, name: str, stamp: Stamp) -> NDArray[Any]:
+    length = {"persons": stamp.persons, "offsets": stamp.persons + 1}.get(name, stamp.rows)
     path = generation / f"{name}.npy"
-    found: NDArray[Any] = np.load(path, mmap_mode="r" if length else None, allow_pickle=False)
+    try:
+        found: NDArray[Any] = np.load(path, mmap_mode="r" if length else None, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DamagedIndex(f"{path}: {error}") from error
     if found.shape != (length,):
-        raise ValueError(f"{path} has another length than its stamp says")
+        raise DamagedIndex(f"{path} is not as long as it was")
     return np.asarray(found)
 
 

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from truelift.errors import Refusal
 from truelift.lake.home import Home
 from truelift.lake.indexed import IndexReader
+from truelift.lake.sequence_index import DamagedIndex
 from truelift.lake.snapshot import Engine, SiteReader, Slice, Snapshot
 from truelift.questions.question import Question, Scan
 
@@ -136,7 +137,7 @@ class Slices:
                     question.merge,
                     (question.partial(table) for table in _in_time(rows, question.name, deadline)),
                 )
-            except (pa.ArrowException, IndexError):
+            except (pa.ArrowException, IndexError, DamagedIndex):
                 # The files tell what went wrong if it was not the index.
                 self._indexes.leave_out(snapshot.site, part)
         with (
