@@ -212,7 +212,10 @@ def _step_sentence(chart: Drawing, focus: int | None) -> tuple[str, str, str]:
     if focus is None:
         return "Everybody who takes a step takes the next one as well.", "", ""
     lost = chart.steps[focus - 1].units - chart.steps[focus].units
-    return f"Before “{chart.steps[focus].label}”", f"{count(lost)} {chart.unit}", " are lost."
+    where = f"Before “{chart.steps[focus].label}”"
+    if lost == 1:
+        return where, "one", f" of the {chart.unit} is lost."
+    return where, f"{count(lost)} {chart.unit}", " are lost."
 
 
 def segment_said(leak: Leak) -> str:
