@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 from deltalake import Schema as DeltaSchema
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
 from truelift.errors import Outage
@@ -23,6 +24,9 @@ from truelift.lake.durable import sync_file, sync_folder
 from truelift.lake.ledger import Counts
 from truelift.lake.schema import EVENTS
 
+
+_TRIES: Final = 5
+_REST_S: Final = 0.05
 
 COMMITS_PER_CHECKPOINT: Final = 20
 """A reader that opens a table parses at most this many commits after a checkpoint."""
@@ -133,7 +137,16 @@ class SiteTable:
                 return state
             if state is None and not (self.path / "_delta_log").is_dir():
                 return None
-            self._state = _state_of(self.path, previous=state)
+            for left in reversed(range(_TRIES)):
+                try:
+                    self._state = _state_of(self.path, previous=state)
+                    break
+                except (DeltaError, FileNotFoundError):
+                    # An erasure or a sweep took an old log entry between its listing and
+                    # its reading; what it leaves is listed by the next look.
+                    if not left:
+                        raise
+                    time.sleep(_REST_S)
             return self._state
 
     def create(self) -> LakeState:
