@@ -35,7 +35,7 @@ FORMAT: Final = 2
 CODED: Final = ("event", *INDEXED)
 """Columns of text, each kept as codes."""
 
-PIECE_ROWS: Final = 1 << 19
+PIECE_ROWS: Final = 1 << 21
 """Rows of an index that are looked at in one go."""
 
 STAMP: Final = "stamp.json"
