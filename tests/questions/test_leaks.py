@@ -26,6 +26,7 @@ def answer(
     *,
     by: str = "device",
     immature: dict[str | None, tuple[int, ...]] | None = None,
+    still_open: dict[str | None, tuple[int, ...]] | None = None,
     others: int = 0,
 ) -> FunnelAnswer:
     question = Funnel(
@@ -46,6 +47,7 @@ def answer(
                         units=count,
                         immature=(immature or {}).get(value, (0,) * len(counts))[n],
                         optional=False,
+                        open=sum((still_open or immature or {}).get(value, ())[n:]),
                     )
                     for n, count in enumerate(counts)
                 ),
@@ -160,3 +162,19 @@ def test_equal_segments_are_rarely_called_leaks() -> None:
         false += any(leak.step == 2 for leak in found)
 
     assert false / 2000 < 0.065
+
+
+def test_who_went_on_in_a_window_that_is_still_open_raises_no_rate() -> None:
+    # Of 1,000 in each group 400 have time left and went on: they say nothing of the others.
+    groups: dict[str | None, tuple[int, ...]] = {
+        "desktop": (1000, 900, 900),
+        "phone": (1000, 760, 760),
+    }
+    standing: dict[str | None, tuple[int, ...]] = dict.fromkeys(groups, (0, 0, 400))
+
+    (leak,) = leaks_between_segments(
+        [answer(groups, still_open=standing)], weeks=1, worth_minor=None
+    )
+
+    assert (leak.segment, leak.arrived, leak.passed) == ("phone", 600, 360)
+    assert leak.rate == 0.6

@@ -226,9 +226,13 @@ def _leak(
 
 
 def _counts(group: FunnelGroup, place: int) -> tuple[int, int]:
-    """Units that reached the step before, without those that may still go on, and that went on."""
-    before = group.steps[place - 1]
-    return max(before.units - before.immature, 0), group.steps[place].units
+    """Units whose window is over: that reached the step before, and that went on.
+
+    Counting those who went on in time while leaving out those who still may would
+    make every rate of a recent period too high.
+    """
+    before, here = group.steps[place - 1], group.steps[place]
+    return before.units - before.open, here.units - here.open
 
 
 def _onward(group: FunnelGroup, place: int) -> float:
