@@ -19,7 +19,14 @@ from typing_extensions import override
 
 from tests.lake.conftest import Rows, Sender
 from tests.lake.test_sequence_index import questions, some_traffic
-from truelift.lake.executors import ClusterUnreachable, OtherVersion, WorkerLost, answer_as, chosen
+from truelift.lake.executors import (
+    ClusterUnreachable,
+    NoWorkers,
+    OtherVersion,
+    WorkerLost,
+    answer_as,
+    chosen,
+)
 from truelift.lake.home import Home
 from truelift.lake.lake import Lake, NoSuchSite
 from truelift.lake.loader import Loader
@@ -30,7 +37,7 @@ from truelift.questions.sessions import Sessions
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(150)]
 
-WORKERS = 4
+WORKERS = 3
 
 
 @dataclass
@@ -56,7 +63,7 @@ def _dask(*words: str, log: Path) -> subprocess.Popen[bytes]:
                 **os.environ,
                 "PYTHONPATH": str(Path(__file__).parents[2]),
                 # As docs/guide/scale.md has it.
-                "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
+                "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",
             },
             cwd=log.parent,
         )
@@ -131,10 +138,17 @@ def test_both_executors_give_equal_answers_also_when_workers_die(
     assert len(machines.live()) == WORKERS - 1
 
     with pytest.raises(WorkerLost, match="too little memory"):
-        there.ask("shop", Deadly())
-    # One was killed above; the slice took its worker, and the one that tried again.
-    _wait_until(lambda: len(machines.live()) == WORKERS - 3)
+        there.ask("shop", Deadly(person=here.ask("shop", Rows()).answer[0]["person"]))
+    # One was killed above, and the slice took its worker: only that.
+    assert len(machines.live()) == WORKERS - 2
+    assert there.ask("shop", asked[0]).answer == here.ask("shop", asked[0]).answer
     assert here.ask("shop", asked[0]).answer == Lake(filled).ask("shop", asked[0]).answer
+
+    for worker in machines.live():
+        os.killpg(worker.pid, signal.SIGKILL)
+    _wait_until(lambda: not there._executor._connected().scheduler_info()["workers"])  # type: ignore[attr-defined]
+    with pytest.raises(NoWorkers, match="dask worker"):
+        there.ask("shop", asked[0])
 
     os.killpg(machines.scheduler.pid, signal.SIGKILL)
     machines.scheduler.wait()
@@ -206,13 +220,16 @@ class Slow:
 
 @dataclass(frozen=True)
 class Deadly(Slow):
-    """Ends the process that answers it."""
+    """Ends the process that answers the slice with one person."""
 
     folder: str = ""
+    person: object = None
 
     @override
     def partial(self, rows: pa.Table) -> int:
-        os._exit(rows.num_rows and 1)
+        if self.person in rows["person"].to_pylist():
+            os._exit(1)
+        return 0
 
 
 def _in_background(lake: Lake, question: Any) -> Any:

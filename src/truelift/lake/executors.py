@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from truelift.errors import Outage
+from truelift.lake.apart import EndedApart, apart
 from truelift.lake.slices import SECONDS, Piece, Slices, slices_of
 from truelift.lake.snapshot import Position, Slice, Snapshot
 from truelift.questions.question import Question
@@ -22,6 +24,7 @@ from truelift.questions.question import Question
 if TYPE_CHECKING:
     from distributed import Client
 
+Answer = TypeVar("Answer")
 Partial = TypeVar("Partial")
 
 THREADS: Final = "threads"
@@ -43,15 +46,28 @@ class ClusterUnreachable(Outage):
         )
 
 
+class NoWorkers(Outage):
+    """The cluster has a scheduler and nobody who answers."""
+
+    code = "lake.no_workers"
+
+    def __init__(self, *, address: str) -> None:
+        super().__init__(
+            f"The cluster at {address} has no workers. Start `dask worker {address}`, or set"
+            " TRUELIFT_EXECUTOR=threads to answer on this machine.",
+            address=address,
+        )
+
+
 class WorkerLost(Outage):
-    """A slice took its worker down, or every worker has gone."""
+    """A slice took its worker down, and the process in which it was tried again."""
 
     code = "lake.worker_lost"
 
     def __init__(self, *, address: str) -> None:
         super().__init__(
-            f"A worker of the cluster at {address} ended while it answered, and so did the one"
-            " that tried again. Look at its log: most often it had too little memory.",
+            f"A worker of the cluster at {address} ended while it answered, and so did the"
+            " process that tried again. Look at its log: most often it had too little memory.",
             address=address,
         )
 
@@ -124,52 +140,65 @@ class Cluster:
     ) -> list[Piece[Partial]]:
         """Answer a question for each of some slices.
 
+        Slices whose worker ended are asked once more, each in a process of its own on another
+        worker: a slice that ends its process takes no second worker.
+
         Raises:
             ClusterUnreachable: The scheduler does not answer.
-            WorkerLost: A slice ended its worker.
+            NoWorkers: Nobody is there to answer.
+            WorkerLost: A slice ended its worker, and its own process.
             OtherVersion: A worker runs another version.
         """
         import asyncio
         from concurrent.futures import CancelledError
 
-        from distributed import KilledWorker
         from distributed.comm.core import CommClosedError
 
-        client = self._connected()
-        home = self.slices.home
+        until = time.monotonic() + SECONDS + GRACE_S
+        root, lake, position = self.slices.home.root, self.slices.home.lake, snapshot.position
+        calls = [
+            functools.partial(answer_as, _version(), root, lake, position, part, question)
+            for part in parts
+        ]
         try:
-            workers = sorted(client.scheduler_info(n_workers=-1)["workers"])
-            if not workers:
-                raise WorkerLost(address=self.address)
-            futures = [
-                client.submit(
-                    answer_as,
-                    _version(),
-                    home.root,
-                    home.lake,
-                    snapshot.position,
-                    part,
-                    question,
-                    workers=[worker],
-                    allow_other_workers=True,
-                    pure=False,
+            client, workers = self._workers()
+            found = _answered(client, calls, dealt(workers, snapshot.site, parts), until)
+            if lost := [number for number, piece in enumerate(found) if piece is None]:
+                client, workers = self._workers()
+                again = _answered(
+                    client,
+                    [functools.partial(apart, calls[n], seconds=SECONDS) for n in lost],
+                    dealt(workers, snapshot.site, [parts[n] for n in lost]),
+                    until + SECONDS,
                 )
-                for part, worker in zip(parts, dealt(workers, snapshot.site, parts), strict=True)
-            ]
-            try:
-                until = time.monotonic() + SECONDS + GRACE_S
-                return [future.result(max(until - time.monotonic(), 0.1)) for future in futures]
-            finally:
-                client.cancel(futures)
-        except (KilledWorker, TimeoutError) as error:
+                for number, piece in zip(lost, again, strict=True):
+                    found[number] = piece
+        except (EndedApart, TimeoutError) as error:
             raise WorkerLost(address=self.address) from error
         except (CommClosedError, CancelledError, asyncio.CancelledError, OSError) as error:
             self._forget()
             raise ClusterUnreachable(address=self.address) from error
+        whole = [piece for piece in found if piece is not None]
+        if len(whole) < len(found):
+            raise WorkerLost(address=self.address)
+        return whole
 
     def close(self) -> None:
         """Let go of the scheduler."""
         self._forget()
+
+    def _workers(self) -> tuple[Client, list[str]]:
+        """Connect when need be, and name the workers.
+
+        A scheduler that has just gone names none, as one without workers does: a new
+        connection tells them apart.
+        """
+        for _ in range(2):
+            client = self._connected()
+            if workers := sorted(client.scheduler_info(n_workers=-1)["workers"]):
+                return client, workers
+            self._forget()
+        raise NoWorkers(address=self.address)
 
     def _connected(self) -> Client:
         import dask.config
@@ -192,6 +221,28 @@ class Cluster:
             client, self._client = self._client, None
         if client is not None:
             client.close(timeout=1)
+
+
+def _answered(
+    client: Client, calls: Sequence[Callable[[], Answer]], workers: Sequence[str], until: float
+) -> list[Answer | None]:
+    """Have each call answered, by its worker where that is free; None where a worker ended."""
+    from distributed import KilledWorker
+
+    futures = [
+        client.submit(call, workers=[worker], allow_other_workers=True, pure=False)
+        for call, worker in zip(calls, workers, strict=True)
+    ]
+    found: list[Answer | None] = []
+    try:
+        for future in futures:
+            try:
+                found.append(future.result(max(until - time.monotonic(), 0.1)))
+            except KilledWorker:
+                found.append(None)
+    finally:
+        client.cancel(futures)
+    return found
 
 
 def chosen(workers: Sequence[str], site: str, part: Slice) -> str:
