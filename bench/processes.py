@@ -12,8 +12,8 @@ asked through them: first with one of the workers, then with both.
 The development environment has pandas, which pyarrow then imports: a second that an
 installation does not have. An environment as people have it:
 
-    uv venv /tmp/venv && VIRTUAL_ENV=/tmp/venv uv pip sync requirements.lock
-    VIRTUAL_ENV=/tmp/venv uv pip install --no-deps .
+    uv venv /tmp/venv && VIRTUAL_ENV=/tmp/venv uv pip sync --compile-bytecode requirements.lock
+    VIRTUAL_ENV=/tmp/venv uv pip install --compile-bytecode --no-deps .
 """
 
 from __future__ import annotations
@@ -73,6 +73,9 @@ def fresh(home: Home, command: str) -> None:
     """Time whole processes."""
     words = [command, "ask", "funnel", "--site", SITE, "--steps", ",".join(STEPS), "--json"]
     environment = {**os.environ, "TRUELIFT_HOME": str(home.root)}
+    # pip compiles what it installs; where nothing does and Python may not keep what it compiles,
+    # every process compiles all of its modules again, and that takes longer than everything else.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     wall, cpu, took = [], [], []
     for _ in range(RUNS + 1):
         began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
