@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+
+if TYPE_CHECKING:
+    from truelift.questions.metric_library import LibraryMetric
 
 
 app = typer.Typer(add_completion=False)
@@ -32,16 +36,30 @@ def metrics(
         if business is None or business in metric.business
     ]
     own = [] if site is None else _own(site)
+    called = {} if site is None else _event_names(site)
+
+    def expects(metric: LibraryMetric) -> list[str]:
+        return [name for event in metric.expects for name in called.get(event, (event,))]
+
     if as_json:
-        document = {"metrics": [metric.document() for metric in built_in], "own": own}
+        listed = [metric.document(expects(metric)) for metric in built_in]
+        document = {"metrics": listed, "own": own}
         typer.echo(json.dumps(document, ensure_ascii=False))
         return
     width = max((len(metric.key) for metric in built_in), default=0)
     for metric in built_in:
         typer.echo(f"{metric.key:<{width}}  {metric.formula}")
-        typer.echo(f"{'':<{width}}  expects {', '.join(metric.expects) or 'any event'}")
+        typer.echo(f"{'':<{width}}  expects {', '.join(expects(metric)) or 'any event'}")
     for each in own:
         typer.echo(f"{each['key']}@{each['version']}  {each['title']} (of {site})")
+
+
+def _event_names(site: str) -> dict[str, tuple[str, ...]]:
+    from truelift.lake.home import Home, checked_site
+    from truelift.lake.sites import site_settings
+    from truelift.settings import settings_from
+
+    return dict(site_settings(Home.of(settings_from()), checked_site(site)).event_names)
 
 
 def _own(site: str) -> list[dict[str, object]]:

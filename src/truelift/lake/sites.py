@@ -82,6 +82,7 @@ class SiteSettings:
         server_orders_only: Money counts only when a secret key sent it.
         retention: Events and the days that they are kept; `*` names all others. What is not
             named is kept.
+        event_names: Events of the built-in metrics, and what the site calls each instead.
     """
 
     time_zone: str = "UTC"
@@ -98,6 +99,7 @@ class SiteSettings:
     shipping_in_revenue: bool = True
     server_orders_only: bool = False
     retention: tuple[tuple[str, int], ...] = ()
+    event_names: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def deducted(self) -> tuple[str, ...]:
@@ -176,6 +178,11 @@ def parse_site(entry: Mapping[str, object]) -> SiteSettings:
             (str(event), days)
             for event, days in sorted(_mapping(entry.get("retention")).items())
             if isinstance(days, int) and days > 0
+        ),
+        event_names=tuple(
+            (str(event), tuple(map(str, _list(names))))
+            for event, names in sorted(_mapping(entry.get("event_names")).items())
+            if _list(names)
         ),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
@@ -117,6 +117,11 @@ class Context:
     segments: Callable[[str], SavedSegment | None] = no_segment
     metrics: Callable[[str], SavedMetric | None] = no_metric
     event_names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+    def called(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Give the names under which the site sends events of the built-in metrics."""
+        ours = (each for name in names for each in self.event_names.get(name, (name,)))
+        return tuple(dict.fromkeys(ours))
 
 
 class Mistakes:

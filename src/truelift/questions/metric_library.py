@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -129,8 +129,12 @@ class LibraryMetric:
                 sets = [self.definition.start, self.definition.goal]
         return tuple(dict.fromkeys(name for each in sets if each for name in each.names))
 
-    def document(self) -> dict[str, Json]:
-        """Write what a person should know of it."""
+    def document(self, expects: Sequence[str] | None = None) -> dict[str, Json]:
+        """Write what a person should know of it.
+
+        Args:
+            expects: What a site calls its events, where it calls them anything else.
+        """
         found: dict[str, Json] = {
             "key": self.key,
             "title": self.title,
@@ -138,7 +142,7 @@ class LibraryMetric:
             "unit": self.unit.value,
             "better": self.direction.value,
             "business": [each.value for each in self.business],
-            "expects": list(self.expects),
+            "expects": list(self.expects if expects is None else expects),
             "by_segment": self.per_person is not None,
         }
         return {**found, "asks": self.asks} if self.asks else found
@@ -156,6 +160,24 @@ CLOSE: Final = "close_convert_lead"
 SIGN_UP: Final = "sign_up"
 ACTIVATED: Final = "activated"
 SUBSCRIBE: Final = "subscribe"
+
+ROLES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        VIEW: "somebody looks at a product",
+        CART: "somebody puts a product into the cart",
+        CHECKOUT: "somebody begins a checkout",
+        PURCHASE: "an order, with its money",
+        REFUND: "an order is paid back",
+        LEAD: "somebody becomes a lead",
+        MQL: "marketing qualifies a lead",
+        SQL: "sales takes a lead",
+        CLOSE: "a lead becomes a customer",
+        SIGN_UP: "somebody signs up",
+        ACTIVATED: "somebody does for the first time what the product is for",
+        SUBSCRIBE: "somebody begins to pay",
+    }
+)
+"""The events of the built-in metrics, and when each happens; a site may call them otherwise."""
 
 _SITES_MONEY: Final = Amount(kind=AmountKind.MONEY)
 """Money in whatever currency the site reports in; it is filled in when it is asked."""
@@ -409,8 +431,7 @@ def _counted(counted: Counted, context: Context) -> Counted:
 
 
 def _named(events: Events, context: Context) -> Events:
-    names = [each for name in events.names for each in context.event_names.get(name, (name,))]
-    return replace(events, names=tuple(dict.fromkeys(names)))
+    return replace(events, names=context.called(events.names))
 
 
 def _read_name(value: object, place: str, context: Context, mistakes: Mistakes) -> Metric | None:

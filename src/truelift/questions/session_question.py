@@ -374,7 +374,8 @@ def session_members(
         money: Whether the key events' money is added up where the document says nothing.
     """
     members = Members(given)
-    key_events = members.get("key_events", KEY_EVENTS)
+    usual = replace(KEY_EVENTS, names=context.called(KEY_EVENTS.names))
+    key_events = members.get("key_events", usual)
     revenue = members.maybe("revenue", Counted)
     if revenue is None and money:
         revenue = Counted(key_events)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from django.db import models, transaction
 
@@ -15,6 +16,7 @@ from truelift.apps.experiments.publish_metrics import publish_metrics_after_comm
 from truelift.apps.experiments.spec import BadSpec, MetricSpec
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
+from truelift.apps.sites.reads import event_names_of
 
 
 LIBRARY: Final[Mapping[str, tuple[MetricSpec, ...]]] = MappingProxyType(
@@ -82,12 +84,10 @@ def define_metric(site: Site, spec: MetricSpec, *, by: Actor, now: datetime) -> 
     """
     Site.objects.select_for_update().get(pk=site.pk)
     latest = MetricRecord.objects.filter(site=site, key=spec.key).order_by("-version").first()
-    wanted = {name: getattr(spec, name) for name in _FIELDS}
+    wanted = _written(spec)
     wanted["name"] = spec.name or (
         latest.name if latest else spec.key.replace("_", " ").capitalize()
     )
-    if spec.kind in {"sum", "mean"} and not spec.property:
-        wanted["property"] = "value"
     before = {name: getattr(latest, name) for name in _FIELDS} if latest else None
     if latest is not None and before == wanted:
         return latest
@@ -114,17 +114,61 @@ def define_metric(site: Site, spec: MetricSpec, *, by: Actor, now: datetime) -> 
 
 @transaction.atomic
 def take_library(site: Site, name: str, *, by: Actor, now: datetime) -> tuple[MetricRecord, ...]:
-    """Define the metrics of a kind of business that the site does not have yet.
+    """Define the metrics of a kind of business, with the names that the site has for events.
+
+    What the site has already stays as it is, but for a metric that stands exactly as the
+    library gives it: where the site calls an event of it otherwise by now, it gets its
+    next version.
 
     Raises:
-        BadSpec: There is no such library.
+        BadSpec: There is no such library, or the site has several names for one of its events.
     """
     if name not in LIBRARY:
         raise BadSpec({"library": f"It is one of {', '.join(LIBRARY)}."})
-    had = set(MetricRecord.objects.filter(site=site).values_list("key", flat=True))
-    return tuple(
-        define_metric(site, spec, by=by, now=now) for spec in LIBRARY[name] if spec.key not in had
-    )
+    has = {metric.key: metric for metric in current_metrics(site)}
+    taken = []
+    for spec in LIBRARY[name]:
+        had = has.get(spec.key)
+        if had is None or _stands_as_given(had, spec):
+            metric = define_metric(site, _called(spec, site), by=by, now=now)
+            if had is None or metric.version > had.version:
+                taken.append(metric)
+    return tuple(taken)
+
+
+def _written(spec: MetricSpec) -> dict[str, Any]:
+    """Give the definition as a version of a metric holds it."""
+    written = {name: getattr(spec, name) for name in _FIELDS}
+    if spec.kind in {"sum", "mean"} and not spec.property:
+        written["property"] = "value"
+    return written
+
+
+def _stands_as_given(metric: MetricRecord, spec: MetricSpec) -> bool:
+    return all(getattr(metric, name) == value for name, value in _written(spec).items())
+
+
+def _called(spec: MetricSpec, site: Site) -> MetricSpec:
+    """Put what the site calls the events of a metric into its definition.
+
+    Raises:
+        BadSpec: It has several names for one; a metric of an experiment counts one event.
+    """
+    ours = event_names_of(site)
+    found = {}
+    for member in ("event", "denominator_event"):
+        usual = getattr(spec, member)
+        names = ours.get(usual, (usual,))
+        if len(names) > 1:
+            raise BadSpec(
+                {
+                    "library": f"This site has {len(names)} names for {usual}"
+                    f" ({', '.join(names)}), and a metric of an experiment counts one event."
+                    f" Keep one name under Settings, or define {spec.key} yourself."
+                }
+            )
+        found[member] = names[0]
+    return replace(spec, **found)
 
 
 def current_metrics(site: Site) -> tuple[MetricRecord, ...]:

@@ -12,6 +12,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from truelift.apps.measurement import reads
 from truelift.apps.measurement.models import SegmentRecord
 from truelift.apps.sites.models import Site
+from truelift.apps.sites.reads import event_names_of
 from truelift.lake.home import Home
 from truelift.lake.metrics import saved_metrics
 from truelift.questions.forms import Context, SavedSegment
@@ -91,6 +92,7 @@ def context_of(site: Site, *, now: datetime) -> Context:
         deducted=tuple(name for name, stays in deducted.items() if stays != "in"),
         segments=find,
         metrics=saved_metrics(Home.of(settings.TRUELIFT), site.name),
+        event_names=event_names_of(site),
     )
 
 

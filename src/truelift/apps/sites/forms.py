@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 from zoneinfo import available_timezones
 
 from django import forms
@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from truelift.apps.sites.models import Site
 from truelift.lake.home import SITE_NAME
+from truelift.questions.metric_library import ROLES
 
 
 _HOST: Final = re.compile(
@@ -151,11 +152,13 @@ class Section(forms.Form):
     Attributes:
         heading: Its name on the page.
         says: What it is for, and what holds by default.
+        holds: From when on a change does.
         pairs: Fields that stand side by side; the others have a row each.
     """
 
     heading: str = ""
     says: str = ""
+    holds: str = "It holds for events from now on."
     pairs: tuple[tuple[str, ...], ...] = ()
 
     version = forms.IntegerField(widget=forms.HiddenInput)
@@ -308,6 +311,47 @@ class Revenue(Section):
     )
 
 
+class EventNames(Section):
+    """What the site calls the events that the built-in metrics are made of."""
+
+    heading = "Event names"
+    says = (
+        "By default the built-in metrics look for the names below, which are GA4’s. Where your"
+        " site sends others, enter them: one a line, each of them counts. This holds for every"
+        " question at once, for events of the past as well; metrics that were already taken for"
+        " experiments keep their definition until you take them again."
+    )
+    holds = "It holds for every question from now on."
+    pairs = tuple(zip(tuple(ROLES)[::2], tuple(ROLES)[1::2], strict=True))
+
+    def __init__(
+        self, data: Mapping[str, Any] | None = None, *, initial: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(data, initial=initial)
+        for event, happens in ROLES.items():
+            self.fields[event] = LinesField(
+                what="name of an event of at most 200 characters",
+                label=event,
+                help_text=f"When {happens}.",
+            )
+
+    @classmethod
+    @override
+    def of(cls, site: Site) -> EventNames:
+        """Fill the form with what holds now."""
+        return cls(initial={"version": site.version, **site.event_names})
+
+    @override
+    def changes(self) -> dict[str, object]:
+        """Give the names that are not the usual one."""
+        given = {event: self.cleaned_data[event] for event in ROLES}
+        return {
+            "event_names": {
+                event: names for event, names in given.items() if names and names != [event]
+            }
+        }
+
+
 class Limits(Section):
     """How much may come in."""
 
@@ -343,6 +387,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "internal": InternalTraffic,
     "test-orders": TestOrders,
     "hosts": Hosts,
+    "event-names": EventNames,
     "limits": Limits,
     "privacy": Privacy,
 }

@@ -25,6 +25,7 @@ class Site(models.Model):
         payment_referrers: Hosts that a visitor comes back from after paying; such a
             return does not start a new session or channel.
         retention: Event → days that its rows are kept; `*` for all others.
+        event_names: Event of the built-in metrics → what the site calls it instead.
         people_lists: Whether analysts may list the visitors behind a number, by id.
     """
 
@@ -48,6 +49,7 @@ class Site(models.Model):
     revenue_shipping = models.CharField(max_length=3, default="in")
     server_orders_only = models.BooleanField(default=False)
     retention = models.JSONField(default=dict, blank=True)
+    event_names = models.JSONField(default=dict, blank=True)
     exposure_rules = models.JSONField(default=list, blank=True)
     rate_limit_per_minute = models.PositiveIntegerField(default=RATE_LIMIT_PER_MINUTE)
     daily_quota = models.PositiveBigIntegerField(default=DAILY_QUOTA)

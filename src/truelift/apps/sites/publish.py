@@ -92,6 +92,7 @@ def settings_of(site: Site) -> dict[str, object]:
         "revenue": {"tax": site.revenue_tax, "shipping": site.revenue_shipping},
         "server_orders_only": site.server_orders_only,
         "retention": site.retention,
+        "event_names": site.event_names,
         "rate_limit_per_minute": site.rate_limit_per_minute,
         "daily_quota": site.daily_quota,
     }

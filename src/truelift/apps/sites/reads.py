@@ -76,6 +76,11 @@ def public_key_of(site: Site) -> str:
     return found.plain if found else ""
 
 
+def event_names_of(site: Site) -> dict[str, tuple[str, ...]]:
+    """Give what the site calls events of the built-in metrics, where it calls them otherwise."""
+    return {event: tuple(names) for event, names in site.event_names.items()}
+
+
 def any_site() -> bool:
     """Say whether the installation has a site at all."""
     return Site.objects.exists()

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 from zoneinfo import available_timezones
 
 from django.db import transaction
@@ -21,6 +21,8 @@ from truelift.apps.sites.models import Site, WriteKey
 from truelift.apps.sites.publish import publish_after_commit
 from truelift.errors import Refusal
 from truelift.lake.home import checked_site
+from truelift.questions.matching import is_text
+from truelift.questions.metric_library import ROLES
 
 
 KEY_FORM: Final = re.compile(r"[A-Za-z0-9._~:+/=-]{4,120}")
@@ -29,6 +31,9 @@ KEY_FORM: Final = re.compile(r"[A-Za-z0-9._~:+/=-]{4,120}")
 
 MOST_DAYS: Final = 36_500
 """The longest retention, a hundred years; not to name an event keeps it for ever."""
+
+MOST_NAMES: Final = 20
+"""Names of one event of the built-in metrics; a site that renames its events has a few."""
 
 
 class SiteExists(Refusal):
@@ -82,6 +87,19 @@ class BadRetention(Refusal):
         super().__init__(
             f"{event[:60]!r} cannot be kept for {str(days)[:20]!r} days. Give 1 to {MOST_DAYS}"
             " whole days for the name of an event, or for * to mean every other event.",
+            event=event[:60],
+        )
+
+
+class BadEventNames(Refusal):
+    """What a site calls its events is not names for events of the built-in metrics."""
+
+    code = "sites.bad_event_names"
+
+    def __init__(self, *, event: str) -> None:
+        super().__init__(
+            f"{event[:60]!r} cannot be called so. Give 1 to {MOST_NAMES} names of at most 200"
+            f" characters for one of {', '.join(ROLES)}.",
             event=event[:60],
         )
 
@@ -242,6 +260,7 @@ def change_settings(
         BadTimeZone: The time zone is unknown.
         BadCurrency: The currency is not three letters.
         BadRetention: An event is to be kept for no number of days.
+        BadEventNames: What events are called are no names.
     """
     row = Site.objects.select_for_update().get(pk=site.pk)
     if row.version != version:
@@ -252,6 +271,8 @@ def change_settings(
         checked_currency(str(changes["currency"]))
     if "retention" in changes:
         checked_retention(changes["retention"])
+    if "event_names" in changes:
+        checked_event_names(changes["event_names"])
     before: dict[str, Json] = {}
     after: dict[str, Json] = {}
     for field, value in changes.items():
@@ -289,6 +310,25 @@ def checked_retention(retention: Json) -> Json:
         if not good or not 1 <= len(event) <= 200:
             raise BadRetention(event=event, days=days)
     return retention
+
+
+def checked_event_names(event_names: Json) -> Json:
+    """Give what a site calls its events back when each is an event of the built-in metrics.
+
+    Raises:
+        BadEventNames: One is not, or has no names.
+    """
+    if not isinstance(event_names, dict):
+        raise BadEventNames(event=str(event_names))
+    for event, names in event_names.items():
+        good = event in ROLES and isinstance(names, list) and 1 <= len(names) <= MOST_NAMES
+        if not good or not all(map(_is_event_name, cast("list[object]", names))):
+            raise BadEventNames(event=event)
+    return event_names
+
+
+def _is_event_name(name: object) -> bool:
+    return isinstance(name, str) and 1 <= len(name) <= 200 and name.isprintable() and is_text(name)
 
 
 def checked_time_zone(time_zone: str) -> str:

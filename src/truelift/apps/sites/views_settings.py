@@ -57,7 +57,7 @@ def save(request: SignedInRequest, site: str, section: str) -> HttpResponse:
         return _page(request, place, entered={section: kept}, refusal=refusal, status=409)
     except Refusal as refusal:
         return _page(request, place, entered={section: form}, refusal=refusal, status=409)
-    messages.success(request, f"{form.heading}: saved. It holds for events from now on.")
+    messages.success(request, f"{form.heading}: saved. {form.holds}")
     return redirect(f"{reverse('sites:settings', kwargs={'site': site})}#{section}")
 
 

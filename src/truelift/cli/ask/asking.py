@@ -187,8 +187,19 @@ def lake_of(site: str) -> tuple[Lake, Context]:
         deducted=settings.deducted,
         segments=saved_segments(home, site),
         metrics=saved_metrics(home, site),
+        event_names=dict(settings.event_names),
     )
     return Lake(home, settings_from().executor), context
+
+
+def called(site: str, event: str) -> dict[str, Json]:
+    """Give the names under which a site sends an event of the built-in metrics."""
+    from truelift.lake.home import Home
+    from truelift.lake.sites import site_settings
+    from truelift.settings import settings_from
+
+    ours = dict(site_settings(Home.of(settings_from()), site).event_names)
+    return {"names": list(ours.get(event, (event,)))}
 
 
 def any_question(question: AnyQuestion) -> Question[Any, Any]:

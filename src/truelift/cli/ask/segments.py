@@ -29,7 +29,7 @@ def segments(
         str | None,
         typer.Option(
             "--metric",
-            help="A built-in metric's key, or an event: the share who have it; purchase.",
+            help="A built-in metric's key, or an event: the share who have it; order_rate.",
         ),
     ] = None,
     by: Annotated[
@@ -52,7 +52,7 @@ def segments(
     if min_units is not None and min_units < 1:
         wrong("--min-units is at least 1.")
     given = {
-        "metric": metric or (None if question else "purchase"),
+        "metric": metric or (None if question else "order_rate"),
         "by": names(by),
         "window": window,
         "since": since,

@@ -14,6 +14,7 @@ from truelift.cli.ask.asking import (
     Site,
     Until,
     app,
+    called,
     run,
 )
 from truelift.cli.ask.shown import show_rows
@@ -58,7 +59,7 @@ def sessions(
     given = {
         "by": by,
         "key_events": key_event,
-        "revenue": {"event": key_event or "purchase"} if revenue else None,
+        "revenue": {"event": key_event or called(site, "purchase")} if revenue else None,
         "campaign_split": campaign_split or None,
         "max_rows": rows,
         "smallest": smallest,
