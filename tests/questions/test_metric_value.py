@@ -54,6 +54,21 @@ SHOP = [
 ]
 
 
+PER_ORDER = {
+    "key": "per_order",
+    "kind": "ratio",
+    "event": "purchase",
+    "amount": {"kind": "money"},
+    "denominator": {"event": "purchase"},
+}
+
+
+def test_a_ratio_of_ones_own_divides_by_the_orders_whose_money_it_adds_up() -> None:
+    assert fraction(value(PER_ORDER, SHOP)) == (6000, 2)
+    assert fraction(value({**PER_ORDER, "denominator": {"event": "view_item"}}, SHOP)) == (6000, 2)
+    assert fraction(value({**PER_ORDER, "amount": {"kind": "number"}}, SHOP)) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("key", "above", "below"),
     [

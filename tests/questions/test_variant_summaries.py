@@ -70,6 +70,26 @@ def test_units_without_the_event_count_as_zero_and_crossovers_not_at_all() -> No
     assert answer.crossovers == 1
 
 
+def test_an_order_value_is_that_of_the_orders_whose_money_counts() -> None:
+    events = [
+        shown(1, 0, "a"),
+        bought(1, 5, 4000),
+        bought(1, 6, 9900, "USD"),
+        event(1, 7, "purchase"),
+        shown(2, 0, "a"),
+        bought(2, 5, 2000),
+    ]
+    of_all = replace(PER_ORDER, key="of_all", denominator=counted("page_view"))
+
+    answer = ask(replace(ASKED, metrics=(PER_ORDER, of_all), variants=("a",)), events)
+
+    per_order = answer.samples["per_order"]["a"]
+    assert isinstance(per_order, RatioSummary)
+    assert (per_order.mean, per_order.den_mean, per_order.value) == (3000.0, 1.0, 3000.0)
+    assert PER_ORDER.below == Counted(Events(("purchase",)), replace(EUROS, counts=True))
+    assert of_all.below == of_all.denominator
+
+
 def test_every_kind_makes_one_number_of_a_units_events() -> None:
     events = [
         shown(1, 0, "a"),

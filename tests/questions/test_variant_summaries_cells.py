@@ -47,7 +47,11 @@ REVENUE = Metric("revenue", MetricKind.SUM, SPENDING)
 AVERAGE = Metric("average", MetricKind.MEAN, SPENDING)
 PER_ORDER = Metric("per_order", MetricKind.RATIO, SPENDING, denominator=BUYING)
 ASKED = VariantSummaries(
-    experiment="x", variants=("a", "b"), metrics=(REVENUE,), as_of=at(1000 * DAY)
+    experiment="x",
+    variants=("a", "b"),
+    metrics=(REVENUE,),
+    as_of=at(1000 * DAY),
+    covariate_s=14 * DAY,
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -100,7 +100,7 @@ class Metric:
             amounts. `MEAN`: of the unit's own amounts. `RATIO`: over all units, the
             numerator's total by the denominator's.
         counted: The events, and for a ratio the numerator.
-        denominator: For a ratio.
+        denominator: For a ratio, as it was given; `below` is what counts.
         window_s: Events count up to this long after the unit's first exposure, the
             end included; None: for ever.
     """
@@ -110,6 +110,21 @@ class Metric:
     counted: Counted
     denominator: Counted | None = None
     window_s: int | None = None
+
+    @property
+    def below(self) -> Counted | None:
+        """What a ratio divides by; None where there is nothing to divide by.
+
+        A denominator that counts the very events whose amounts the numerator adds up counts
+        those that have such an amount: an order in another currency adds nothing above,
+        and below it would water down the mean.
+        """
+        amount, below = self.counted.amount, self.denominator
+        if below is None or amount is None or below.amount is not None:
+            return below
+        if below.events != self.counted.events:
+            return below
+        return Counted(below.events, replace(amount, counts=True))
 
     def obstacles(self) -> tuple[str, ...]:
         """Say what is wrong with it."""

@@ -458,7 +458,7 @@ def quotient_of(metric: Metric) -> Quotient:
             measured = None if amount is None else replace(amount, counts=True)
             return Quotient(events, Total(What.EVENTS, Counted(metric.counted.events, measured)))
         case MetricKind.RATIO:
-            return Quotient(events, Total(What.EVENTS, metric.denominator))
+            return Quotient(events, Total(What.EVENTS, metric.below))
 
 
 @dataclass(frozen=True, slots=True)

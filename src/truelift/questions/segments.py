@@ -173,9 +173,9 @@ class Segments:
             within = f"epoch_us(occurred_at) - epoch_us(first_at) <= {window_us}"
         sets = [self.metric.counted.events]
         below = "0.0::DOUBLE"
-        if self.metric.denominator is not None:
-            sets.append(self.metric.denominator.events)
-            below = _total(self.metric.kind, self.metric.denominator, values)
+        if self.metric.below is not None:
+            sets.append(self.metric.below.events)
+            below = _total(self.metric.kind, self.metric.below, values)
         above = _total(self.metric.kind, self.metric.counted, values)
         is_old = "false" if self.since is None else f"ever_at < {values.add(self.since)}"
         return Scan(

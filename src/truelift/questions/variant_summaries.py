@@ -68,7 +68,6 @@ Whole = NDArray[np.int64]
 VISITOR: Final = "visitor"
 """Whether a unit was first seen on an earlier day than its exposure, `returning`, or `new`."""
 
-FORTNIGHT_S: Final = 14 * 86_400
 MOST_DIMENSIONS: Final = 20
 _NTH_MARK: Final = 31
 """Marks that a column of 32 bits holds."""
@@ -355,7 +354,8 @@ class VariantSummaries:
         time_zone: Of the site, for the days of `daily`.
         unit: What the experiment draws a variant for.
         covariate_s: How long before a unit's first exposure its events count for the
-            covariate, the exposure itself excluded; 0 for no covariate.
+            covariate, the exposure itself excluded; 0 for no covariate, which reads that
+            much less.
         by: Dimensions and properties of the first exposure, and `visitor`.
         by_day: Moments by the day of first exposure as well.
         max_rows: Values per dimension; those beyond are put together.
@@ -371,7 +371,7 @@ class VariantSummaries:
     until: datetime | None = None
     time_zone: str = "UTC"
     unit: Unit = Unit.PERSON
-    covariate_s: int = FORTNIGHT_S
+    covariate_s: int = 0
     by: tuple[str, ...] = ()
     by_day: bool = False
     max_rows: int = 20
@@ -727,7 +727,7 @@ def before_moments(sample: Covaried | None) -> dict[str, Json]:
 
 def _counted(metric: Metric) -> tuple[Counted, ...]:
     """Give what a metric counts: one set of events, or a ratio's two; without an unused amount."""
-    sets = [metric.counted, *([metric.denominator] if metric.denominator else [])]
+    sets = [metric.counted, *([metric.below] if metric.below else [])]
     if metric.kind in {MetricKind.PROPORTION, MetricKind.COUNT}:
         sets = [Counted(each.events) for each in sets]
     return tuple(sets)
@@ -853,7 +853,7 @@ def _variant_summaries(given: Mapping[str, object], context: Context) -> Variant
         until=members.maybe("until", datetime),
         time_zone=members.get("time_zone", context.time_zone),
         unit=members.get("unit", Unit.PERSON),
-        covariate_s=members.get("covariate", FORTNIGHT_S),
+        covariate_s=members.get("covariate", 0),
         by=members.get("by", ()),
         by_day=members.get("by_day", False),
         max_rows=members.get("max_rows", 20),
@@ -889,7 +889,7 @@ FORM: Final = record(
         "variants": Field(list_of(text(), least=1, most=50), "In order.", required=True),
         "metrics": Field(list_of(METRIC, least=1, most=100), "What to sum up.", required=True),
         "unit": Field(one_of(Unit), "What a variant was drawn for; `person` when left out."),
-        "covariate": Field(duration(), "Before the exposure; `14d` when left out, 0 for none."),
+        "covariate": Field(duration(), "What units did so long before their exposure; none when left out."),
         "by": Field(
             list_of(text(), most=MOST_DIMENSIONS),
             "Dimensions and properties of the first exposure, and `visitor`: new or returning.",
