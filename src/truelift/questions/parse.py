@@ -2,78 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, cast
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
-from truelift.questions import (
-    channels,
-    checks,
-    events_seen,
-    funnel,
-    funnel_compare,
-    funnel_people,
-    funnel_times,
-    funnel_trend,
-    journeys,
-    landing_pages,
-    metric_value,
-    paths,
-    retention,
-    segments,
-    sessions,
-    time_to_value,
-    trend,
-    variant_summaries,
-)
-from truelift.questions.channels import Channels
-from truelift.questions.checks import Checks, RecentEvents
+from typing_extensions import override
+
 from truelift.questions.document import Json
-from truelift.questions.events_seen import EventsSeen
 from truelift.questions.forms import Context, Form, Mistakes
-from truelift.questions.funnel import Funnel
-from truelift.questions.funnel_compare import FunnelCompare
-from truelift.questions.funnel_people import FunnelPeople
-from truelift.questions.funnel_times import FunnelTimes
-from truelift.questions.funnel_trend import FunnelTrend
-from truelift.questions.journeys import Journeys
-from truelift.questions.landing_pages import LandingPages
 from truelift.questions.matching import BadQuestion
-from truelift.questions.metric_value import MetricValue
-from truelift.questions.paths import Paths
-from truelift.questions.retention import Retention
-from truelift.questions.segment_form import DEFINITIONS, SEGMENT
-from truelift.questions.segments import Segments
-from truelift.questions.sessions import Sessions
-from truelift.questions.time_to_value import TimeToValue
-from truelift.questions.trend import Trend
-from truelift.questions.variant_summaries import VariantSummaries
-from truelift.questions.within import Within, within
+
+
+if TYPE_CHECKING:
+    from truelift.questions.channels import Channels
+    from truelift.questions.checks import Checks, RecentEvents
+    from truelift.questions.events_seen import EventsSeen
+    from truelift.questions.funnel import Funnel
+    from truelift.questions.funnel_compare import FunnelCompare
+    from truelift.questions.funnel_people import FunnelPeople
+    from truelift.questions.funnel_times import FunnelTimes
+    from truelift.questions.funnel_trend import FunnelTrend
+    from truelift.questions.journeys import Journeys
+    from truelift.questions.landing_pages import LandingPages
+    from truelift.questions.metric_value import MetricValue
+    from truelift.questions.paths import Paths
+    from truelift.questions.retention import Retention
+    from truelift.questions.segments import Segments
+    from truelift.questions.sessions import Sessions
+    from truelift.questions.time_to_value import TimeToValue
+    from truelift.questions.trend import Trend
+    from truelift.questions.variant_summaries import VariantSummaries
+    from truelift.questions.within import Within
+
+    _Question = (
+        Funnel
+        | FunnelTrend
+        | FunnelTimes
+        | FunnelPeople
+        | FunnelCompare
+        | Trend
+        | Sessions
+        | Segments
+        | MetricValue
+        | LandingPages
+        | Channels
+        | VariantSummaries
+        | EventsSeen
+        | Checks
+        | RecentEvents
+        | Retention
+        | TimeToValue
+        | Paths
+        | Journeys
+        | Within[Any, Any]
+    )
 
 
 __all__ = ["QUESTIONS", "AnyQuestion", "Context", "parse_question", "schema"]
 
-AnyQuestion = (
-    Funnel
-    | FunnelTrend
-    | FunnelTimes
-    | FunnelPeople
-    | FunnelCompare
-    | Trend
-    | Sessions
-    | Segments
-    | MetricValue
-    | LandingPages
-    | Channels
-    | VariantSummaries
-    | EventsSeen
-    | Checks
-    | RecentEvents
-    | Retention
-    | TimeToValue
-    | Paths
-    | Journeys
-    | Within[Any, Any]
+AnyQuestion: TypeAlias = "_Question"
+
+
+class Forms(Mapping[str, Form[AnyQuestion]]):
+    """Forms by the names of their questions; a question is loaded when its form is wanted."""
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = places
+
+    @override
+    def __getitem__(self, name: str) -> Form[AnyQuestion]:
+        module, _, form = self._places[name].partition(".")
+        found = getattr(import_module(f"truelift.questions.{module}"), form or "FORM")
+        return cast("Form[AnyQuestion]", found)
+
+    @override
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+QUESTIONS: Final = Forms(
+    {
+        "funnel": "funnel",
+        "funnel_trend": "funnel_trend",
+        "funnel_times": "funnel_times",
+        "funnel_people": "funnel_people",
+        "funnel_compare": "funnel_compare",
+        "trend": "trend",
+        "sessions": "sessions",
+        "segments": "segments",
+        "metric_value": "metric_value",
+        "landing_pages": "landing_pages",
+        "channels": "channels",
+        "variant_summaries": "variant_summaries",
+        "events": "events_seen",
+        "checks": "checks",
+        "recent": "checks.RECENT_FORM",
+        "retention": "retention",
+        "time_to_value": "time_to_value",
+        "paths": "paths",
+        "journeys": "journeys",
+    }
 )
+"""Every question that a document can ask, by its name: its module, whose `FORM` it has."""
 
 
 def parse_question(document: object, context: Context) -> AnyQuestion:
@@ -94,14 +132,24 @@ def parse_question(document: object, context: Context) -> AnyQuestion:
     rest = {key: value for key, value in document.items() if key not in {"question", "segment"}}
     found = form.read(rest, "", context, mistakes)
     whose = document.get("segment")
-    segment = None if whose is None else SEGMENT.read(whose, "segment", context, mistakes)
+    segment = None
+    if whose is not None:
+        from truelift.questions.segment_form import SEGMENT
+
+        segment = SEGMENT.read(whose, "segment", context, mistakes)
     if found is None or mistakes.found:
         raise BadQuestion(question=str(name), reasons=mistakes.found)
-    return found if segment is None else within(found, segment, now=context.now)
+    if segment is None:
+        return found
+    from truelift.questions.within import within
+
+    return within(found, segment, now=context.now)
 
 
 def schema() -> dict[str, Json]:
     """Describe every question as one JSON Schema; `docs/questions.schema.json` is this."""
+    from truelift.questions.segment_form import DEFINITIONS, SEGMENT
+
     variants: list[Json] = []
     for name, form in QUESTIONS.items():
         properties = cast("Mapping[str, Json]", form.schema["properties"])
@@ -124,27 +172,3 @@ def schema() -> dict[str, Json]:
         "oneOf": variants,
         "$defs": dict(DEFINITIONS),
     }
-
-
-QUESTIONS: Final[Mapping[str, Form[AnyQuestion]]] = {
-    "funnel": funnel.FORM,
-    "funnel_trend": funnel_trend.FORM,
-    "funnel_times": funnel_times.FORM,
-    "funnel_people": funnel_people.FORM,
-    "funnel_compare": funnel_compare.FORM,
-    "trend": trend.FORM,
-    "sessions": sessions.FORM,
-    "segments": segments.FORM,
-    "metric_value": metric_value.FORM,
-    "landing_pages": landing_pages.FORM,
-    "channels": channels.FORM,
-    "variant_summaries": variant_summaries.FORM,
-    "events": events_seen.FORM,
-    "checks": checks.FORM,
-    "recent": checks.RECENT_FORM,
-    "retention": retention.FORM,
-    "time_to_value": time_to_value.FORM,
-    "paths": paths.FORM,
-    "journeys": journeys.FORM,
-}
-"""Every question that a document can ask, by its name."""
