@@ -44,9 +44,15 @@ from truelift.questions.members import (
     events_of,
 )
 from truelift.questions.metric import Amount, AmountKind
-from truelift.questions.period import AT_MS, between, earlier, later, period_obstacles
+from truelift.questions.period import (
+    AT_MS,
+    SESSION_MARGIN,
+    between,
+    earlier,
+    later,
+    period_obstacles,
+)
 from truelift.questions.question import Scan, Sequence, Tie
-from truelift.questions.sessions import SESSION_MARGIN
 from truelift.questions.table import integers, small_integers
 from truelift.sequences.funnels import NOWHERE, Attempts, Order, Rules, attempts, counted
 from truelift.sequences.sessions import LONGEST_MS, session_starts

@@ -38,9 +38,15 @@ from truelift.questions.forms import (
 from truelift.questions.matching import BadQuestion, Condition, Events, is_text
 from truelift.questions.members import AS_OF, SINCE, UNTIL, WHERE, Members
 from truelift.questions.paths import DIFFERENT, PLACE, place, place_title
-from truelift.questions.period import AT_MS, between, earlier, later, period_obstacles
+from truelift.questions.period import (
+    AT_MS,
+    SESSION_MARGIN,
+    between,
+    earlier,
+    later,
+    period_obstacles,
+)
 from truelift.questions.question import Scan
-from truelift.questions.sessions import SESSION_MARGIN
 from truelift.questions.table import codes, integers
 from truelift.sequences.funnels import Rules, funnel
 from truelift.sequences.journeys import JourneyRules, SurfaceVisits, Tours, tours

@@ -26,9 +26,15 @@ from truelift.questions.metric_library import (
     What,
     for_site,
 )
-from truelift.questions.period import AT_MS, between, earlier, later, period_obstacles
+from truelift.questions.period import (
+    AT_MS,
+    SESSION_MARGIN,
+    between,
+    earlier,
+    later,
+    period_obstacles,
+)
 from truelift.questions.question import Scan
-from truelift.questions.sessions import SESSION_MARGIN
 from truelift.questions.table import integers, numbers
 from truelift.questions.trend import MOST_ROWS, Interval
 from truelift.questions.zone import day_begins, is_zone, local_day

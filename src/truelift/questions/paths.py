@@ -50,9 +50,16 @@ from truelift.questions.members import (
     events_of,
 )
 from truelift.questions.path_rows import FullPath, Link, Loop, NodeCount, Reached, StepRow
-from truelift.questions.period import AT_MS, between, earlier, later, period_obstacles
+from truelift.questions.period import (
+    AT_MS,
+    SESSION_MARGIN,
+    between,
+    earlier,
+    later,
+    period_obstacles,
+)
 from truelift.questions.question import Scan
-from truelift.questions.sessions import PAGES, SESSION_MARGIN
+from truelift.questions.sessions import PAGES
 from truelift.questions.table import codes, integers, small_integers
 from truelift.sequences.paths import NOTHING, End, PathRules, walks
 from truelift.sequences.sessions import LONGEST_MS

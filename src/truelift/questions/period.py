@@ -11,6 +11,11 @@ from truelift.questions.dimensions import Placeholders
 AT_MS: Final = "epoch_us(occurred_at) // 1000"
 """An event's instant in milliseconds, cut; DuckDB's `epoch_ms` rounds."""
 
+SESSION_MARGIN: Final = timedelta(days=2)
+"""Sessions are cut from this long before the first start asked about: a session lasts a
+day at most, so by then the cuts no longer depend on where reading began, but for people
+who never pause."""
+
 
 def between(since: datetime | None, until: datetime | None, values: Placeholders) -> str:
     """Give the SQL of `since <= occurred_at < until`, without the bounds that are None."""

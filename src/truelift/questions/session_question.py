@@ -21,7 +21,14 @@ from truelift.questions.forms import Context, Field, whole, yes_or_no
 from truelift.questions.matching import Events
 from truelift.questions.members import AS_OF, COUNTED, EVENTS, SINCE, UNTIL, ZONE, Members
 from truelift.questions.metric import Amount, AmountKind, Counted
-from truelift.questions.period import AT_MS, between, earlier, later, period_obstacles
+from truelift.questions.period import (
+    AT_MS,
+    SESSION_MARGIN,
+    between,
+    earlier,
+    later,
+    period_obstacles,
+)
 from truelift.questions.question import Scan
 from truelift.questions.session_tally import (
     HIGH,
@@ -54,11 +61,6 @@ _FROM: Final = 4
 
 PAGES: Final = Events(("page_view", "screen_view"))
 KEY_EVENTS: Final = Events(("purchase",))
-
-SESSION_MARGIN: Final = timedelta(days=2)
-"""Sessions are cut from this long before the first start asked about: a session lasts a
-day at most, so by then the cuts no longer depend on where reading began, but for people
-who never pause."""
 
 Integers = NDArray[np.int64]
 Count = Integers | NDArray[np.bool_]
