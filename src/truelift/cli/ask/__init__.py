@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from truelift.cli.ask import (
-    channels,
-    events,
-    funnel,
-    journeys,
-    landing_pages,
-    metric,
-    paths,
-    retention,
-    segments,
-    sessions,
-    time_to_value,
-    trend,
-)
-from truelift.cli.ask.asking import app
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Final
+
+from truelift.cli.ask import asking
 
 
-__all__ = [
-    "app",
-    "channels",
-    "events",
-    "funnel",
-    "journeys",
-    "landing_pages",
-    "metric",
-    "paths",
-    "retention",
-    "segments",
-    "sessions",
-    "time_to_value",
-    "trend",
-]
+COMMANDS: Final[dict[str, str]] = {
+    "funnel": "funnel",
+    "trend": "trend",
+    "sessions": "sessions",
+    "segments": "segments",
+    "channels": "channels",
+    "landing-pages": "landing_pages",
+    "paths": "paths",
+    "journeys": "journeys",
+    "retention": "retention",
+    "time-to-value": "time_to_value",
+    "metric": "metric",
+    "events": "events",
+    "checks": "events",
+    "recent": "events",
+}
+"""Every command, and the module beside this one that has it."""
+
+
+def app(arguments: Sequence[str], **settings: Any) -> Any:  # noqa: ANN401 - as Typer's are
+    """Run the command that comes first; only its own module is imported, for help all are."""
+    first = arguments[0] if arguments else ""
+    wanted = [COMMANDS[first]] if first in COMMANDS else dict.fromkeys(COMMANDS.values())
+    for module in wanted:
+        import_module(f"truelift.cli.ask.{module}")
+    return asking.app(arguments, **settings)

@@ -48,7 +48,12 @@ class AskApp(typer.Typer):
         return added
 
 
+def _question() -> None:
+    """Do nothing; but for this Typer would take a single loaded command for the whole program."""
+
+
 app = AskApp(
+    callback=_question,
     add_completion=False,
     no_args_is_help=True,
     help="A question about what a site's visitors did, answered from the lake.",
@@ -115,7 +120,6 @@ def _with_segment(function: Callable[..., None]) -> Callable[..., None]:
     hints = get_type_hints(function, include_extras=True)
     hints |= {"segment": Segment, "segment_file": SegmentFile}
     plain = inspect.signature(function)
-    kept = [each for name, each in plain.parameters.items() if name != "segment"]
     added = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
         for name in ("segment", "segment_file")
@@ -124,7 +128,7 @@ def _with_segment(function: Callable[..., None]) -> Callable[..., None]:
     asked.__signature__ = plain.replace(  # type: ignore[attr-defined]
         parameters=[
             each.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[each.name])
-            for each in (*kept, *added)
+            for each in (*plain.parameters.values(), *added)
         ]
     )
     return asked
@@ -234,11 +238,8 @@ def names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def conditions(
-    where: Sequence[str] | None, segment: str | None = None
-) -> list[dict[str, Json]] | None:
+def conditions(where: Sequence[str] | None) -> list[dict[str, Json]] | None:
     """Take NAME=VALUE conditions."""
-    del segment  # every command takes it, and `run` uses it
     found: list[dict[str, Json]] = []
     for condition in where or ():
         name, equals, value = condition.partition("=")

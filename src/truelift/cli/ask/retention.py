@@ -12,7 +12,6 @@ from truelift.cli.ask.asking import (
     By,
     QuestionFile,
     Repeat,
-    Segment,
     Since,
     Site,
     Until,
@@ -62,7 +61,6 @@ def retention(
     since: Since = None,
     until: Until = None,
     as_of: AsOf = None,
-    segment: Segment = None,
     question: QuestionFile = None,
     repeat: Repeat = 1,
     as_json: AsJson = False,
@@ -83,7 +81,6 @@ def retention(
         "since": since,
         "until": until,
         "as_of": as_of,
-        "segment": segment,
     }
     run("retention", site, given, question, repeat=repeat, as_json=as_json, show=_show)
 

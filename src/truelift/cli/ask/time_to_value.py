@@ -12,7 +12,6 @@ from truelift.cli.ask.asking import (
     By,
     QuestionFile,
     Repeat,
-    Segment,
     Since,
     Site,
     Until,
@@ -43,7 +42,6 @@ def time_to_value(
     since: Since = None,
     until: Until = None,
     as_of: AsOf = None,
-    segment: Segment = None,
     question: QuestionFile = None,
     repeat: Repeat = 1,
     as_json: AsJson = False,
@@ -60,7 +58,6 @@ def time_to_value(
         "since": since,
         "until": until,
         "as_of": as_of,
-        "segment": segment,
     }
     run("time_to_value", site, given, question, repeat=repeat, as_json=as_json, show=_show)
 

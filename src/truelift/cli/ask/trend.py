@@ -10,7 +10,6 @@ from truelift.cli.ask.asking import (
     AsJson,
     QuestionFile,
     Repeat,
-    Segment,
     Since,
     Site,
     Until,
@@ -45,14 +44,13 @@ def trend(
     compare: Annotated[
         bool, typer.Option("--compare", help="Beside the period of equal length before.")
     ] = False,
-    segment: Segment = None,
     where: Where = None,
     question: QuestionFile = None,
     repeat: Repeat = 1,
     as_json: AsJson = False,
 ) -> None:
     """Count an event, and the people behind it, over time; empty intervals are rows of zero."""
-    held = conditions(where, segment)
+    held = conditions(where)
     events: object = event
     if held:
         events = {"where": held} | ({"names": [event]} if event else {})
