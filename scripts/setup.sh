@@ -54,6 +54,18 @@ fi
 
 [ "$want" = test ] || exit 0
 
+# gbstats needs an older numpy than we do, so it lives apart and is asked through a process.
+if stale gbstats requirements-gbstats.lock; then
+  say "installing gbstats, against which the statistics are held, into $mark/gbstats"
+  rm -rf "$mark/gbstats-env"
+  if "$uv" venv --quiet --no-python-downloads --python '>=3.11,<3.13' "$mark/gbstats-env"; then
+    "$uv" pip sync --quiet --require-hashes --python "$mark/gbstats-env/bin/python" requirements-gbstats.lock
+    done_with gbstats
+  else
+    say "that takes Python 3.11 or 3.12, which is not here: the tests that ask gbstats skip themselves"
+  fi
+fi
+
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 missing=()
 [ -x /usr/bin/chromium ] || missing+=(chromium fonts-noto-core)
