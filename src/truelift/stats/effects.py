@@ -34,6 +34,7 @@ class Absence(IntEnum):
     NOT_POSITIVE = 6
     TOO_FEW_VALUES = 7
     NOT_WATCHED = 8
+    TOO_LARGE = 9
 
     @property
     def reason(self) -> str:
@@ -52,6 +53,7 @@ _REASONS: Final[Mapping[Absence, str]] = MappingProxyType(
         Absence.NOT_POSITIVE: "a value is not above 0, so there is no ratio of the two",
         Absence.TOO_FEW_VALUES: "there are too few values beside this quantile",
         Absence.NOT_WATCHED: "a variant was not watched for so long",
+        Absence.TOO_LARGE: "the numbers are too large or too small to calculate with",
     }
 )
 
@@ -174,7 +176,7 @@ class FixedHorizon:
         else:
             p = stdtr(df, -t if self.side is Side.GREATER else t)
         low, high = ends(value, reach, side=self.side)
-        return Effects(value, se, low, high, p, estimates.absent)
+        return Effects(value, se, low, high, np.asarray(p), estimates.absent)
 
 
 def ends(value: Floats, reach: Floats, *, side: Side) -> tuple[Floats, Floats]:
@@ -182,4 +184,4 @@ def ends(value: Floats, reach: Floats, *, side: Side) -> tuple[Floats, Floats]:
     open_end = np.where(np.isnan(reach), np.nan, np.inf)
     low = value - (open_end if side is Side.LESS else reach)
     high = value + (open_end if side is Side.GREATER else reach)
-    return low, high
+    return np.asarray(low), np.asarray(high)

@@ -1,0 +1,198 @@
+"""Many samples at once, each by the fewest numbers that add up: arrays of moments."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, cast
+
+import numpy as np
+
+from truelift.stats.effects import Counts, Floats
+from truelift.stats.summary import (
+    CovariateRatioSummary,
+    CovariateSummary,
+    ImpossibleSummary,
+    ProportionSummary,
+    RatioSummary,
+    Sample,
+    Summary,
+)
+
+
+class Form(StrEnum):
+    """What a metric's value is made of."""
+
+    MEAN = "mean"
+    SHARE = "share"
+    RATIO = "ratio"
+
+    @property
+    def width(self) -> int:
+        """Numbers per unit: a ratio has two."""
+        return 2 if self is Form.RATIO else 1
+
+
+ROUNDING: Final = 1e-12
+"""Sums over millions of units are known to so many parts of their terms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Moments of many samples of one form; `S` is any shape.
+
+    A unit has `k` numbers: its metric (numerator and denominator of a ratio), then, where there
+    is a covariate, the same before its exposure: 1, 2 or 4 numbers. Second moments are kept about
+    the means: sums of raw squares lose all their digits once means are large beside spreads.
+
+    Attributes:
+        form: What the metric's value is made of.
+        n: Units; shape S.
+        means: Means of the numbers; shape S + (k,). Where there are no units, anything finite.
+        products: Sums of products of deviations of each with each; shape S + (k, k).
+
+    Raises:
+        ImpossibleSummary: A shape does not fit, a number is not finite, a count or a sum of
+            squares is negative, or two spreads do not allow their cross product.
+
+    Source:
+        Chan, Golub & LeVeque (1983), The American Statistician 37(3), 242-247.
+    """
+
+    form: Form
+    n: Counts
+    means: Floats
+    products: Floats
+
+    def __post_init__(self) -> None:
+        k = self.means.shape[-1] if self.means.ndim else 0
+        if k not in (self.form.width, 2 * self.form.width):
+            raise ImpossibleSummary(reason=f"a {self.form} of {k} numbers per unit")
+        if self.means.shape != (*self.n.shape, k) or self.products.shape != (*self.n.shape, k, k):
+            raise ImpossibleSummary(reason="its counts, means and products differ in shape")
+        if (self.n < 0).any():
+            raise ImpossibleSummary(reason=f"it has {self.n.min()} units")
+        if not (np.isfinite(self.means).all() and np.isfinite(self.products).all()):
+            raise ImpossibleSummary(reason="one of its moments is not a finite number")
+        squares = np.diagonal(self.products, axis1=-2, axis2=-1)
+        if (squares < 0).any():
+            raise ImpossibleSummary(reason="a sum of squared deviations is negative")
+        roots = np.sqrt(squares)
+        # Room for the rounding of sums over millions of units.
+        most = roots[..., :, None] * roots[..., None, :] * (1 + 1e-6) + ROUNDING
+        if (np.abs(self.products) > most).any():
+            raise ImpossibleSummary(reason="a cross product is larger than both spreads allow")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """S."""
+        return self.n.shape
+
+    @property
+    def has_covariate(self) -> bool:
+        """Whether units have numbers from before their exposure."""
+        return bool(self.means.shape[-1] > self.form.width)
+
+    def __getitem__(self, where: object) -> Moments:
+        """Take a part of the samples, as of an array of shape S."""
+        wheres = where if isinstance(where, tuple) else (where,)
+        index = cast("tuple[slice, ...]", wheres if Ellipsis in wheres else (*wheres, Ellipsis))
+        every = slice(None)
+        return Moments(
+            self.form,
+            np.asarray(self.n[index]),
+            self.means[(*index, every)],
+            self.products[(*index, every, every)],
+        )
+
+    def __add__(self, other: Moments) -> Moments:
+        """Describe both samples of each pair as one, as if their units had been pooled."""
+        n = self.n + other.n
+        share = np.divide(other.n, n, out=np.zeros(n.shape), where=n > 0)
+        gap = other.means - self.means
+        # Nobody has no mean: theirs must not pull at the others', however far off it stands.
+        gap = np.where(((self.n > 0) & (other.n > 0))[..., None], gap, 0.0)
+        start = np.where((self.n > 0)[..., None], self.means, other.means)
+        weight = (self.n * share)[..., None, None]
+        return Moments(
+            self.form,
+            n,
+            start + gap * share[..., None],
+            self.products + other.products + weight * gap[..., :, None] * gap[..., None, :],
+        )
+
+    def pooled(self, axis: int = 0) -> Moments:
+        """Pool the samples along one axis of S."""
+        along = axis % self.n.ndim
+        rows = (self[(slice(None),) * along + (i,)] for i in range(self.n.shape[along]))
+        return functools.reduce(operator.add, rows)
+
+    def without_covariate(self) -> Moments:
+        """Leave out what was before the exposure."""
+        k = self.form.width
+        return Moments(self.form, self.n, self.means[..., :k], self.products[..., :k, :k])
+
+
+AnySummary = Sample | CovariateSummary | CovariateRatioSummary
+
+
+def moments_of(samples: Sequence[AnySummary]) -> Moments:
+    """Put summaries of one kind into one array of shape (len(samples),).
+
+    Raises:
+        ImpossibleSummary: They are of several kinds, or there are none.
+    """
+    kinds = {type(sample) for sample in samples}
+    if len(kinds) != 1:
+        raise ImpossibleSummary(reason=f"{len(kinds)} kinds of summaries stand together")
+    form, rows = Form.MEAN, [_numbers(sample) for sample in samples]
+    match samples[0]:
+        case ProportionSummary():
+            form = Form.SHARE
+        case RatioSummary() | CovariateRatioSummary():
+            form = Form.RATIO
+        case _:
+            pass
+    return Moments(
+        form,
+        np.array([sample.n for sample in samples], dtype=np.int64),
+        np.array([means for means, _ in rows], dtype=np.float64),
+        np.array([products for _, products in rows], dtype=np.float64),
+    )
+
+
+def _numbers(sample: AnySummary) -> tuple[Sequence[float], Sequence[Sequence[float]]]:
+    match sample:
+        case Summary(mean=mean, m2=m2):
+            return (mean,), ((m2,),)
+        case ProportionSummary():
+            return (sample.successes / sample.n if sample.n else 0.0,), ((sample.m2,),)
+        case RatioSummary(mean=mean, m2=m2, den_mean=other, den_m2=other_m2, cross=cross):
+            return (mean, other), ((m2, cross), (cross, other_m2))
+        case CovariateSummary(mean=mean, m2=m2, pre_mean=other, pre_m2=other_m2, pre_cross=cross):
+            return (mean, other), ((m2, cross), (cross, other_m2))
+        case CovariateRatioSummary(means=means, products=products):
+            return means, products
+        case _:
+            raise ImpossibleSummary(reason=f"{type(sample).__name__} has no moments")
+
+
+def shares(n: Counts, successes: Counts) -> Moments:
+    """Describe samples of which some units did the thing.
+
+    Raises:
+        ImpossibleSummary: More successes than units, or fewer than none.
+    """
+    n, successes = np.broadcast_arrays(np.asarray(n), np.asarray(successes))
+    if ((successes < 0) | (successes > n)).any():
+        raise ImpossibleSummary(reason="successes are more than the units, or fewer than none")
+    share = np.divide(successes, n, out=np.zeros(n.shape), where=n > 0)
+    return Moments(
+        Form.SHARE,
+        n.astype(np.int64),
+        share[..., None],
+        np.asarray(successes * (1 - share), dtype=np.float64)[..., None, None],
+    )
