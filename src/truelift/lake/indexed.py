@@ -121,8 +121,8 @@ def _rows(
     if part.bucket is not None:
         (index,) = indexes
         if fresh is not None:
-            mixed = np.union1d(mixed, fresh["person"].to_numpy())
-        apart = np.union1d(mixed, involved)
+            mixed = _either(mixed, fresh["person"].to_numpy())
+        apart = _either(mixed, involved)
         for piece in index.settled(sequence, bounds=bounds, without=apart):
             asked = piece if only is None else piece.of(only)
             yield asked.in_order().table()
@@ -198,7 +198,15 @@ def _involved(moves: pa.Table) -> Integers:
     """Give everybody who moved, and those they moved to."""
     if not moves.num_rows:
         return _NOBODY
-    found: Integers = np.union1d(moves["person"].to_numpy(), moves["target"].to_numpy())
+    return _either(moves["person"].to_numpy(), moves["target"].to_numpy())
+
+
+def _either(some: Integers, others: Integers) -> Integers:
+    """Give who is among some or among others, each once."""
+    # Mostly nobody is; and numpy's first union of a process imports its masked arrays.
+    if not len(some) and not len(others):
+        return _NOBODY
+    found: Integers = np.union1d(some, others)
     return found
 
 

@@ -154,8 +154,10 @@ class BucketIndex:
             gone = np.zeros(len(self.persons), dtype=bool)
             gone[left_out] = True
         wanted = np.arange(piece_rows, len(self.unit), piece_rows)
-        cuts = np.unique(self.offsets[np.searchsorted(self.offsets, wanted)])
-        for first, end in pairwise((0, *cuts[cuts < len(self.unit)].tolist(), len(self.unit))):
+        # Ascending, and the same again where a person has more events than a piece.
+        cuts = dict.fromkeys(self.offsets[np.searchsorted(self.offsets, wanted)].tolist())
+        within = (cut for cut in cuts if cut < len(self.unit))
+        for first, end in pairwise((0, *within, len(self.unit))):
             yield self._picked(sequence, number, bounds, gone, first, end)
 
     def _picked(
