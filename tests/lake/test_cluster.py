@@ -31,6 +31,7 @@ from truelift.lake.home import Home
 from truelift.lake.lake import Lake, NoSuchSite
 from truelift.lake.loader import Loader
 from truelift.lake.snapshot import Slice
+from truelift.lake.stopping import Cancelled, Stop
 from truelift.questions.question import Scan
 from truelift.questions.sessions import Sessions
 
@@ -120,7 +121,7 @@ def filled(home: Home, send: Sender, loader: Loader) -> Home:
     return home
 
 
-def test_both_executors_give_equal_answers_also_when_workers_die(
+def test_both_executors_give_equal_answers_also_when_questions_end_and_workers_die(
     filled: Home, machines: Machines
 ) -> None:
     here, there = Lake(filled), Lake(filled, machines.address)
@@ -128,6 +129,15 @@ def test_both_executors_give_equal_answers_also_when_workers_die(
 
     for question in asked:
         assert there.ask("shop", question).answer == here.ask("shop", question).answer
+
+    stop, endless = Stop(), Rows("event", "(SELECT count(*) FROM range(1000000000000)) > 0")
+    nobody_waits = _in_background(there, endless, stop)
+    time.sleep(2)
+    stop.set()
+    with pytest.raises(Cancelled):
+        nobody_waits()
+    # Every worker is free again: each has one thread only.
+    assert there.ask("shop", asked[0]).answer == here.ask("shop", asked[0]).answer
 
     slow = Slow(folder=str(filled.root))
     began = _in_background(there, slow)
@@ -232,11 +242,11 @@ class Deadly(Slow):
         return 0
 
 
-def _in_background(lake: Lake, question: Any) -> Any:
+def _in_background(lake: Lake, question: Any, stop: Stop | None = None) -> Any:
     from concurrent.futures import ThreadPoolExecutor
 
     pool = ThreadPoolExecutor(1)
-    future = pool.submit(lambda: lake.ask("shop", question).answer)
+    future = pool.submit(lambda: lake.ask("shop", question, stop=stop).answer)
     return lambda: future.result(timeout=90)
 
 

@@ -7,9 +7,11 @@ import hashlib
 import os
 import threading
 import time
-from collections import Counter
+import uuid
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
@@ -18,6 +20,7 @@ from truelift.errors import Outage
 from truelift.lake.apart import EndedApart, apart
 from truelift.lake.slices import SECONDS, Piece, Slices, slices_of
 from truelift.lake.snapshot import Position, Slice, Snapshot
+from truelift.lake.stopping import Cancelled, Stop
 from truelift.questions.question import Question
 
 
@@ -90,7 +93,12 @@ class Executor(Protocol):
     """Answers the slices of a snapshot."""
 
     def ask(
-        self, snapshot: Snapshot, parts: Sequence[Slice], question: Question[Partial, Any]
+        self,
+        snapshot: Snapshot,
+        parts: Sequence[Slice],
+        question: Question[Partial, Any],
+        *,
+        stop: Stop | None = None,
     ) -> list[Piece[Partial]]:
         """Answer a question for each of some slices."""
         ...
@@ -105,17 +113,29 @@ class Threads:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def ask(
-        self, snapshot: Snapshot, parts: Sequence[Slice], question: Question[Partial, Any]
+        self,
+        snapshot: Snapshot,
+        parts: Sequence[Slice],
+        question: Question[Partial, Any],
+        *,
+        stop: Stop | None = None,
     ) -> list[Piece[Partial]]:
         """Answer a question for each of some slices."""
+        until = time.monotonic() + SECONDS
+
+        def answered(part: Slice) -> Piece[Partial]:
+            # Of the whole question's time, what the slices before have left.
+            left = until - time.monotonic()
+            return self.slices.ask(snapshot, part, question, seconds=left, stop=stop)
+
         if len(parts) == 1:
-            return [self.slices.ask(snapshot, parts[0], question)]
+            return [answered(parts[0])]
         with self._lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(
                     max_workers=os.cpu_count() or 2, thread_name_prefix="lake"
                 )
-        return list(self._pool.map(lambda part: self.slices.ask(snapshot, part, question), parts))
+        return list(self._pool.map(answered, parts))
 
 
 @dataclass(slots=True)
@@ -136,7 +156,12 @@ class Cluster:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def ask(
-        self, snapshot: Snapshot, parts: Sequence[Slice], question: Question[Partial, Any]
+        self,
+        snapshot: Snapshot,
+        parts: Sequence[Slice],
+        question: Question[Partial, Any],
+        *,
+        stop: Stop | None = None,
     ) -> list[Piece[Partial]]:
         """Answer a question for each of some slices.
 
@@ -147,6 +172,7 @@ class Cluster:
             ClusterUnreachable: The scheduler does not answer.
             NoWorkers: Nobody is there to answer.
             WorkerLost: A slice ended its worker, and its own process.
+            Cancelled: Nobody wants the answer any more.
             OtherVersion: A worker runs another version.
         """
         import asyncio
@@ -156,13 +182,23 @@ class Cluster:
 
         until = time.monotonic() + SECONDS + GRACE_S
         root, lake, position = self.slices.home.root, self.slices.home.lake, snapshot.position
+        asking = uuid.uuid4().hex
         calls = [
-            functools.partial(answer_as, _version(), root, lake, position, part, question)
+            functools.partial(
+                answer_as, _version(), root, lake, position, part, question, asking=asking
+            )
             for part in parts
         ]
         try:
             client, workers = self._workers()
-            found = _answered(client, calls, dealt(workers, snapshot.site, parts), until)
+            found = _answered(
+                client,
+                calls,
+                dealt(workers, snapshot.site, parts),
+                until,
+                stop=stop,
+                asking=asking,
+            )
             if lost := [number for number, piece in enumerate(found) if piece is None]:
                 client, workers = self._workers()
                 again = _answered(
@@ -170,12 +206,16 @@ class Cluster:
                     [functools.partial(apart, calls[n], seconds=SECONDS) for n in lost],
                     dealt(workers, snapshot.site, [parts[n] for n in lost]),
                     until + SECONDS,
+                    stop=stop,
+                    asking=asking,
                 )
                 for number, piece in zip(lost, again, strict=True):
                     found[number] = piece
         except (EndedApart, TimeoutError) as error:
             raise WorkerLost(address=self.address) from error
         except (CommClosedError, CancelledError, asyncio.CancelledError, OSError) as error:
+            if stop is not None and stop.is_set:
+                raise Cancelled(question=question.name) from error
             self._forget()
             raise ClusterUnreachable(address=self.address) from error
         whole = [piece for piece in found if piece is not None]
@@ -224,9 +264,18 @@ class Cluster:
 
 
 def _answered(
-    client: Client, calls: Sequence[Callable[[], Answer]], workers: Sequence[str], until: float
+    client: Client,
+    calls: Sequence[Callable[[], Answer]],
+    workers: Sequence[str],
+    until: float,
+    *,
+    stop: Stop | None,
+    asking: str,
 ) -> list[Answer | None]:
-    """Have each call answered, by its worker where that is free; None where a worker ended."""
+    """Have each call answered, by its worker where that is free; None where a worker ended.
+
+    When nobody wants the answers any more, what waits is taken back, and what runs is ended.
+    """
     from distributed import KilledWorker
 
     futures = [
@@ -234,12 +283,18 @@ def _answered(
         for call, worker in zip(calls, workers, strict=True)
     ]
     found: list[Answer | None] = []
+
+    def take_back() -> None:
+        client.cancel(futures, force=True)
+        client.run(stop_asking, asking, on_error="ignore")
+
     try:
-        for future in futures:
-            try:
-                found.append(future.result(max(until - time.monotonic(), 0.1)))
-            except KilledWorker:
-                found.append(None)
+        with nullcontext() if stop is None else stop.telling(take_back):
+            for future in futures:
+                try:
+                    found.append(future.result(max(until - time.monotonic(), 0.1)))
+                except KilledWorker:
+                    found.append(None)
     finally:
         client.cancel(futures)
     return found
@@ -276,16 +331,58 @@ def answer_as(
     position: Position,
     part: Slice,
     question: Question[Partial, Any],
+    *,
+    asking: str = "",
 ) -> Piece[Partial]:
     """Answer a slice on a worker, when it runs the version that is asked for.
 
+    Args:
+        version: Of who asks.
+        root: Of the home.
+        lake: The home's folder of tables.
+        position: What the question sees.
+        part: The slice.
+        question: What is asked.
+        asking: Names the question among all that this worker has, for `stop_asking`.
+
     Raises:
         OtherVersion: It does not.
+        Cancelled: Nobody wants the answer any more.
     """
     if version != _version():
         raise OtherVersion(here=version, there=_version())
     slices = slices_of(root, lake)
-    return slices.ask(slices.reader(position.site).at(position), part, question)
+    stop = Stop()
+    with _stops_lock:
+        _stops.setdefault(asking, []).append(stop)
+        if asking in _ended:
+            stop.set()
+    try:
+        snapshot = slices.reader(position.site).at(position)
+        return slices.ask(snapshot, part, question, stop=stop)
+    finally:
+        with _stops_lock:
+            _stops[asking].remove(stop)
+            if not _stops[asking]:
+                del _stops[asking]
+
+
+_stops: Final[dict[str, list[Stop]]] = {}
+"""What this worker is answering, by the name of the question."""
+
+_ended: Final[deque[str]] = deque(maxlen=100)
+"""Questions that were ended last: a slice of theirs may still be on its way here."""
+
+_stops_lock: Final = threading.Lock()
+
+
+def stop_asking(asking: str) -> None:
+    """End, on a worker, what it is answering of a question."""
+    with _stops_lock:
+        _ended.append(asking)
+        stops = tuple(_stops.get(asking, ()))
+    for stop in stops:
+        stop.set()
 
 
 def _version() -> str:

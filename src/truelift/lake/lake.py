@@ -18,6 +18,7 @@ from truelift.lake.ledger import Counts, Ledger
 from truelift.lake.sites import PublishedSites
 from truelift.lake.slices import Slices
 from truelift.lake.snapshot import SiteReader, Snapshot
+from truelift.lake.stopping import Stop
 from truelift.lake.tail import TailGone
 from truelift.lake.waiting import waiting
 from truelift.questions.question import Question
@@ -108,16 +109,25 @@ class Lake:
                 )
         return sorted(found)
 
-    def ask(self, site: str, question: Question[Partial, Answer]) -> Asked[Answer]:
+    def ask(
+        self, site: str, question: Question[Partial, Answer], *, stop: Stop | None = None
+    ) -> Asked[Answer]:
         """Answer a question of one site, from the lake and its fresh tail as they are now.
+
+        Args:
+            site: Its name.
+            question: What is asked.
+            stop: Says when nobody wants the answer any more.
 
         Raises:
             NoSuchSite: There is nothing of that name.
+            Cancelled: Nobody wants the answer any more.
             FilesGone: Files were removed again and again while they were read.
         """
         began = time.perf_counter()
         snapshot, pieces = self._over_slices(
-            site, lambda snapshot: self._executor.ask(snapshot, snapshot.slices, question)
+            site,
+            lambda snapshot: self._executor.ask(snapshot, snapshot.slices, question, stop=stop),
         )
         answer = question.answer(reduce(question.merge, (piece.partial for piece in pieces)))
         return Asked(

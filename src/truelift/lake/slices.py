@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from truelift.lake.home import Home
 from truelift.lake.indexed import IndexReader
 from truelift.lake.sequence_index import DamagedIndex
 from truelift.lake.snapshot import Engine, SiteReader, Slice, Snapshot
+from truelift.lake.stopping import Cancelled, Stop, Watch, watched
 from truelift.questions.question import Question, Scan
 
 
@@ -96,11 +96,13 @@ class Slices:
         question: Question[Partial, Any],
         *,
         seconds: float = SECONDS,
+        stop: Stop | None = None,
     ) -> Piece[Partial]:
         """Answer a question for the persons of one slice.
 
         Raises:
             TooMuch: It took longer, or more memory, than a question may have.
+            Cancelled: Nobody wants the answer any more.
             TailGone: A tail file was removed meanwhile; take another snapshot.
         """
         deadline = time.monotonic() + seconds
@@ -108,10 +110,13 @@ class Slices:
         while True:
             whole = self._without_damaged(snapshot)
             try:
-                found = self._ask(whole, part, scan, question, deadline)
+                with watched(deadline, stop) as watch:
+                    found = self._ask(whole, part, scan, question, watch)
             except duckdb.OutOfMemoryException as error:
                 raise TooMuch(question=question.name, what="memory") from error
             except duckdb.InterruptException as error:
+                if stop is not None and stop.is_set:
+                    raise Cancelled(question=question.name) from error
                 raise TooMuch(question=question.name, what="time") from error
             except (duckdb.Error, pa.ArrowException, OSError):
                 if not self._look_for_damage(whole):
@@ -128,24 +133,21 @@ class Slices:
         part: Slice,
         scan: Scan,
         question: Question[Partial, Any],
-        deadline: float,
+        watch: Watch,
     ) -> Partial:
         rows = self._indexes.rows(self._engine, snapshot, part, scan)
         if rows is not None:
             try:
                 return reduce(
                     question.merge,
-                    (question.partial(table) for table in _in_time(rows, question.name, deadline)),
+                    (question.partial(table) for table in _in_time(rows, watch)),
                 )
             except (pa.ArrowException, IndexError, DamagedIndex):
                 # The files tell what went wrong if it was not the index.
                 self._indexes.leave_out(snapshot.site, part)
-        with (
-            self._engine.relations(
-                snapshot, part, since=scan.since, until=scan.until, people=scan.people
-            ) as cursor,
-            _interrupted(cursor, deadline),
-        ):
+        with self._engine.relations(
+            snapshot, part, since=scan.since, until=scan.until, people=scan.people
+        ) as cursor:
             return question.partial(_rows(cursor, scan.sql, scan.parameters))
 
     def _without_damaged(self, snapshot: Snapshot) -> Snapshot:
@@ -196,24 +198,10 @@ def _readable(path: Path) -> bool:
     return True
 
 
-@contextmanager
-def _interrupted(cursor: duckdb.DuckDBPyConnection, deadline: float) -> Iterator[None]:
-    """Have a statement stopped when its time is over."""
-    if time.monotonic() > deadline:
-        raise duckdb.InterruptException("its time was over before it began")
-    timer = threading.Timer(max(deadline - time.monotonic(), 0), cursor.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _in_time(rows: Iterator[pa.Table], question: str, deadline: float) -> Iterator[pa.Table]:
+def _in_time(rows: Iterator[pa.Table], watch: Watch) -> Iterator[pa.Table]:
     for table in rows:
-        if time.monotonic() > deadline:
-            raise TooMuch(question=question, what="time")
+        if watch.is_over:
+            raise duckdb.InterruptException("the question was over between two pieces")
         yield table
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from truelift.lake.home import Home, checked_site
 from truelift.lake.schema import EVENTS
+from truelift.lake.stopping import watching
 from truelift.lake.tables import LakeFile, SiteTable
 from truelift.lake.tail import TailFolder
 from truelift.questions.question import People
@@ -242,9 +243,7 @@ class Engine:
         """
         chosen = None if people is None else self.chosen(snapshot, part, people)
         files = pruned(snapshot, part, files, since=since, until=until)
-        with self._lock:
-            cursor = self._root.cursor()
-        try:
+        with self._cursor() as cursor:
             cursor.register("tail_rows", snapshot.rows)
             cursor.register("moves", snapshot.moves)
             cursor.execute(_all_events(snapshot, part, files))
@@ -256,14 +255,10 @@ class Engine:
                 f"CREATE OR REPLACE TEMP VIEW events AS SELECT * FROM all_events WHERE {answerable}"
             )
             yield cursor
-        finally:
-            cursor.close()
 
     def ordered(self, parts: Sequence[pa.Table], *, order: str) -> pa.Table:
         """Put rows together and in the order of persons, time and what else is said."""
-        with self._lock:
-            cursor = self._root.cursor()
-        try:
+        with self._cursor() as cursor:
             for nth, part in enumerate(parts):
                 cursor.register(f"part_{nth}", part)
             together = " UNION ALL BY NAME ".join(
@@ -273,8 +268,6 @@ class Engine:
             return cursor.sql(
                 f"SELECT * EXCLUDE (position) FROM ({together}) ORDER BY person, at_ms{also}"
             ).to_arrow_table()
-        finally:
-            cursor.close()
 
     def chosen(self, snapshot: Snapshot, part: Slice, people: People) -> pa.Table:
         """Find out whom of a slice a question is about."""
@@ -283,6 +276,16 @@ class Engine:
             if people.parameters:
                 return cursor.sql(statement, params=people.parameters).to_arrow_table()
             return cursor.sql(statement).to_arrow_table()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._lock:
+            cursor = self._root.cursor()
+        try:
+            with watching(cursor):
+                yield cursor
+        finally:
+            cursor.close()
 
 
 def pruned(
