@@ -26,6 +26,7 @@ from truelift.lake.snapshot import Position
 from truelift.lake.tables import LakeFile, LakeState
 from truelift.questions.dimensions import INDEXED
 from truelift.questions.question import Sequence, Tie
+from truelift.questions.table import numeric
 from truelift.sequences import compiled
 
 
@@ -330,14 +331,14 @@ class Rows:
             position: Simultaneous events are told apart by the column `position`.
         """
         columns = {
-            "person": pa.array(self.index.persons[self.unit] if persons else self.unit),
-            "at_ms": pa.array(self.at_ms),
-            self.sequence.mark_as: pa.array(self.mark),
+            "person": numeric(self.index.persons[self.unit] if persons else self.unit),
+            "at_ms": numeric(self.at_ms),
+            self.sequence.mark_as: numeric(self.mark),
         }
         if self.sequence.grouped is not None:
             columns["grouped"] = self._grouped(self.sequence.grouped)
         if position:
-            columns["position"] = pa.array(self.index.columns["position"][self.rows])
+            columns["position"] = numeric(self.index.columns["position"][self.rows])
         return pa.table(columns)
 
     def _grouped(self, column: str) -> pa.DictionaryArray:
@@ -345,7 +346,7 @@ class Rows:
         # The code after the last title stands for none: a dictionary may hold a null, and
         # reading codes is quicker than reading which of them are valid.
         return pa.DictionaryArray.from_arrays(
-            pa.array(self._all_group_codes(column)), pa.array([*titles, None], pa.string())
+            numeric(self._all_group_codes(column)), pa.array([*titles, None], pa.string())
         )
 
     def _all_group_codes(self, column: str) -> NDArray[np.unsignedinteger[Any]]:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from truelift.errors import Refusal
-from truelift.questions.table import whole
+from truelift.questions.table import numeric, whole
 
 
 MOST_CELLS: Final = 16_000_000
@@ -110,8 +110,8 @@ class Coded:
             return self.code + 1, Places(titles, np.zeros(len(titles), dtype=np.int64))
         slot = np.zeros(len(self.code), dtype=np.int64) if slot is None else slot
         first, place = _distinct(self.code, slot)
-        code = pa.array(self.code[first], mask=self.code[first] < 0)
-        return place, Places(self.titles.take(code), slot[first])
+        titles = pa.concat_arrays([pa.nulls(1, pa.string()), self.titles])
+        return place, Places(titles.take(numeric(self.code[first] + 1)), slot[first])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,7 +156,7 @@ class Tally:
 
     def take(self, lines: Integers) -> Tally:
         """Take some lines."""
-        return Tally(self.titles.take(pa.array(lines)), self.slots[lines], self.counts[lines])
+        return Tally(self.titles.take(numeric(lines)), self.slots[lines], self.counts[lines])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,7 +190,7 @@ def largest(tally: Tally, most: int) -> Iterator[Group]:
     units = np.zeros(len(titles), dtype=np.int64)
     np.add.at(units, code, tally.counts[:, 0])
     there = np.flatnonzero(units)
-    table = pa.table({"units": units[there], "title": titles.take(pa.array(there))})
+    table = pa.table({"units": numeric(units[there]), "title": titles.take(numeric(there))})
     # Without a value comes last, which is where Arrow puts it.
     keys = [("units", "descending"), ("title", "ascending")]
     order = pc.sort_indices(table, sort_keys=keys).to_numpy()
