@@ -7,9 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import reduce
 from threading import Lock
-from typing import Final, Generic, TypeVar
-
-import duckdb
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from truelift.errors import Outage, Refusal
 from truelift.lake.executors import THREADS, Executor, executor_of
@@ -20,8 +18,13 @@ from truelift.lake.slices import Slices
 from truelift.lake.snapshot import SiteReader, Snapshot
 from truelift.lake.stopping import Stop
 from truelift.lake.tail import TailGone
-from truelift.lake.waiting import waiting
 from truelift.questions.question import Question
+
+
+if TYPE_CHECKING:
+    import duckdb
+else:
+    from truelift.lake import late_duckdb as duckdb
 
 
 Partial = TypeVar("Partial")
@@ -153,6 +156,8 @@ class Lake:
         Raises:
             NoSuchSite: There is nothing of that name.
         """
+        from truelift.lake.waiting import waiting
+
         reader = self._reader(site)
         listed = reader.tail.current()
         lake = reader.table.current()

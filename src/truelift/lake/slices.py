@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache, reduce
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
-import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from truelift.errors import Refusal
 from truelift.lake.home import Home
@@ -23,6 +21,12 @@ from truelift.lake.sequence_index import DamagedIndex
 from truelift.lake.snapshot import Engine, SiteReader, Slice, Snapshot
 from truelift.lake.stopping import Cancelled, Stop, Watch, watched
 from truelift.questions.question import Question, Scan
+
+
+if TYPE_CHECKING:
+    import duckdb
+else:
+    from truelift.lake import late_duckdb as duckdb
 
 
 Partial = TypeVar("Partial")
@@ -189,6 +193,8 @@ def _state(path: Path) -> _State | None:
 
 def _readable(path: Path) -> bool:
     """Say whether every page of a Parquet file can be decoded."""
+    import pyarrow.parquet as pq
+
     try:
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import duckdb
 import pyarrow as pa
 
 from truelift.lake.home import Home, checked_site
@@ -19,6 +18,12 @@ from truelift.lake.stopping import watching
 from truelift.lake.tables import LakeFile, SiteTable
 from truelift.lake.tail import TailFolder
 from truelift.questions.question import People
+
+
+if TYPE_CHECKING:
+    import duckdb
+else:
+    from truelift.lake import late_duckdb as duckdb
 
 
 _COLUMNS: Final = ", ".join(f'"{name}"' for name in EVENTS.names)
@@ -196,29 +201,8 @@ class Engine:
 
     home: Home
     memory: str = "50%"
-    _root: duckdb.DuckDBPyConnection = field(init=False, repr=False)
+    _root: duckdb.DuckDBPyConnection | None = field(default=None, init=False, repr=False)
     _lock: Lock = field(default_factory=Lock)
-
-    def __post_init__(self) -> None:
-        self._root = duckdb.connect(
-            ":memory:",
-            config={
-                "memory_limit": self.memory,
-                "temp_directory": "",
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-            },
-        )
-        allowed = ", ".join(_text(f"{folder}/") for folder in (self.home.lake, self.home.tail))
-        for statement in (
-            "SET TimeZone = 'UTC'",
-            "SET parquet_metadata_cache = true",
-            "SET python_enable_replacements = false",
-            f"SET allowed_directories = [{allowed}]",
-            "SET enable_external_access = false",
-            "SET lock_configuration = true",
-        ):
-            self._root.execute(statement)
 
     @contextmanager
     def relations(
@@ -277,9 +261,34 @@ class Engine:
                 return cursor.sql(statement, params=people.parameters).to_arrow_table()
             return cursor.sql(statement).to_arrow_table()
 
+    def _started(self) -> duckdb.DuckDBPyConnection:
+        """Start DuckDB: most questions are answered from indexes, and never come here."""
+        root = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": self.memory,
+                "temp_directory": "",
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            },
+        )
+        allowed = ", ".join(_text(f"{folder}/") for folder in (self.home.lake, self.home.tail))
+        for statement in (
+            "SET TimeZone = 'UTC'",
+            "SET parquet_metadata_cache = true",
+            "SET python_enable_replacements = false",
+            f"SET allowed_directories = [{allowed}]",
+            "SET enable_external_access = false",
+            "SET lock_configuration = true",
+        ):
+            root.execute(statement)
+        return root
+
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._lock:
+            if self._root is None:
+                self._root = self._started()
             cursor = self._root.cursor()
         try:
             with watching(cursor):

@@ -7,11 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
-
-import duckdb
+from typing import TYPE_CHECKING, Final
 
 from truelift.errors import Refusal
+
+
+if TYPE_CHECKING:
+    import duckdb
+else:
+    from truelift.lake import late_duckdb as duckdb
 
 
 AGAIN_S: Final = 0.05

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
@@ -357,6 +356,8 @@ class SiteTable:
 
 def write_file(table_path: Path, rows: pa.Table, *, bucket: int, name: str) -> LakeFile:
     """Write rows of one bucket, sorted by person and time, durably; nobody knows of it yet."""
+    import pyarrow.parquet as pq
+
     ordered = rows.drop_columns(["bucket"]).sort_by(
         [("person", "ascending"), ("occurred_at", "ascending"), ("position", "ascending")]
     )
