@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from truelift.questions.journeys import Journeys
     from truelift.questions.landing_pages import LandingPages
     from truelift.questions.metric_value import MetricValue
+    from truelift.questions.page_engagement import PageEngagement
     from truelift.questions.paths import Paths
     from truelift.questions.retention import Retention
     from truelift.questions.segments import Segments
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from truelift.questions.time_to_value import TimeToValue
     from truelift.questions.trend import Trend
     from truelift.questions.variant_summaries import VariantSummaries
+    from truelift.questions.web_vitals import WebVitals
     from truelift.questions.within import Within
 
     _Question = (
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
         | TimeToValue
         | Paths
         | Journeys
+        | PageEngagement
+        | WebVitals
         | Within[Any, Any]
     )
 
@@ -109,6 +113,8 @@ QUESTIONS: Final = Forms(
         "time_to_value": "time_to_value",
         "paths": "paths",
         "journeys": "journeys",
+        "page_engagement": "page_engagement",
+        "web_vitals": "web_vitals",
     }
 )
 """Every question that a document can ask, by its name: its module, whose `FORM` it has."""

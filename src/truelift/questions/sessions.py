@@ -50,6 +50,7 @@ __all__ = [
     "SessionTally",
     "Sessions",
     "SessionsAnswer",
+    "days_of",
     "group_of",
     "group_texts",
 ]
@@ -85,12 +86,12 @@ def _group_sql(by: str, values: Placeholders) -> str:
 def group_of(cut: SessionCut, by: str, rows: pa.Table, time_zone: str) -> Coded:
     """Give every session's group: its first event that has one, for exits its last."""
     if by == Part.DAY:
-        return _days(cut.begins, time_zone)
+        return days_of(cut.begins, time_zone)
     column = Coded.column(rows, "grouped")
     return column.of(cut.last_known(column) if by == Part.EXIT_PAGE else cut.first_known(column))
 
 
-def _days(at_ms: NDArray[np.int64], zone: str) -> Coded:
+def days_of(at_ms: NDArray[np.int64], zone: str) -> Coded:
     """Give the site's day of each instant, as text."""
     # The local day is the one in UTC or a neighbour of it.
     near = np.unique(at_ms // _DAY_MS)

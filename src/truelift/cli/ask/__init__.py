@@ -16,6 +16,8 @@ COMMANDS: Final[dict[str, str]] = {
     "segments": "segments",
     "channels": "channels",
     "landing-pages": "landing_pages",
+    "page-engagement": "page_engagement",
+    "web-vitals": "web_vitals",
     "paths": "paths",
     "journeys": "journeys",
     "retention": "retention",
