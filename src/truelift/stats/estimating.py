@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from truelift.errors import Refusal
-from truelift.stats.effects import Absence, Effects, Estimates, Floats, Reasons
+from truelift.stats.effects import Absence, Counts, Effects, Estimates, Floats, Reasons
 from truelift.stats.moments import ROUNDING, Form, Moments
 
 
@@ -107,25 +108,31 @@ def differences(
             tilt = -base.slope - (gap / base.counted)[..., None] * base.slope_counted
             found = gap / size
             se = np.sqrt(other.variance + _quadratic(tilt, base.spread)) / size
-            absent = _first(absent, (base.counted == 0, Absence.NO_CONTROL_VALUE))
+            absent = first(absent, (base.counted == 0, Absence.NO_CONTROL_VALUE))
         else:
             found = np.log(other.value / base.value)
             noise, base_noise = other.variance / other.value**2, base.variance / base.value**2
             se = np.sqrt(noise + base_noise)
             df = _welch_df(noise, base_noise, treatment.n, control.n)
             negative = (other.value <= 0) | (base.value <= 0)
-            absent = _first(absent, (negative, Absence.NOT_POSITIVE))
-        absent = _first(absent, (se == 0, Absence.NO_SPREAD))
-        finite = np.isfinite(found) & np.isfinite(se) & np.isfinite(df)
-        absent = _first(absent, (~finite, Absence.TOO_LARGE))
-        known = absent == Absence.NONE
-        return Estimates(
-            value=np.where(known, found, np.nan),
-            se=np.where(known, se, np.nan),
-            df=np.where(known, df, np.nan),
-            n=control.n + treatment.n,
-            absent=absent,
-        )
+            absent = first(absent, (negative, Absence.NOT_POSITIVE))
+    return assembled(found, se, df, control.n + treatment.n, absent)
+
+
+def assembled(value: Floats, se: Floats, df: Floats, n: Counts, absent: Reasons) -> Estimates:
+    """Put estimates together: a number where there is one, the first reason where there is none."""
+    absent = first(absent, (se == 0, Absence.NO_SPREAD))
+    # Infinite degrees of freedom say that the error is known.
+    finite = np.isfinite(value) & np.isfinite(se) & ~np.isnan(df)
+    absent = first(absent, (~finite, Absence.TOO_LARGE))
+    known = absent == Absence.NONE
+    return Estimates(
+        value=np.where(known, value, np.nan),
+        se=np.where(known, se, np.nan),
+        df=np.where(known, df, np.nan),
+        n=np.broadcast_to(n, absent.shape),
+        absent=absent,
+    )
 
 
 def as_lifts(effects: Effects) -> Effects:
@@ -233,21 +240,21 @@ def _theta(pooled: Moments) -> Floats:
 def _absences(control: Moments, treatment: Moments, variance: Floats) -> Reasons:
     absent = np.zeros(control.shape, dtype=np.uint8)
     fewest = np.minimum(control.n, treatment.n)
-    absent = _first(absent, (fewest == 0, Absence.NO_ARM), (fewest == 1, Absence.TOO_FEW_UNITS))
+    absent = first(absent, (fewest == 0, Absence.NO_ARM), (fewest == 1, Absence.TOO_FEW_UNITS))
     if control.form is Form.RATIO:
         empty = (control.means[..., 1] == 0) | (treatment.means[..., 1] == 0)
-        absent = _first(absent, (empty, Absence.NO_DENOMINATOR))
-    return _first(absent, (variance == 0, Absence.NO_SPREAD))
+        absent = first(absent, (empty, Absence.NO_DENOMINATOR))
+    return first(absent, (variance == 0, Absence.NO_SPREAD))
 
 
-def _first(absent: Reasons, *found: tuple[np.ndarray, Absence]) -> Reasons:
+def first(absent: Reasons, *found: tuple[NDArray[np.bool_], Absence]) -> Reasons:
     """Name a reason where none has been named yet."""
     for where, reason in found:
         absent = np.where((absent == Absence.NONE) & where, np.uint8(reason), absent)
     return absent
 
 
-def _welch_df(noise: Floats, base_noise: Floats, n: np.ndarray, base_n: np.ndarray) -> Floats:
+def _welch_df(noise: Floats, base_noise: Floats, n: Counts, base_n: Counts) -> Floats:
     """Degrees of freedom that fit two samples of unequal spread.
 
     By shares instead of fourth powers: a metric near 1e-100 would vanish otherwise.
