@@ -95,6 +95,42 @@ def test_power_of_a_mean_takes_its_coefficient_of_variation() -> None:
     assert told("power", {"kind": "mean", "cv": 1, "lift": 0.1})["n_per_arm"] == 1_570
 
 
+def test_power_takes_every_method_and_a_split_that_is_not_even() -> None:
+    asked = {"kind": "revenue", "buys": 0.02, "order_cv": 1.0, "lift": 0.1}
+
+    fixed = told("power", asked)
+    sequential = told("power", {**asked, "method": "sequential", "tuning_n": 100_000})
+    looks = told("power", {**asked, "method": "group_sequential", "factor": 1.05})
+    prior = {"mean": 0.0, "sd": 0.3}
+    bayesian = told("power", {**asked, "method": "bayesian", "prior": prior, "scale": "absolute"})
+    uneven = told("power", {**asked, "weights": [4, 1]})
+
+    assert fixed["n_per_arm"] < looks["n_per_arm"] < sequential["n_per_arm"]
+    assert bayesian["n_per_arm"] > fixed["n_per_arm"]
+    assert uneven["n_by_arm"][0] == pytest.approx(4 * uneven["n_by_arm"][1], abs=4)
+    assert uneven["units"] > fixed["units"]
+
+
+def test_power_of_non_inferiority_solves_for_the_margin_in_place_of_the_lift() -> None:
+    asked = {"kind": "mean", "cv": 2.0, "aim": "non_inferiority"}
+
+    n = told("power", {**asked, "margin": 0.1})
+    margin = told("power", {**asked, "n_per_arm": n["n_per_arm"]})
+    power = told("power", {**asked, "n_per_arm": n["n_per_arm"], "margin": 0.1})
+
+    assert n["n_per_arm"] == told("power", {"kind": "mean", "cv": 2.0, "lift": 0.1})["n_per_arm"]
+    assert margin["margin"] == pytest.approx(0.1, rel=1e-3)
+    assert power["power"] == pytest.approx(0.8, abs=1e-3)
+
+
+def test_duration_waits_for_the_last_value() -> None:
+    asked = {"kind": "proportion", "baseline": 0.05, "lift": 0.10, "units_per_week": 20_000}
+
+    answer = told("duration", {**asked, "maturation_days": 30})
+
+    assert (answer["weeks"], answer["days"]) == (4, 58)
+
+
 def test_duration_is_in_whole_weeks() -> None:
     asked = {"kind": "proportion", "baseline": 0.05, "lift": 0.10, "units_per_week": 20_000}
 

@@ -224,9 +224,11 @@ def test_the_split_check_is_scipys_chi_squared(seed: int) -> None:
 
 def test_units_for_a_mean_agree_with_statsmodels() -> None:
     power = pytest.importorskip("statsmodels.stats.power")
-    from truelift.stats.power import Design, units_needed
+    from truelift.stats.design import Design
+    from truelift.stats.power import units_needed
+    from truelift.stats.spreads import Mean
 
-    ours = units_needed(Design(cv=2.0), lift=0.1, power=0.9)
+    ours = units_needed(Design(Mean(2.0)), lift=0.1, power=0.9)
 
     theirs = power.NormalIndPower().solve_power(effect_size=0.05, alpha=0.05, power=0.9)
     assert ours == pytest.approx(theirs, abs=1)
@@ -234,9 +236,11 @@ def test_units_for_a_mean_agree_with_statsmodels() -> None:
 
 def test_units_for_a_proportion_agree_with_statsmodels() -> None:
     proportion = pytest.importorskip("statsmodels.stats.proportion")
-    from truelift.stats.power import Design, units_needed
+    from truelift.stats.design import Design
+    from truelift.stats.power import units_needed
+    from truelift.stats.spreads import Share
 
-    ours = units_needed(Design(baseline=0.05), lift=0.1)
+    ours = units_needed(Design(Share(0.05)), lift=0.1)
 
     theirs = proportion.samplesize_proportions_2indep_onetail(
         0.005, 0.05, 0.8, ratio=1, alpha=0.05, value=0, alternative="two-sided"

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from truelift.stats.comparison import Effect, compare
+from truelift.stats.design import Design
 from truelift.stats.outcome import Direction, Margin, Outcome, outcome_of
-from truelift.stats.power import Design, units_needed
+from truelift.stats.power import units_needed
+from truelift.stats.spreads import Share
 from truelift.stats.srm import check_split
 from truelift.stats.summary import ProportionSummary, RatioSummary, Sample, Summary
 
@@ -110,7 +112,7 @@ def test_the_exact_test_never_finds_more_than_alpha_and_its_interval_keeps_its_l
 
 def test_planned_units_find_the_planned_lift_as_often_as_planned() -> None:
     rng = np.random.default_rng(23)
-    n = units_needed(Design(baseline=0.1), lift=0.2, power=0.8)
+    n = units_needed(Design(Share(0.1)), lift=0.2, power=0.8)
 
     found = sum(
         compare(orders(rng, n), orders(rng, n, lift=0.2)).absolute.p < 0.05 for _ in range(RUNS)

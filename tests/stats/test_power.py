@@ -4,16 +4,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from truelift.stats.design import Design, Multiplicity
 from truelift.stats.power import (
-    BadDesign,
-    Design,
-    Multiplicity,
     NothingDetectable,
     detectable_lift,
     duration_of,
     power_of,
     units_needed,
 )
+from truelift.stats.spreads import BadDesign, Mean, Share, Spread
 
 
 @pytest.mark.parametrize(
@@ -30,15 +29,15 @@ def test_a_proportion_needs_the_published_number_of_units(
     baseline: float, lift: float, n: int
 ) -> None:
     # The reference rounds to the nearest unit; a part of a unit is a whole one here.
-    assert units_needed(Design(baseline=baseline), lift=lift) - n in {0, 1}
+    assert units_needed(Design(Share(baseline)), lift=lift) - n in {0, 1}
 
 
 def test_the_first_check_value_holds_to_the_unit() -> None:
-    assert units_needed(Design(baseline=0.05), lift=0.10) == 31_234
+    assert units_needed(Design(Share(0.05)), lift=0.10) == 31_234
 
 
 def test_a_mean_needs_sixteen_squared_coefficients_of_variation() -> None:
-    assert units_needed(Design(cv=1.0), lift=0.1) == pytest.approx(1570, abs=1)
+    assert units_needed(Design(Mean(1.0)), lift=0.1) == pytest.approx(1570, abs=1)
 
 
 @given(
@@ -49,7 +48,7 @@ def test_a_mean_needs_sixteen_squared_coefficients_of_variation() -> None:
 def test_units_lift_and_power_of_a_proportion_agree(
     baseline: float, lift: float, power: float
 ) -> None:
-    design = Design(baseline=baseline)
+    design = Design(Share(baseline))
     n = units_needed(design, lift=lift, power=power)
     assume(n > 100)
 
@@ -61,7 +60,7 @@ def test_units_lift_and_power_of_a_proportion_agree(
 
 @given(cv=st.floats(0.1, 20), lift=st.floats(0.01, 0.5), power=st.floats(0.3, 0.99))
 def test_units_lift_and_power_of_a_mean_agree(cv: float, lift: float, power: float) -> None:
-    design = Design(cv=cv)
+    design = Design(Mean(cv))
     n = units_needed(design, lift=lift, power=power)
     assume(n > 100)
 
@@ -71,15 +70,15 @@ def test_units_lift_and_power_of_a_mean_agree(cv: float, lift: float, power: flo
 
 
 def test_several_treatments_share_the_error_level_while_planning() -> None:
-    two = units_needed(Design(baseline=0.05, alpha=0.025), lift=0.1)
-    three = Design(baseline=0.05, alpha=0.05, arms=3)
+    two = units_needed(Design(Share(0.05), alpha=0.025), lift=0.1)
+    three = Design(Share(0.05), alpha=0.05, arms=3)
 
     assert units_needed(three, lift=0.1) == two
-    assert Design(arms=3, cv=1.0, multiplicity=Multiplicity.NONE).alpha_per_comparison == 0.05
+    assert Design(Mean(1.0), arms=3, multiplicity=Multiplicity.NONE).alpha_per_comparison == 0.05
 
 
 def test_a_fall_is_planned_like_a_rise_of_its_size_with_less_spread() -> None:
-    design = Design(baseline=0.05)
+    design = Design(Share(0.05))
 
     assert units_needed(design, lift=-0.1) < units_needed(design, lift=0.1)
 
@@ -94,32 +93,32 @@ def test_weeks_are_whole_and_at_least_two() -> None:
 
 def test_no_possible_lift_is_found_with_a_handful_of_units() -> None:
     with pytest.raises(NothingDetectable):
-        detectable_lift(Design(baseline=0.9), n_per_arm=20)
+        detectable_lift(Design(Share(0.9)), n_per_arm=20)
 
 
 @pytest.mark.parametrize("baseline", [0.0, 1.0, -0.1, 1.5])
 def test_a_baseline_outside_0_to_1_is_refused(baseline: float) -> None:
     with pytest.raises(BadDesign):
-        Design(baseline=baseline)
+        Share(baseline)
 
 
 def test_a_bad_design_gives_every_reason_at_once() -> None:
     with pytest.raises(BadDesign) as refused:
-        Design(alpha=2.0, arms=1)
+        Design(Mean(1.0), alpha=2.0, arms=1)
 
-    assert len(refused.value.reasons) == 3
+    assert len(refused.value.reasons) == 2
 
 
 @pytest.mark.parametrize("lift", [0.0, 20.0, -1.5])
 def test_a_lift_that_cannot_be_is_refused(lift: float) -> None:
     with pytest.raises(BadDesign):
-        units_needed(Design(baseline=0.05), lift=lift)
+        units_needed(Design(Share(0.05)), lift=lift)
 
 
 @pytest.mark.parametrize("power", [0.0, 0.01, 1.0])
 def test_a_power_that_no_test_needs_or_has_is_refused(power: float) -> None:
     with pytest.raises(BadDesign):
-        units_needed(Design(baseline=0.05), lift=0.1, power=power)
+        units_needed(Design(Share(0.05)), lift=0.1, power=power)
 
 
 def test_traffic_that_cannot_be_is_refused() -> None:
@@ -130,13 +129,9 @@ def test_traffic_that_cannot_be_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("design", "lift"),
-    [
-        (Design(baseline=1e-300), 1e-300),
-        (Design(cv=1e308), 0.1),
-        (Design(cv=1.0), 1e-200),
-    ],
+    ("spread", "lift"),
+    [(Share(1e-300), 1e-300), (Mean(1e308), 0.1), (Mean(1.0), 1e-200)],
 )
-def test_a_lift_too_small_to_be_counted_for_is_refused(design: Design, lift: float) -> None:
+def test_a_lift_too_small_to_be_counted_for_is_refused(spread: Spread, lift: float) -> None:
     with pytest.raises(BadDesign, match="more units than can be counted"):
-        units_needed(design, lift=lift)
+        units_needed(Design(spread), lift=lift)

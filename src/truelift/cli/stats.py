@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeVar, cast
 
 import msgspec
 import typer
@@ -16,7 +17,7 @@ from truelift.errors import Refusal
 # The statistics themselves are imported by the command that uses them: a split
 # check must answer in 0.4 s, and Student's t alone takes longer to load.
 if TYPE_CHECKING:
-    from truelift.stats.power import Design
+    from truelift.stats.design import Design
     from truelift.stats.summary import Sample
 
 
@@ -24,7 +25,19 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="The answer is JSON with or without it.")]
 Method = Literal["fixed", "sequential", "bayesian"]
-Multiplicity = Literal["bonferroni", "none"]
+Multiplicity = Literal["bonferroni", "dunnett", "none"]
+PlannedKind = Literal[
+    "proportion",
+    "mean",
+    "revenue",
+    "ratio",
+    "count",
+    "quantile",
+    "retention",
+    "restricted_mean",
+    "hazard",
+]
+PlannedMethod = Literal["fixed", "sequential", "group_sequential", "bayesian"]
 Input = TypeVar("Input")
 
 
@@ -150,32 +163,92 @@ class SplitInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     method: Literal["chi2", "fixed", "sequential"] = "chi2"
 
 
-class PowerInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What `power` takes: two of lift, power and n_per_arm; the third is the answer."""
+NUMBERS: Final = (
+    *("baseline", "cv", "buys", "order_cv", "den_cv", "correlation", "mean", "dispersion"),
+    *("level", "relative_density", "log_sd", "observations_per_unit", "alike", "happened"),
+)
+"""Members of `power` that describe the metric."""
 
-    kind: Literal["proportion", "mean"]
+
+class PowerInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What `power` takes: two of lift, power and n_per_arm; the third is the answer.
+
+    For non-inferiority and equivalence the margin takes the lift's place.
+    """
+
+    kind: PlannedKind
     baseline: float | None = None
     cv: float | None = None
+    buys: float | None = None
+    order_cv: float | None = None
+    den_cv: float | None = None
+    correlation: float | None = None
+    mean: float | None = None
+    dispersion: float = 1.0
+    level: float | None = None
+    relative_density: float | None = None
+    log_sd: float | None = None
+    observations_per_unit: float = 1.0
+    alike: float = 0.0
+    happened: float | None = None
+
     lift: float | None = None
     power: float | None = None
     n_per_arm: int | None = None
     alpha: float = 0.05
-    arms: int = 2
+    arms: int | None = None
+    weights: Sequence[float] = ()
     multiplicity: Multiplicity = "bonferroni"
+    method: PlannedMethod = "fixed"
+    tuning_n: float = 5000
+    factor: float | None = None
+    prior: Mapping[str, float | bool] | None = None
+    loss: float | None = None
+    aim: Literal["superiority", "non_inferiority", "equivalence"] = "superiority"
+    margin: float | None = None
+    side: Literal["two", "one"] = "two"
+    better: Literal["increase", "decrease"] = "increase"
+    scale: Literal["absolute", "relative", "log"] | None = None
+    covariate: float = 0.0
 
     def design(self) -> Design:
         """Give what is fixed about the test before its size is."""
-        from truelift.stats import power
+        from truelift.stats import design, planned
+        from truelift.stats.effects import Side
+        from truelift.stats.outcome import Direction
 
-        # A baseline of a mean is its level, which its cv already holds.
-        proportion = self.kind == "proportion"
-        return power.Design(
-            baseline=self.baseline if proportion else None,
-            cv=None if proportion else self.cv,
+        kind, method = planned.PlannedKind(self.kind), planned.PlannedMethod(self.method)
+        prior = self.prior or {}
+        proper = prior.get("proper", True) is True
+        better = Direction(self.better)
+        # A single side is the one on which the metric gets better.
+        one = Side.GREATER if better is Direction.INCREASE else Side.LESS
+        return design.Design(
+            planned.spread_of(kind, {name: getattr(self, name) for name in NUMBERS}),
             alpha=self.alpha,
-            arms=self.arms,
-            multiplicity=power.Multiplicity(self.multiplicity),
+            arms=self.variants,
+            weights=tuple(self.weights),
+            multiplicity=design.Multiplicity(self.multiplicity),
+            method=planned.method_of(
+                method,
+                tuning_n=self.tuning_n,
+                factor=self.factor,
+                prior_mean=float(prior.get("mean", 0.0)),
+                prior_sd=float(prior.get("sd", math.inf)) if proper else math.inf,
+                loss=self.loss,
+            ),
+            aim=design.Aim(self.aim),
+            margin=self.margin,
+            side=Side.TWO if self.side == "two" else one,
+            direction=better,
+            scale=design.Scale(self.scale or planned.scale_of(kind, method)),
+            covariate=self.covariate,
         )
+
+    @property
+    def variants(self) -> int:
+        """How many variants there are; two, unless somebody says."""
+        return self.arms if self.arms is not None else max(2, len(self.weights))
 
 
 class DurationInput(PowerInput, frozen=True, kw_only=True):
@@ -183,6 +256,7 @@ class DurationInput(PowerInput, frozen=True, kw_only=True):
 
     units_per_week: float
     allocation: float = 1.0
+    maturation_days: float = 0.0
 
 
 @app.command()
@@ -249,40 +323,50 @@ def duration(*, as_json: JsonOption = False) -> None:  # noqa: ARG001 - accepted
     asked = asked_for(DurationInput)
     size = size_of(asked)
     length = duration_of(
-        int(size["n_per_arm"]),
-        arms=asked.arms,
+        cast("int", size["n_per_arm"]),
+        arms=asked.variants,
         units_per_week=asked.units_per_week,
         allocation=asked.allocation,
+        maturation_days=asked.maturation_days,
     )
-    tell({**size, "weeks": length.weeks, "days": length.weeks * 7})
+    tell({**size, "weeks": length.weeks, "days": length.days})
 
 
-def size_of(asked: PowerInput) -> dict[str, float]:
-    """Solve for whichever of lift, power and units per variant was not given."""
+def size_of(asked: PowerInput) -> dict[str, object]:
+    """Solve for whichever of lift (or margin), power and units per variant was not given."""
     from truelift.stats import power
+    from truelift.stats.design import Aim
 
     design = asked.design()
-    match asked:
-        case PowerInput(lift=None, n_per_arm=None):
-            raise BadInput(reason="give lift or n_per_arm")
-        case PowerInput(lift=float(lift), n_per_arm=int(n), power=None):
-            found = power.power_of(design, lift=lift, n_per_arm=n)
-        case PowerInput(lift=float(lift), n_per_arm=None):
-            found = 0.8 if asked.power is None else asked.power
-            n = power.units_needed(design, lift=lift, power=found)
-        case PowerInput(lift=None, n_per_arm=int(n)):
-            found = 0.8 if asked.power is None else asked.power
-            lift = power.detectable_lift(design, n_per_arm=n, power=found)
+    superior = design.aim is Aim.SUPERIORITY
+    wanted = asked.lift if superior else asked.margin
+    truth = (asked.lift or 0.0) if not superior else 0.0
+    aimed = 0.8 if asked.power is None else asked.power
+    match asked.n_per_arm, wanted, asked.power:
+        case None, None, _:
+            raise BadInput(reason=f"give {'lift' if superior else 'margin'} or n_per_arm")
+        case int(n), float(lift), None:
+            aimed = power.power_of(design, lift=lift if superior else truth, n_per_arm=n)
+        case None, float(lift), _:
+            n = power.units_needed(design, lift=lift if superior else truth, power=aimed)
+        case int(n), None, _ if superior:
+            wanted = power.detectable_lift(design, n_per_arm=n, power=aimed)
+        case int(n), None, _:
+            wanted = power.provable_margin(design, n_per_arm=n, lift=truth, power=aimed)
         case _:
             raise BadInput(reason="give two of lift, power and n_per_arm, not all three")
+    split = power.split_of(design, n_per_arm=n)
     return {
         "n_per_arm": n,
-        "units": n * asked.arms,
-        "lift": lift,
-        "power": found,
+        "n_by_arm": split,
+        "units": sum(split),
+        "lift": wanted if superior else truth,
+        **({} if superior else {"margin": wanted}),
+        "power": aimed,
         "alpha": asked.alpha,
         "alpha_per_comparison": design.alpha_per_comparison,
-        "arms": asked.arms,
+        "arms": asked.variants,
+        "method": asked.method,
     }
 
 

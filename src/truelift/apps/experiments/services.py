@@ -44,7 +44,9 @@ from truelift.lifecycle.experiment import (
 )
 from truelift.lifecycle.hypothesis import Finding
 from truelift.lifecycle.obstacle import MoveRefused, Obstacle
-from truelift.stats.power import BadDesign, Design, duration_of, units_needed
+from truelift.stats.design import Design
+from truelift.stats.power import duration_of, units_needed
+from truelift.stats.spreads import BadDesign, Mean, Share
 
 
 class NoSuchExperiment(Refusal):
@@ -632,7 +634,8 @@ def _fill_plan(
     known = baseline is not None or cv is not None
     if not record.n_given and known and plan.minimum_effect is not None:
         try:
-            design = Design(alpha=record.alpha, arms=max(arms, 2), baseline=baseline, cv=cv)
+            spread = Share(baseline) if baseline is not None else Mean(cv or 0.0)
+            design = Design(spread, alpha=record.alpha, arms=max(arms, 2))
             needed = units_needed(design, lift=plan.minimum_effect, power=plan.power)
         except (BadDesign, OverflowError) as error:
             wrong["plan.minimum_effect"] = str(error)
