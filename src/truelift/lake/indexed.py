@@ -18,9 +18,11 @@ from truelift.lake.home import Home
 from truelift.lake.sequence_index import (
     ALWAYS,
     BucketIndex,
+    Stamp,
     folder_of,
     forget,
     open_index,
+    read_stamp,
     uncovered,
 )
 from truelift.lake.snapshot import Engine, Slice, Snapshot
@@ -43,6 +45,7 @@ class IndexReader:
 
     home: Home
     _open: dict[tuple[str, int], tuple[str, BucketIndex]] = field(default_factory=dict)
+    _stamps: dict[tuple[str, int], tuple[str, Stamp]] = field(default_factory=dict)
     _damaged: set[tuple[str, int, str]] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
 
@@ -64,6 +67,26 @@ class IndexReader:
             with self._lock:
                 self._open[site, bucket] = (name, found)
         return found
+
+    def stamp(self, site: str, bucket: int) -> Stamp | None:
+        """Say what the newest index of a bucket was made of, without opening it for that."""
+        folder = folder_of(self.home, site, bucket)
+        try:
+            name = (folder / "current").read_text(encoding="ascii")
+        except (OSError, ValueError):
+            return None
+        with self._lock:
+            opened, read = self._open.get((site, bucket)), self._stamps.get((site, bucket))
+        if opened is not None and opened[0] == name:
+            return opened[1].stamp
+        if read is not None and read[0] == name:
+            return read[1]
+        found = read_stamp(folder)
+        if found is None:
+            return None
+        with self._lock:
+            self._stamps[site, bucket] = (name, found[1])
+        return found[1]
 
     def leave_out(self, site: str, part: Slice) -> None:
         """Use the indexes of a slice no more, because what they hold cannot be."""

@@ -14,11 +14,12 @@ from truelift.lake.executors import THREADS, Executor, executor_of
 from truelift.lake.home import SITE_NAME, Home
 from truelift.lake.ledger import Counts, Ledger
 from truelift.lake.sites import PublishedSites
-from truelift.lake.slices import Slices
+from truelift.lake.slices import Piece, Slices
 from truelift.lake.snapshot import SiteReader, Snapshot
 from truelift.lake.stopping import Stop
 from truelift.lake.tail import TailGone
 from truelift.questions.question import Question
+from truelift.questions.remarks import Remark, close_to, names_in
 
 
 if TYPE_CHECKING:
@@ -39,10 +40,13 @@ class NoSuchSite(Refusal):
 
     code = "lake.no_such_site"
 
-    def __init__(self, *, site: str) -> None:
+    def __init__(self, *, site: str, close: tuple[str, ...] = ()) -> None:
+        meant = " or ".join(map(repr, close))
         super().__init__(
-            f"There is no site {site[:60]!r} here. `truelift sites create` makes one.",
+            f"There is no site {site[:60]!r} here."
+            f" {f'Did you mean {meant}?' if meant else '`truelift sites create` makes one.'}",
             site=site[:60],
+            did_you_mean=close,
         )
 
 
@@ -69,6 +73,7 @@ class Asked(Generic[Answer]):
         journal_position: Items of all writers' journals that the answer takes in.
         took_ms: From the question to the merged answer.
         unread: Files of the lake that could not be read: the answer lacks what was in them.
+        remarks: What must be said first: names in the question that the site has never seen.
     """
 
     answer: Answer
@@ -76,6 +81,7 @@ class Asked(Generic[Answer]):
     journal_position: int
     took_ms: float
     unread: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(slots=True)
@@ -128,10 +134,13 @@ class Lake:
             FilesGone: Files were removed again and again while they were read.
         """
         began = time.perf_counter()
-        snapshot, pieces = self._over_slices(
-            site,
-            lambda snapshot: self._executor.ask(snapshot, snapshot.slices, question, stop=stop),
-        )
+        names = names_in(question)
+
+        def work(snapshot: Snapshot) -> tuple[list[Piece[Partial]], tuple[Remark, ...]]:
+            pieces = self._executor.ask(snapshot, snapshot.slices, question, stop=stop)
+            return pieces, self._slices.remarks(snapshot, names, stop=stop)
+
+        snapshot, (pieces, remarks) = self._over_slices(site, work)
         answer = question.answer(reduce(question.merge, (piece.partial for piece in pieces)))
         return Asked(
             answer=answer,
@@ -139,6 +148,7 @@ class Lake:
             journal_position=snapshot.journal_position,
             took_ms=(time.perf_counter() - began) * 1000,
             unread=tuple(sorted({name for piece in pieces for name in piece.unread})),
+            remarks=remarks,
         )
 
     def position(self, site: str) -> tuple[int, int]:
@@ -215,8 +225,9 @@ class Lake:
         with self._lock:
             known = site in self._known
         if not known:
-            if not SITE_NAME.match(site) or site not in self.sites():
-                raise NoSuchSite(site=site)
+            sites = self.sites()
+            if site not in sites:
+                raise NoSuchSite(site=site, close=close_to(site, sites))
             with self._lock:
                 self._known.add(site)
         return self._slices.reader(site)

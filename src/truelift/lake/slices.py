@@ -17,10 +17,12 @@ import pyarrow as pa
 from truelift.errors import Refusal
 from truelift.lake.home import Home
 from truelift.lake.indexed import IndexReader
+from truelift.lake.names_seen import NamesSeen
 from truelift.lake.sequence_index import DamagedIndex
 from truelift.lake.snapshot import Engine, SiteReader, Slice, Snapshot
 from truelift.lake.stopping import Cancelled, Stop, Watch, watched
 from truelift.questions.question import Question, Scan
+from truelift.questions.remarks import Names, Remark
 
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ class Slices:
     home: Home
     _engine: Engine = field(init=False, repr=False)
     _indexes: IndexReader = field(init=False, repr=False)
+    _names: NamesSeen = field(init=False, repr=False)
     _readers: dict[str, SiteReader] = field(default_factory=dict, repr=False)
     _damaged: dict[str, _State] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
@@ -81,6 +84,7 @@ class Slices:
     def __post_init__(self) -> None:
         self._engine = Engine(self.home)
         self._indexes = IndexReader(self.home)
+        self._names = NamesSeen(self._engine, self._indexes)
 
     def reader(self, site: str) -> SiteReader:
         """Give the one reader of a site."""
@@ -92,6 +96,12 @@ class Slices:
         """Open a cursor that sees one slice; see `Engine.relations`."""
         with self._engine.relations(snapshot, part) as cursor:
             yield cursor
+
+    def remarks(
+        self, snapshot: Snapshot, names: Names, *, stop: Stop | None = None
+    ) -> tuple[Remark, ...]:
+        """Say which of a question's names the site has never seen; see `NamesSeen`."""
+        return self._names.remarks(snapshot, names, stop=stop)
 
     def ask(
         self,

@@ -273,6 +273,7 @@ def position_of(asked: Asked[Any], took_ms: float, start_ms: float) -> dict[str,
         "lake_version": asked.lake_version,
         "journal_position": asked.journal_position,
         "unread": list(asked.unread),
+        "remarks": [each.document() for each in asked.remarks],
         "took_ms": round(took_ms, 1),
         "start_ms": round(start_ms, 1),
     }

@@ -30,6 +30,9 @@ def print_answer(
     if as_json:
         typer.echo(json.dumps(document, ensure_ascii=False))
     else:
+        # First: what follows may be nothing but zeros because of it.
+        for remark in document.get("remarks", ()):
+            typer.echo(f"REMARK: {remark['message']}", err=True)
         show(document)
 
 
