@@ -2,21 +2,18 @@
 
 The model takes a session as the tracker stamped it; Truelift cuts sessions of a visitor's events.
 Each of the model's 18 sessions is in one table below: those that must be equal, and those that
-must differ, with the reason. The model's engaged time, scroll share and web vitals are made of page
-pings and contexts, of which Truelift makes no figure; its own engagement is a yes or no.
+must differ, with the reason. Engaged time, scroll share and web vitals have files of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from tests.oracle.snowplow.loader import expected, write_events
-from truelift.lake.home import Home
-from truelift.lake.imports.load import load_file
+from tests.oracle.snowplow.loader import expected
 from truelift.lake.lake import Lake
 from truelift.questions.channels import Channels, Level
 from truelift.questions.landing_pages import LandingPages
@@ -66,33 +63,6 @@ MERGED = {
 
 def short(session: str) -> str:
     return f"{session[:8]}-{session[-4:]}"
-
-
-@pytest.fixture(scope="module")
-def data() -> Path:
-    found = Path(__file__).parents[4] / "shared" / "data"
-    if not (found / "snowplow_web_0.15.2_apache2").exists():
-        pytest.skip(f"{found} is not beside the repository")
-    return found
-
-
-@pytest.fixture(scope="module")
-def lake(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    root = tmp_path_factory.mktemp("snowplow")
-    home = Home(root=root / "home", lake=root / "home" / "lake")
-    home.make()
-    written = write_events(data, root / "events.csv")
-    loaded = load_file(
-        home,
-        "web",
-        root / "events.csv",
-        map_file=None,
-        now=lambda: datetime(2023, 1, 1, tzinfo=UTC),
-    )
-    # Three event ids are there twice: the only rows that are not stored.
-    assert (written, loaded.read, loaded.stored) == (160, 160, 157)
-    assert (loaded.duplicates, loaded.rejected) == (3, 0)
-    return Lake(home)
 
 
 @pytest.fixture(scope="module")
