@@ -15,9 +15,9 @@ from tests.questions.asking import ask, at, event
 from truelift.questions.forms import Context
 from truelift.questions.matching import BadQuestion, Events
 from truelift.questions.metric import Amount, AmountKind, Counted, Metric, MetricKind
+from truelift.questions.moments import moments
 from truelift.questions.parse import parse_question
 from truelift.questions.segments import STANDARD, Cell, Segments, SegmentsAnswer, counted
-from truelift.questions.variant_summaries import moments
 
 
 BUY = Counted(Events(("buy",)))

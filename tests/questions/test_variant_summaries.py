@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tests.questions.asking import ask, asked, at, event
 from truelift.questions.matching import BadQuestion, Events
 from truelift.questions.metric import Amount, AmountKind, Counted, Metric, MetricKind
-from truelift.questions.variant_summaries import VariantSummaries, moments
+from truelift.questions.moments import moments
+from truelift.questions.variant_summaries import VariantSummaries
 from truelift.stats.summary import ProportionSummary, RatioSummary, Summary
 
 

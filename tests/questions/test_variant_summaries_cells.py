@@ -19,13 +19,13 @@ from truelift.questions import distribution, variant_summaries
 from truelift.questions.distribution import Distribution, TooManyValues
 from truelift.questions.matching import BadQuestion, Events
 from truelift.questions.metric import Amount, AmountKind, Counted, Metric, MetricKind
+from truelift.questions.moments import moments
 from truelift.questions.variant_cells import Vectors
 from truelift.questions.variant_summaries import (
     Cap,
     Unit,
     VariantSummaries,
     VariantSummariesAnswer,
-    moments,
 )
 from truelift.stats.summary import (
     CovariateRatioSummary,

@@ -97,6 +97,9 @@ class Scan:
         until: No row at or after this instant is needed; or None.
         people: Whose rows `events` has; None for everybody's.
         sequence: The same rows for the sequence index; None where it cannot give them.
+        columns: Names of columns of the events, all of which the question answers from as
+            well as from the statement's rows: as they stand, in no order, texts in
+            dictionaries. Empty where only the statement tells.
     """
 
     sql: str
@@ -105,6 +108,7 @@ class Scan:
     until: datetime | None = None
     people: People | None = None
     sequence: Sequence | None = None
+    columns: tuple[str, ...] = ()
 
 
 class Question(Protocol[Partial, Answer]):

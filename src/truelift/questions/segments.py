@@ -19,10 +19,10 @@ from truelift.questions.matching import BadQuestion, candidates, is_text
 from truelift.questions.members import AS_OF, SINCE, UNTIL, Members
 from truelift.questions.metric import Counted, Metric, MetricKind
 from truelift.questions.metric_library import METRIC_OR_NAME
+from truelift.questions.moments import moments
 from truelift.questions.period import between, later, period_obstacles
 from truelift.questions.question import Scan
 from truelift.questions.table import integers, numbers
-from truelift.questions.variant_summaries import moments
 from truelift.stats.summary import RatioSummary
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -14,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from truelift.questions.dimensions import Placeholders, text_of
+from truelift.questions.dimensions import Placeholders
 from truelift.questions.distribution import Distribution
-from truelift.questions.document import Json, epoch_ms
+from truelift.questions.document import epoch_ms
 from truelift.questions.forms import (
     Context,
     Field,
@@ -30,313 +29,37 @@ from truelift.questions.forms import (
     whole,
     yes_or_no,
 )
-from truelift.questions.matching import BadQuestion, Events, candidates, is_text
+from truelift.questions.matching import BadQuestion, is_text
 from truelift.questions.members import AS_OF, METRIC, SINCE, UNTIL, ZONE, Members
-from truelift.questions.metric import Counted, Metric, MetricKind
-from truelift.questions.period import between, earlier, later, period_obstacles
+from truelift.questions.metric import Metric, MetricKind
+from truelift.questions.period import earlier, later, period_obstacles
 from truelift.questions.question import Scan
-from truelift.questions.table import integers
+from truelift.questions.variant_answer import Seen, VariantSummariesAnswer
 from truelift.questions.variant_cells import KEPT, Grouping, Labels, Layout, Vectors
+from truelift.questions.variant_numbers import Cap, numbers_of
+from truelift.questions.variant_rows import Reading
 from truelift.questions.variant_units import (
-    Acts,
     Exposed,
-    Keys,
-    before,
+    Unit,
+    acts_of,
     counted_by_title,
     exposed,
     first_seen,
     local_days,
     texts,
-    units_of_rows,
-    within,
 )
 from truelift.questions.zone import is_zone
-from truelift.stats.summary import (
-    CovariateRatioSummary,
-    CovariateSummary,
-    ProportionSummary,
-    RatioSummary,
-    Summary,
-)
+from truelift.sequences.unit_sums import Acts
 
 
-Sample = Summary | ProportionSummary | RatioSummary
-Covaried = CovariateSummary | CovariateRatioSummary
-Numbers = NDArray[np.float64]
+__all__ = ["FORM", "Cap", "Unit", "VariantSummaries", "VariantSummariesAnswer"]
+
 Whole = NDArray[np.int64]
 
 VISITOR: Final = "visitor"
 """Whether a unit was first seen on an earlier day than its exposure, `returning`, or `new`."""
 
 MOST_DIMENSIONS: Final = 20
-_NTH_MARK: Final = 31
-"""Marks that a column of 32 bits holds."""
-
-
-class Unit(StrEnum):
-    """What an experiment draws a variant for.
-
-    `PERSON`: all visitors and users that are one human. `VISITOR`: each device of a person
-    apart. `USER`: each user, from exposures that name one.
-    """
-
-    PERSON = "person"
-    VISITOR = "visitor"
-    USER = "user"
-
-
-@dataclass(frozen=True, slots=True)
-class Cap:
-    """The most that a unit's number counts as, so that no single order decides.
-
-    Attributes:
-        metric: Its key.
-        most: In the metric's unit; holds in all variants, and before the exposure as well.
-        below: The same of a ratio's denominator; None: none.
-    """
-
-    metric: str
-    most: float
-    below: float | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Seen:
-    """What one bucket, or several, tell about an experiment.
-
-    Attributes:
-        question: What was asked.
-        whole: Everybody, and every dimension as asked, and the days where they were.
-        groups: By dimension.
-        days: Days of the site as titles, since 1970; None where not asked.
-        immature: Per metric, units whose window is still open, left out of its samples.
-        before: Per metric and variant, units with an event of it before their exposure.
-        daily: Per day of the site and variant, units first exposed on it.
-        crossovers: Units that saw more than one variant in the period.
-        by_merge: Those among them that did only because two persons became one.
-        unplanned: Per variant that the experiment does not name, its units.
-        unnamed: Persons whose exposures name no visitor or user, where such is the unit.
-        distributions: By metric, where asked.
-    """
-
-    question: VariantSummaries = field(repr=False)
-    whole: Grouping
-    groups: tuple[Grouping, ...]
-    days: Grouping | None
-    immature: Mapping[str, int]
-    before: Whole
-    daily: Mapping[tuple[date, str], int]
-    crossovers: int
-    by_merge: int
-    unplanned: Mapping[str, int]
-    unnamed: int
-    distributions: Mapping[str, Distribution]
-
-    @property
-    def units(self) -> Mapping[str, int]:
-        """Per variant, units first exposed to it; crossovers are left out."""
-        return dict(zip(self.question.variants, self.whole.units.tolist(), strict=True))
-
-    @property
-    def samples(self) -> Mapping[str, Mapping[str, Sample]]:
-        """Per metric and variant, over the units whose window is over."""
-        return {
-            metric.key: {
-                variant: _sample(metric.kind, vectors, cell)
-                for cell, variant in enumerate(self.question.variants)
-            }
-            for metric, vectors in zip(self.question.metrics, self.whole.metrics, strict=True)
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A metric of the units of one variant that share a value of a dimension, or a day.
-
-    Attributes:
-        dimension: Which; `day` for days.
-        value: None where a unit had none, and for several values together.
-        others: How many values these are together; 0 for one.
-        metric: Its key.
-        variant: Which.
-        units: All of them, those with an open window included.
-        sample: Of the ones whose window is over.
-        covariate: The same with what they did before; None where that was not asked.
-    """
-
-    dimension: str
-    value: str | None
-    others: int
-    metric: str
-    variant: str
-    units: int
-    sample: Sample
-    covariate: Covaried | None
-
-    def document(self) -> dict[str, Json]:
-        """Write it as a row."""
-        found: dict[str, Json] = {"dimension": self.dimension, "by": {self.dimension: self.value}}
-        if self.others:
-            found["others"] = self.others
-        return {
-            **found,
-            "metric": self.metric,
-            "variant": self.variant,
-            "units": self.units,
-            **moments(self.sample),
-            **before_moments(self.covariate),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class VariantSummariesAnswer:
-    """Everything that the statistics need of an experiment."""
-
-    question: VariantSummaries
-    seen: Seen
-
-    @property
-    def units(self) -> Mapping[str, int]:
-        """Units first exposed to each variant."""
-        return self.seen.units
-
-    @property
-    def samples(self) -> Mapping[str, Mapping[str, Sample]]:
-        """By metric, then by variant, in the order of the question."""
-        return self.seen.samples
-
-    @property
-    def covariates(self) -> Mapping[str, Mapping[str, Covaried]]:
-        """By metric and variant, with what units did before; empty where it was not asked."""
-        question = self.question
-        if not question.covariate_s:
-            return {}
-        return {
-            metric.key: {
-                variant: _covaried(metric.kind, vectors, cell)
-                for cell, variant in enumerate(question.variants)
-            }
-            for metric, vectors in zip(question.metrics, self.seen.whole.metrics, strict=True)
-        }
-
-    @property
-    def crossovers(self) -> int:
-        """Units that saw more than one variant and are left out."""
-        return self.seen.crossovers
-
-    @property
-    def daily(self) -> Mapping[tuple[date, str], int]:
-        """Units first exposed, by day of the site and variant, in the order of the days."""
-        return self.seen.daily
-
-    def cells(self, dimension: str) -> tuple[Cell, ...]:
-        """Give a dimension's cells, the largest values first and the rest together last."""
-        grouping = self.seen.groups[self.question.by.index(dimension)]
-        ranked = grouping.ranked()
-        shown = ranked[: self.question.max_rows]
-        rest = [place for place, _ in enumerate(grouping.titles) if place not in set(shown)]
-        cells: list[Cell] = []
-        for place in shown:
-            title = grouping.titles[place]
-            value = title if isinstance(title, str) else None
-            cells += self._cells(grouping, place, dimension=dimension, value=value)
-        others = len(ranked) - len(shown) + len(grouping.folded)
-        if others:
-            together = grouping.together(rest)
-            cells += self._cells(together, 0, dimension=dimension, value=None, others=others)
-        return tuple(cells)
-
-    @property
-    def by_day(self) -> tuple[Cell, ...]:
-        """The cells of the days of first exposure, in order; none where they were not asked."""
-        grouping = self.seen.days
-        if grouping is None:
-            return ()
-        places = {title: place for place, title in enumerate(grouping.titles)}
-        return tuple(
-            cell
-            for day in sorted(title for title in places if isinstance(title, int))
-            for cell in self._cells(
-                grouping,
-                places[day],
-                dimension="day",
-                value=(_EPOCH + timedelta(days=day)).isoformat(),
-            )
-        )
-
-    def document(self) -> dict[str, Json]:
-        """Write it as JSON."""
-        seen, question = self.seen, self.question
-        rows: list[Json] = [
-            self._row(nth, metric, cell, variant)
-            for nth, metric in enumerate(question.metrics)
-            for cell, variant in enumerate(question.variants)
-        ]
-        found: dict[str, Json] = {
-            "question": question.name,
-            "experiment": question.experiment,
-            "unit": question.unit.value,
-            "covariate_s": question.covariate_s or None,
-            "rows": rows,
-            "units": dict(seen.units),
-            "crossovers": seen.crossovers,
-            "crossovers_by_merge": seen.by_merge,
-            "unplanned": dict(seen.unplanned),
-            "immature": dict(seen.immature),
-            "daily": [
-                {"day": day.isoformat(), "variant": variant, "units": units}
-                for (day, variant), units in seen.daily.items()
-            ],
-        }
-        if question.unit is not Unit.PERSON:
-            found["unnamed"] = seen.unnamed
-        if question.by:
-            found["cells"] = [
-                cell.document() for dimension in question.by for cell in self.cells(dimension)
-            ]
-        if question.by_day:
-            found["days"] = [cell.document() for cell in self.by_day]
-        if question.distributions:
-            found["distributions"] = [
-                {"metric": metric, **seen.distributions[metric].document()}
-                for metric in question.distributions
-            ]
-        return found
-
-    def _row(self, nth: int, metric: Metric, cell: int, variant: str) -> dict[str, Json]:
-        vectors = self.seen.whole.metrics[nth]
-        found: dict[str, Json] = {"metric": metric.key, "variant": variant}
-        found |= moments(_sample(metric.kind, vectors, cell))
-        if self.question.covariate_s:
-            found |= before_moments(_covaried(metric.kind, vectors, cell))
-            found["pre_units"] = int(self.seen.before[nth, cell])
-        return found
-
-    def _cells(
-        self,
-        grouping: Grouping,
-        place: int,
-        *,
-        dimension: str,
-        value: str | None,
-        others: int = 0,
-    ) -> Iterator[Cell]:
-        question = self.question
-        for metric, vectors in zip(question.metrics, grouping.metrics, strict=True):
-            for nth, variant in enumerate(question.variants):
-                cell = place * len(question.variants) + nth
-                yield Cell(
-                    dimension=dimension,
-                    value=value,
-                    others=others,
-                    metric=metric.key,
-                    variant=variant,
-                    units=int(grouping.units[cell]),
-                    sample=_sample(metric.kind, vectors, cell),
-                    covariate=(
-                        _covaried(metric.kind, vectors, cell) if question.covariate_s else None
-                    ),
-                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,77 +112,48 @@ class VariantSummaries:
         return "variant_summaries"
 
     def scan(self) -> Scan:
-        """Read the exposures, and one narrow row of each event that may count.
-
-        There is no ORDER BY: rows come in the order of the files, `partial` puts units in
-        order of their keys, and sorting all rows would cost more than all the rest.
-        """
+        """Read the exposures, and one narrow row of each event that may count."""
         values = Placeholders()
-        columns = {"person": "person", "at_us": "epoch_us(occurred_at)"}
-        if self.unit is not Unit.PERSON:
-            id_ = f"{self.unit.value}_id"
-            key = f"(hash(person, {id_}) >> 1)::BIGINT"
-            columns["unit_key"] = f"CASE WHEN {id_} IS NOT NULL THEN {key} END"
-        shown = {"shown": "variant", "who": "(hash(coalesce(visitor_id, user_id)) >> 1)::BIGINT"}
-        for nth, dimension in enumerate(self.by):
-            if dimension != VISITOR:
-                shown[f"value_{nth}"] = text_of(dimension, values)
-        features = self._features()
-        counted: dict[str, str] = {}
-        marks: dict[str, dict[int, Events]] = {}
-        for feature, (column, bit) in features.items():
-            if feature.amount is None:
-                marks.setdefault(column, {})[bit] = feature.events
-            else:
-                is_it, number = feature.events.sql(values), feature.amount.sql(values)
-                counted[column] = f"CASE WHEN {is_it} THEN {number} END"
-        for column, sets in marks.items():
-            counted[column] = f"({_mark(sets, values)})::INTEGER"
-        wanted = "true"
-        if VISITOR not in self.by:
-            wanted = candidates([feature.events for feature in features], values)
+        reading = self._reading()
         return Scan(
-            sql=f"""
-            SELECT {_named({**columns, **shown, **dict.fromkeys(marks, "0")})} FROM events
-            WHERE experiment = {values.add(self.experiment)} AND variant IS NOT NULL
-                AND {between(self.since, self.until, values)}
-            UNION ALL BY NAME
-            SELECT {_named({**columns, **counted})} FROM events WHERE {wanted}
-            """,
+            sql=reading.statement(values),
             parameters=values.values,
             since=self._reads_since(),
             until=self._reads_until(),
+            columns=reading.columns,
         )
 
     def partial(self, rows: pa.Table) -> Seen:
         """Summarise the units of one bucket."""
-        keys, at_us = Keys.of(rows), integers(rows, "at_us")
-        found = exposed(rows, keys, at_us)
+        reading = self._reading()
+        told = reading.told(rows)
+        found = exposed(told)
         known = {title: nth for nth, title in enumerate(self.variants)}
         planned = np.array([known.get(title, -1) for title in found.titles], np.int64)
         variant = planned[found.variant] if len(planned) else found.variant
         chosen = ~found.crossed & (variant >= 0)
-        acts = _acts(rows, keys, at_us, found, chosen)
+        acts = acts_of(told, found, chosen)
         variant, first_us = variant[chosen], found.first_us[chosen]
         days = local_days(first_us, self.time_zone)
-        labels = self._labels(found.seen, found.first[chosen], days, acts, at_us, first_us)
+        labels = self._labels(found, chosen, days, acts)
         layout = Layout.of(variant, len(self.variants), labels)
         finals = self._finals(first_us)
         wholes: list[Vectors] = []
         parts: list[dict[int, Vectors]] = []
         past = np.zeros((len(self.metrics), len(self.variants)), np.int64)
         distributions = {}
-        for nth, metric in enumerate(self.metrics):
-            columns, had = self._numbers(metric, acts)
+        made = numbers_of(self.metrics, acts, reading, past_s=self.covariate_s, caps=self.caps)
+        for nth, (metric, numbers) in enumerate(zip(self.metrics, made, strict=True)):
             final = finals[metric.window_s]
-            vectors, part = layout.moments(columns, final)
+            vectors, part = layout.moments(numbers.columns, final)
             wholes.append(vectors)
             parts.append(part)
-            if had is not None:
-                counted = had if final is None else had & final
+            if numbers.had is not None:
+                counted = numbers.had if final is None else numbers.had & final
                 past[nth] = np.bincount(variant[counted], minlength=len(self.variants))
             if metric.key in self.distributions:
-                of_all = columns[0] if final is None else columns[0][final]
+                (of_all, *_) = numbers.columns
+                of_all = of_all if final is None else of_all[final]
                 distributions[metric.key] = Distribution.of(of_all)
         groups = [
             Grouping(
@@ -543,43 +237,33 @@ class VariantSummaries:
             return None
         return later(self.until, timedelta(seconds=longest + 1))
 
-    def _features(self) -> Mapping[Counted, tuple[str, int]]:
-        """Name where the scan says of a row that it counts: a bit of a mark, or a number (-1)."""
-        found: dict[Counted, tuple[str, int]] = {}
-        marks = amounts = 0
-        for metric in self.metrics:
-            for counted in _counted(metric):
-                if counted in found:
-                    continue
-                if counted.amount is None:
-                    found[counted] = f"marks_{marks // _NTH_MARK}", marks % _NTH_MARK
-                    marks += 1
-                else:
-                    found[counted] = f"number_{amounts}", -1
-                    amounts += 1
-        return found
+    def _reading(self) -> Reading:
+        return Reading.of(
+            self.metrics,
+            experiment=self.experiment,
+            since=self.since,
+            until=self.until,
+            dimensions={nth: name for nth, name in enumerate(self.by) if name != VISITOR},
+            unit_id="" if self.unit is Unit.PERSON else f"{self.unit.value}_id",
+            every_row=VISITOR in self.by,
+        )
 
     def _labels(
-        self,
-        shown: pa.Table,
-        first: Whole,
-        days: Whole,
-        acts: Acts,
-        at_us: Whole,
-        first_us: Whole,
+        self, found: Exposed, chosen: NDArray[np.bool_], days: Whole, acts: Acts
     ) -> list[Labels]:
         """Give every unit's value of each dimension, and its day at the end where wanted."""
-        found = []
+        labels = []
+        first = found.first[chosen]
         for nth, dimension in enumerate(self.by):
             if dimension == VISITOR:
-                seen = local_days(first_seen(acts, at_us, first_us), self.time_zone)
-                found.append(Labels((seen < days).astype(np.int64), ("new", "returning")))
+                seen = local_days(first_seen(acts), self.time_zone)
+                labels.append(Labels((seen < days).astype(np.int64), ("new", "returning")))
             else:
-                found.append(Labels(*texts(shown, f"value_{nth}", first)))
+                labels.append(Labels(*texts(found.seen, f"value_{nth}", first)))
         if self.by_day:
             titles, codes = np.unique(days, return_inverse=True)
-            found.append(Labels(codes, tuple(titles.tolist())))
-        return found
+            labels.append(Labels(codes, tuple(titles.tolist())))
+        return labels
 
     def _finals(self, first_us: Whole) -> Mapping[int | None, NDArray[np.bool_] | None]:
         """Say per window whose number is final; None where everybody's is."""
@@ -590,38 +274,6 @@ class VariantSummaries:
                 is_over = first_us // 1000 + window_s * 1000 < epoch_ms(self.as_of)
                 found[window_s] = None if is_over.all() else is_over
         return found
-
-    def _numbers(
-        self, metric: Metric, acts: Acts
-    ) -> tuple[list[Numbers], NDArray[np.bool_] | None]:
-        """Give a metric's numbers of every unit, and who had an event of it before."""
-        features = self._features()
-        after: list[Numbers] = []
-        past: list[Numbers] = []
-        had: NDArray[np.bool_] | None = None
-        cap = next((cap for cap in self.caps if cap.metric == metric.key), None)
-        limits = (cap.most, cap.below) if cap else (None, None)
-        for counted, limit in zip(_counted(metric), limits, strict=False):
-            unit, after_us, amounts = acts.of(*features[counted])
-
-            def number(
-                chosen: NDArray[np.bool_],
-                unit: Whole = unit,
-                amounts: Numbers | None = amounts,
-                limit: float | None = limit,
-            ) -> Numbers:
-                made = _of_units(
-                    metric.kind, unit[chosen], amounts if amounts is None else amounts[chosen], acts
-                )
-                return made if limit is None else np.minimum(made, limit)
-
-            after.append(number(within(after_us, metric.window_s)))
-            if self.covariate_s:
-                earlier_ones = before(after_us, self.covariate_s)
-                past.append(number(earlier_ones))
-                had = np.zeros(acts.units, dtype=bool) if had is None else had
-                had[unit[earlier_ones]] = True
-        return [*after, *past], had
 
     def _obstacles(self) -> list[str]:
         found = []
@@ -655,149 +307,6 @@ class VariantSummaries:
             if key not in kinds
         ]
         return found + period_obstacles(self.since, self.until)
-
-
-def _named(columns: Mapping[str, str]) -> str:
-    return ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
-
-
-def _mark(sets: Mapping[int, Events], values: Placeholders) -> str:
-    """Give the SQL of a row's mark: the bits of the sets of events that it is in.
-
-    Sets that are names alone, as nearly all are, cost one comparison a name together.
-    """
-    by_name: dict[str, int] = {}
-    parts = []
-    for bit, events in sets.items():
-        if events.where or not events.names:
-            parts.append(f"CASE WHEN {events.sql(values)} THEN {1 << bit} ELSE 0 END")
-            continue
-        for name in set(events.names):
-            by_name[name] = by_name.get(name, 0) | 1 << bit
-    if by_name:
-        whens = [f"WHEN {values.add(name)} THEN {mark}" for name, mark in by_name.items()]
-        parts.append(f"CASE event {' '.join(whens)} ELSE 0 END")
-    return " | ".join(parts)
-
-
-def moments(sample: Sample) -> dict[str, Json]:
-    """Write a sample's sufficient statistics; a mean of nobody is null, not 0."""
-    match sample:
-        case ProportionSummary():
-            mean = sample.value if sample.n else None
-            return {"n": sample.n, "mean": mean, "m2": sample.m2, "successes": sample.successes}
-        case Summary():
-            return {"n": sample.n, "mean": sample.mean if sample.n else None, "m2": sample.m2}
-        case RatioSummary():
-            return {
-                "n": sample.n,
-                "mean": sample.mean if sample.n else None,
-                "m2": sample.m2,
-                "den_mean": sample.den_mean if sample.n else None,
-                "den_m2": sample.den_m2,
-                "cross": sample.cross,
-            }
-
-
-def before_moments(sample: Covaried | None) -> dict[str, Json]:
-    """Write what a covariate adds to a sample's statistics."""
-    match sample:
-        case None:
-            return {}
-        case CovariateSummary():
-            return {
-                "pre_mean": sample.pre_mean if sample.n else None,
-                "pre_m2": sample.pre_m2,
-                "pre_cross": sample.pre_cross,
-            }
-        case CovariateRatioSummary():
-            products = sample.products
-            return {
-                "pre_mean": sample.means[2] if sample.n else None,
-                "pre_m2": products[2][2],
-                "pre_cross": products[0][2],
-                "pre_den_mean": sample.means[3] if sample.n else None,
-                "pre_den_m2": products[3][3],
-                "pre_den_cross": products[0][3],
-                "den_pre_cross": products[1][2],
-                "den_pre_den_cross": products[1][3],
-                "pre_pre_den_cross": products[2][3],
-            }
-
-
-def _counted(metric: Metric) -> tuple[Counted, ...]:
-    """Give what a metric counts: one set of events, or a ratio's two; without an unused amount."""
-    sets = [metric.counted, *([metric.below] if metric.below else [])]
-    if metric.kind in {MetricKind.PROPORTION, MetricKind.COUNT}:
-        sets = [Counted(each.events) for each in sets]
-    return tuple(sets)
-
-
-def _of_units(kind: MetricKind, unit: Whole, amounts: Numbers | None, acts: Acts) -> Numbers:
-    """Make one number of each unit's events."""
-    if kind is MetricKind.PROPORTION:
-        found = np.zeros(acts.units)
-        found[unit] = 1.0
-        return found
-    total = np.bincount(unit, amounts, acts.units).astype(np.float64)
-    if kind is MetricKind.MEAN:
-        total /= np.maximum(np.bincount(unit, minlength=acts.units), 1)
-    return total
-
-
-def _acts(
-    rows: pa.Table, keys: Keys, at_us: Whole, found: Exposed, chosen: NDArray[np.bool_]
-) -> Acts:
-    """Lay out what the chosen units did."""
-    numbered = np.where(chosen, np.cumsum(chosen) - 1, -1)
-    place = units_of_rows(keys, found)
-    unit = np.where(place >= 0, numbered[place], -1) if len(numbered) else place
-    is_whole = not (len(unit) and unit.min() < 0)
-    first_us = found.first_us[chosen]
-    # A row of nobody is given some unit's instant here and left out wherever it would count.
-    after_us = at_us - first_us[unit] if len(first_us) else np.zeros(len(unit), np.int64)
-    return Acts(rows, is_whole, unit, after_us, len(first_us))
-
-
-def _sample(kind: MetricKind, vectors: Vectors, cell: int) -> Sample:
-    """Give a cell's units as statistics take them."""
-    n, total, about = int(vectors.n[cell]), vectors.total[cell].tolist(), vectors.about[cell]
-    some = max(n, 1)
-    match kind:
-        case MetricKind.PROPORTION:
-            return ProportionSummary(n=n, successes=round(total[0]))
-        case MetricKind.RATIO:
-            return RatioSummary(
-                n=n,
-                mean=total[0] / some,
-                m2=float(about[0, 0]),
-                den_mean=total[1] / some,
-                den_m2=float(about[1, 1]),
-                cross=float(about[0, 1]),
-            )
-        case _:
-            return Summary(n=n, mean=total[0] / some, m2=float(about[0, 0]))
-
-
-def _covaried(kind: MetricKind, vectors: Vectors, cell: int) -> Covaried:
-    """Give the same with what the units did before."""
-    n, about = int(vectors.n[cell]), vectors.about[cell].tolist()
-    means = [total / max(n, 1) for total in vectors.total[cell].tolist()]
-    if kind is MetricKind.RATIO:
-        above, below, pre_above, pre_below = means
-        return CovariateRatioSummary(
-            n=n,
-            means=(above, below, pre_above, pre_below),
-            products=tuple(tuple(row) for row in about),
-        )
-    return CovariateSummary(
-        n=n,
-        mean=means[0],
-        m2=about[0][0],
-        pre_mean=means[1],
-        pre_m2=about[1][1],
-        pre_cross=about[0][1],
-    )
 
 
 def _daily(days: Whole, variant: Whole, variants: tuple[str, ...]) -> dict[tuple[date, str], int]:
@@ -889,7 +398,7 @@ FORM: Final = record(
         "variants": Field(list_of(text(), least=1, most=50), "In order.", required=True),
         "metrics": Field(list_of(METRIC, least=1, most=100), "What to sum up.", required=True),
         "unit": Field(one_of(Unit), "What a variant was drawn for; `person` when left out."),
-        "covariate": Field(duration(), "What units did so long before their exposure; none when left out."),
+        "covariate": Field(duration(), "What units did so long before; none when left out."),
         "by": Field(
             list_of(text(), most=MOST_DIMENSIONS),
             "Dimensions and properties of the first exposure, and `visitor`: new or returning.",

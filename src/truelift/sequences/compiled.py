@@ -7,7 +7,7 @@ has numpy passes that give the same.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -40,6 +40,8 @@ def _loaded() -> ctypes.CDLL | None:
                 getattr(library, f"pick_{codes}_{marks}").restype = ctypes.c_int64
                 getattr(library, f"marks_{codes}_{marks}").restype = None
                 getattr(library, f"codes_{codes}_{marks}").restype = None
+        for name in ("places_64", "unit_sums_32"):
+            getattr(library, name).restype = None
     except (OSError, AttributeError):
         return None
     return library
@@ -366,6 +368,83 @@ def codes(*, code: Codes, row: NDArray[np.int32], mark: Signed, where: int, noth
         ctypes.c_int64(len(row)),
         ctypes.c_int32(where),
         ctypes.c_int32(nothing),
+        _of(found),
+    )
+    return found
+
+
+def places(*, key: Integers, ordered: Integers) -> NDArray[np.int32]:
+    """Find keys in an ordered array of different ones; -1 for those that it does not have."""
+    key, ordered = np.ascontiguousarray(key), np.ascontiguousarray(ordered)
+    found = np.empty(len(key), dtype=np.int32)
+    _loop("places", key)(
+        _of(key),
+        ctypes.c_int64(len(key)),
+        _of(ordered),
+        ctypes.c_int64(len(ordered)),
+        _of(found),
+    )
+    return found
+
+
+def unit_sums(
+    *,
+    unit: NDArray[np.int32],
+    at: Integers,
+    code: NDArray[np.int32],
+    begun: Integers,
+    of_code: Sequence[Sequence[int]],
+    low: Sequence[int],
+    high: Sequence[int],
+    amount: Sequence[int],
+    counts: Sequence[bool],
+    amounts: Sequence[NDArray[np.float64]],
+    first: Integers | None = None,
+) -> NDArray[np.float64]:
+    """Add up what every unit did: `sequences.unit_sums` says how.
+
+    Args:
+        unit: Of each row; -1 for none.
+        at: When.
+        code: What each row is.
+        begun: Of each unit, when it began.
+        of_code: The sums that a row of each code goes into.
+        low: Per sum, from so long after its unit began.
+        high: Up to so long after.
+        amount: Which number of a row; -1 for 1.
+        counts: Whether a row that has the number is 1 in its place.
+        amounts: The numbers of rows, NaN for none.
+        first: Takes the instant of every unit's first row.
+
+    Returns:
+        `(sums, units)`.
+    """
+    unit, code = np.ascontiguousarray(unit), np.ascontiguousarray(code)
+    at, begun = np.ascontiguousarray(at), np.ascontiguousarray(begun)
+    offsets = np.append(0, np.cumsum([len(sums) for sums in of_code])).astype(np.int32)
+    sums = np.array([each for sums in of_code for each in sums], np.int32)
+    ranges = np.array([low, high], np.int64)
+    what, ones = np.array(amount, np.int32), np.array(counts, np.uint8)
+    numbers = [np.ascontiguousarray(each) for each in amounts]
+    pointers = (ctypes.c_void_p * len(numbers))(*(each.ctypes.data for each in numbers))
+    if first is not None and not first.flags.c_contiguous:
+        raise ValueError("what is written into is in one piece")
+    found = np.zeros((len(low), len(begun)))
+    _loop("unit_sums", unit)(
+        _of(unit),
+        _of(at),
+        _of(code),
+        ctypes.c_int64(len(unit)),
+        _of(begun),
+        ctypes.c_int64(len(begun)),
+        _of(offsets),
+        _of(sums),
+        _of(ranges[0]),
+        _of(ranges[1]),
+        _of(what),
+        _of(ones),
+        pointers,
+        None if first is None else _of(first),
         _of(found),
     )
     return found

@@ -306,3 +306,68 @@ CODES(codes_16_8, uint16_t, int8_t)
 CODES(codes_16_32, uint16_t, int32_t)
 CODES(codes_32_8, uint32_t, int8_t)
 CODES(codes_32_32, uint32_t, int32_t)
+
+/* Finds every key among ordered ones that are different, -1 for those that are not there.
+ *
+ * Rows mostly come in the order of their keys, so that the next key is the last one or the
+ * one after it; else it is searched for.
+ */
+void places_64(const int64_t *key, int64_t rows, const int64_t *ordered, int64_t count,
+               int32_t *place) {
+    int64_t here = 0;
+    for (int64_t row = 0; row < rows; row++) {
+        const int64_t wanted = key[row];
+        if (here < count && ordered[here] < wanted)
+            here++;
+        const int64_t low_end = here > 0 ? ordered[here - 1] : -INT64_MAX - 1;
+        if ((here < count && ordered[here] < wanted) || (here > 0 && low_end >= wanted)) {
+            int64_t low = 0, high = count;
+            while (low < high) {
+                const int64_t middle = (low + high) >> 1;
+                if (ordered[middle] < wanted)
+                    low = middle + 1;
+                else
+                    high = middle;
+            }
+            here = low;
+        }
+        place[row] = here < count && ordered[here] == wanted ? (int32_t)here : -1;
+    }
+}
+
+/* Adds up what units did, several sums at once: see `sequences.unit_sums`.
+ *
+ * Rows with code c go into the sums `sums[offsets[c]]` to `sums[offsets[c + 1] - 1]`; sum s
+ * takes what came `low[s]` to `high[s]` after its unit began, and of it 1, or the number of
+ * the row in `amounts` (`amount[s]` says which, -1 for 1), or 1 where it has such a number
+ * (`counts[s]`). A row of no unit has -1; a number that is not there is NaN. `first`, where
+ * that is given, becomes the instant of every unit's first row.
+ */
+void unit_sums_32(const int32_t *unit, const int64_t *at, const int32_t *code, int64_t rows,
+                  const int64_t *begun, int64_t units, const int32_t *offsets,
+                  const int32_t *sums, const int64_t *low, const int64_t *high,
+                  const int32_t *amount, const uint8_t *counts, const double *const *amounts,
+                  int64_t *first, double *found) {
+    for (int64_t row = 0; row < rows; row++) {
+        const int64_t who = unit[row];
+        if (who < 0)
+            continue;
+        if (first && at[row] < first[who])
+            first[who] = at[row];
+        const int64_t after = at[row] - begun[who];
+        for (int32_t nth = offsets[code[row]]; nth < offsets[code[row] + 1]; nth++) {
+            const int32_t sum = sums[nth];
+            if (after < low[sum] || after > high[sum])
+                continue;
+            double number = 1;
+            if (amount[sum] >= 0) {
+                number = amounts[amount[sum]][row];
+                if (number != number)
+                    continue;
+                if (counts[sum])
+                    number = 1;
+            }
+            found[sum * units + who] += number;
+        }
+    }
+}
