@@ -202,6 +202,8 @@ class PowerInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     method: PlannedMethod = "fixed"
     tuning_n: float = 5000
     factor: float | None = None
+    looks: int | None = None
+    spending: Literal["obrien-fleming", "pocock"] = "obrien-fleming"
     prior: Mapping[str, float | bool] | None = None
     loss: float | None = None
     aim: Literal["superiority", "non_inferiority", "equivalence"] = "superiority"
@@ -233,6 +235,10 @@ class PowerInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
                 method,
                 tuning_n=self.tuning_n,
                 factor=self.factor,
+                looks=self.looks,
+                spending=self.spending,
+                alpha=self.alpha / (self.variants - 1) if self.variants > 1 else self.alpha,
+                power=0.8 if self.power is None else self.power,
                 prior_mean=float(prior.get("mean", 0.0)),
                 prior_sd=float(prior.get("sd", math.inf)) if proper else math.inf,
                 loss=self.loss,

@@ -141,11 +141,29 @@ def method_of(
     *,
     tuning_n: float = USUAL_TUNING_N,
     factor: float | None = None,
+    looks: int | None = None,
+    spending: str = "obrien-fleming",
+    alpha: float = 0.05,
+    power: float = 0.8,
     prior_mean: float = 0.0,
     prior_sd: float = math.inf,
     loss: float | None = None,
 ) -> MethodPlan:
     """Make the plan of a method.
+
+    Args:
+        method: Which.
+        tuning_n: Of a sequential one, units of both variants at which it is tightest.
+        factor: Of a group-sequential one, how many times the units of a single look it takes;
+            or, in its place, `looks` at equal distances, `spending`, `alpha` and `power`, from
+            which the factor is worked out.
+        looks: How many.
+        spending: How they share the error level.
+        alpha: Error level of a comparison.
+        power: Asked for.
+        prior_mean: Of a Bayesian one, on the relative lift.
+        prior_sd: Of a Bayesian one; infinite for no prior.
+        loss: Of a Bayesian one that decides by expected loss, how much may be lost.
 
     Raises:
         BadDesign: A number that the method needs is missing.
@@ -156,11 +174,30 @@ def method_of(
         case PlannedMethod.SEQUENTIAL:
             return SequentialPlan(tuning_n=tuning_n)
         case PlannedMethod.GROUP_SEQUENTIAL:
-            if factor is None:
+            if factor is None and looks is None:
                 raise BadDesign("a group-sequential plan needs its factor or its looks")
-            return GroupSequentialPlan(factor=factor)
+            if factor is not None:
+                return GroupSequentialPlan(factor=factor)
+            return GroupSequentialPlan(
+                factor=inflation_of(looks or 0, spending=spending, alpha=alpha, power=power)
+            )
         case PlannedMethod.BAYESIAN:
             return BayesianPlan(mean=prior_mean, sd=prior_sd, loss=loss)
+
+
+def inflation_of(looks: int, *, spending: str, alpha: float, power: float) -> float:
+    """Give how many times the units of a single look so many take, when none ends the test.
+
+    Raises:
+        BadDesign: There is no such way of spending.
+        BadLooks: There is no look, or too many.
+    """
+    from truelift.stats.group_sequential import GroupSequential, Spending
+
+    if spending not in list(Spending):
+        raise BadDesign(f"{spending} is no way of spending: {' or '.join(Spending)}")
+    method = GroupSequential.evenly(looks, spending=Spending(spending))
+    return max(1.0, method.inflation(power=power, alpha=alpha))
 
 
 def scale_of(kind: PlannedKind, method: PlannedMethod) -> Scale:
