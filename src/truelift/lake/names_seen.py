@@ -8,12 +8,9 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from truelift.lake.indexed import IndexReader
 from truelift.lake.snapshot import Engine, Snapshot
@@ -21,6 +18,12 @@ from truelift.lake.stopping import Stop, watched
 from truelift.lake.tables import LakeFile
 from truelift.questions.dimensions import DIMENSIONS, PROPERTY, Placeholders, text_of
 from truelift.questions.remarks import Code, Names, Remark, close_to
+
+
+if TYPE_CHECKING:
+    import duckdb
+else:
+    from truelift.lake import late_duckdb as duckdb
 
 
 SEARCH_S: Final = 20.0
@@ -166,6 +169,8 @@ class NamesSeen:
 
 def _newest(snapshot: Snapshot) -> Iterator[Sequence[str | None]]:
     """Give the properties of the newest events, some of each of the newest files."""
+    import pyarrow.parquet as pq
+
     if snapshot.rows.num_rows:
         yield snapshot.rows["properties"].slice(0, SAMPLE_ROWS).to_pylist()
     newest = sorted(snapshot.position.files, key=lambda file: file.until, reverse=True)
@@ -181,6 +186,8 @@ def _newest(snapshot: Snapshot) -> Iterator[Sequence[str | None]]:
 
 def _names_in(path: str) -> frozenset[str]:
     """Give the names of a file's events of people; none where it cannot be read."""
+    import pyarrow.parquet as pq
+
     found: set[str] = set()
     try:
         with pq.ParquetFile(path, read_dictionary=["event", "state"]) as opened:
@@ -194,6 +201,8 @@ def _names_in(path: str) -> frozenset[str]:
 
 def _names(rows: pa.Table) -> frozenset[str]:
     """Give the names of the events of people among some rows."""
+    import pyarrow.compute as pc
+
     is_theirs = pc.and_(
         pc.equal(pc.cast(rows["state"], pa.string()), "stored"),
         pc.invert(pc.or_(rows["is_bot"], rows["is_internal"])),
