@@ -80,7 +80,7 @@ FROM (
 
 def write_lake(home: Home, events: int) -> None:
     """Write the events as the site's lake."""
-    table = SiteTable(home.events_table(SITE))
+    table = SiteTable(home.table(SITE))
     table.create()
     each = events // COMMITS
     with duckdb.connect(config={"threads": 2}) as connection:
@@ -100,7 +100,7 @@ def write_lake(home: Home, events: int) -> None:
                 for name, kind in zip(EVENTS.names, EVENTS.types, strict=True)
             ]
             whole = pa.table(columns, schema=EVENTS)
-            file = write_file(table.path, whole, bucket=0, name=f"bench-{part}.parquet")
+            file = write_file(table.store, whole, bucket=0, name=f"bench-{part}.parquet")
             state = table.current()
             assert state is not None
             counts = Counts(received=each, stored=each)

@@ -258,13 +258,13 @@ def main() -> None:
 
 def index(home: Home) -> None:
     """Build the sequence index of every bucket that has none."""
-    table = SiteTable(home.events_table(SITE))
+    table = SiteTable(home.table(SITE))
     state = table.current()
     assert state is not None
     began, rows = time.perf_counter(), 0
     for bucket in range(state.buckets):
         if not (home.index / SITE / str(bucket)).exists():
-            build_index(home, SITE, table.path, state, bucket, was=None)
+            build_index(home, SITE, state, bucket, was=None)
             rows += sum(file.rows for file in state.files if file.bucket == bucket)
     if rows:
         took = time.perf_counter() - began

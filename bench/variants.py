@@ -111,7 +111,7 @@ ORDER BY person, occurred_at
 
 def write_lake(home: Home, units: int) -> None:
     """Write the people as a site's lake, as one commit."""
-    table = SiteTable(home.events_table(SITE))
+    table = SiteTable(home.table(SITE))
     table.create()
     span_ms = DAYS * 86_400_000 // PARTS
     files, stored = [], 0
@@ -134,7 +134,7 @@ def write_lake(home: Home, units: int) -> None:
                 ]
                 whole = pa.table(columns, schema=EVENTS)
                 name = f"bench-{bucket}-{part}.parquet"
-                files.append(write_file(table.path, whole, bucket=bucket, name=name))
+                files.append(write_file(table.store, whole, bucket=bucket, name=name))
                 stored += rows.num_rows
     counts = Counts(received=stored, stored=stored)
     table.append(table.create(), (), reached={"bench": stored}, counts=counts)

@@ -72,7 +72,7 @@ FROM (
 
 def write_lake(home: Home, events: int, *, buckets: int = 4, site: str = SITE) -> None:
     """Write the events as a site's lake of a few buckets, as one commit."""
-    table = SiteTable(home.events_table(site))
+    table = SiteTable(home.table(site))
     state = table.create()
     each = events // (buckets * PARTS)
     files = []
@@ -95,7 +95,7 @@ def write_lake(home: Home, events: int, *, buckets: int = 4, site: str = SITE) -
                 ]
                 whole = pa.table(columns, schema=EVENTS)
                 name = f"bench-{bucket}-{part}.parquet"
-                files.append(write_file(table.path, whole, bucket=bucket, name=name))
+                files.append(write_file(table.store, whole, bucket=bucket, name=name))
     stored = each * buckets * PARTS
     state = table.create()
     counts = Counts(received=stored, stored=stored)

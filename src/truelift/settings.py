@@ -8,6 +8,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+from typing_extensions import override
 
 from truelift.errors import Refusal
 
@@ -29,7 +32,16 @@ class Setting:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("TRUELIFT_HOME", "./var", "The data directory: journal, lake, database, keys."),
-    Setting("TRUELIFT_LAKE", "$TRUELIFT_HOME/lake", "Where the Delta tables live."),
+    Setting(
+        "TRUELIFT_LAKE",
+        "$TRUELIFT_HOME/lake",
+        "Where the Delta tables live: a folder, or `s3://bucket/prefix` ([Storage](storage.md)).",
+    ),
+    Setting(
+        "TRUELIFT_CACHE_SIZE",
+        "10 GiB",
+        "How much of an `s3://` lake is kept in the home for questions to read.",
+    ),
     Setting(
         "DATABASE_URL", "sqlite in the home", "Rows of the web application; SQLite or PostgreSQL."
     ),
@@ -55,6 +67,15 @@ SETTINGS: tuple[Setting, ...] = (
 """The table: one row a setting, in the order of the guide."""
 
 
+DEFAULT_CACHE_BYTES: Final = 10 << 30
+"""Of `TRUELIFT_CACHE_SIZE`."""
+
+_BUCKET: Final = re.compile(
+    r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/(?P<prefix>[\w!.*'()=/-]*))?"
+)
+_SIZE: Final = re.compile(r"(?P<number>\d{1,9}) ?(?P<unit>[KMGT])i?B?", re.IGNORECASE)
+
+
 class BadSetting(Refusal):
     """A setting cannot be understood."""
 
@@ -69,12 +90,40 @@ class BadSetting(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
+class S3Lake:
+    """A lake in an S3-compatible object store; who may go there, the environment says.
+
+    Attributes:
+        bucket: Its name.
+        prefix: What every key begins with, without slashes at its ends; may be empty.
+        endpoint: Address of the store; empty for Amazon's own.
+        region: Empty where the usual AWS configuration says it.
+        plain_http: The endpoint may be spoken to without encryption.
+        virtual_hosted: The bucket's name is part of the host's.
+        cache_bytes: How much of its files is kept in the home.
+    """
+
+    bucket: str
+    prefix: str = ""
+    endpoint: str = ""
+    region: str = ""
+    plain_http: bool = False
+    virtual_hosted: bool = False
+    cache_bytes: int = DEFAULT_CACHE_BYTES
+
+    @override
+    def __str__(self) -> str:
+        """Write it as `TRUELIFT_LAKE` has it."""
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What an installation was told, in types.
 
     Attributes:
         home: The data directory.
-        lake: Folder of the Delta tables.
+        lake: Folder of the Delta tables, or where they are in an object store.
         database_url: Empty for SQLite in the home, else a PostgreSQL address.
         executor: `threads`, or the address of a cluster's scheduler.
         bind: Host and port to listen on.
@@ -85,7 +134,7 @@ class Settings:
     """
 
     home: Path
-    lake: Path
+    lake: Path | S3Lake
     database_url: str
     executor: str
     bind: tuple[str, int]
@@ -103,9 +152,6 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
     """
     env = os.environ if environment is None else environment
     home = Path(env.get("TRUELIFT_HOME") or "var").expanduser().absolute()
-    lake = env.get("TRUELIFT_LAKE") or str(home / "lake")
-    if "://" in lake:
-        raise BadSetting(variable="TRUELIFT_LAKE", value=lake, wants="a local folder")
     executor = env.get("TRUELIFT_EXECUTOR") or "threads"
     if executor != "threads" and not re.fullmatch(r"(tcp|tls)://[^\s/]+:\d+", executor):
         raise BadSetting(
@@ -131,7 +177,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
             ) from error
     return Settings(
         home=home,
-        lake=Path(lake).expanduser().absolute(),
+        lake=_lake(env, home),
         database_url=env.get("DATABASE_URL", ""),
         executor=executor,
         bind=(host, int(port)),
@@ -140,3 +186,51 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         email_url=env.get("EMAIL_URL", ""),
         secret_key=env.get("TRUELIFT_SECRET_KEY", ""),
     )
+
+
+def _lake(env: Mapping[str, str], home: Path) -> Path | S3Lake:
+    cache_bytes = _cache_bytes(env)
+    lake = env.get("TRUELIFT_LAKE") or str(home / "lake")
+    if "://" not in lake:
+        return Path(lake).expanduser().absolute()
+    found = _BUCKET.fullmatch(lake)
+    parts = (found["prefix"] or "").strip("/").split("/") if found else []
+    if found is None or (len(parts) > 1 and "" in parts) or {".", ".."} & set(parts):
+        raise BadSetting(
+            variable="TRUELIFT_LAKE", value=lake, wants="a local folder, or s3://BUCKET/PREFIX"
+        )
+    endpoint = env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL") or ""
+    if endpoint and not re.fullmatch(r"https?://[^\s/@]+/?", endpoint):
+        raise BadSetting(variable="AWS_ENDPOINT_URL", value=endpoint, wants="https://HOST:PORT")
+    plain_http = _is_true(env.get("AWS_ALLOW_HTTP"))
+    if endpoint.startswith("http://") and not plain_http:
+        raise BadSetting(
+            variable="AWS_ENDPOINT_URL",
+            value=endpoint,
+            wants="https://, or AWS_ALLOW_HTTP=true where visitors' events may travel in the clear",
+        )
+    return S3Lake(
+        bucket=found["bucket"],
+        prefix="/".join(parts),
+        endpoint=endpoint.rstrip("/"),
+        region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "",
+        plain_http=plain_http,
+        virtual_hosted=_is_true(env.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST")),
+        cache_bytes=cache_bytes,
+    )
+
+
+def _cache_bytes(env: Mapping[str, str]) -> int:
+    size = env.get("TRUELIFT_CACHE_SIZE")
+    if not size:
+        return DEFAULT_CACHE_BYTES
+    found = _SIZE.fullmatch(size.strip())
+    if found is None:
+        raise BadSetting(
+            variable="TRUELIFT_CACHE_SIZE", value=size, wants="a size such as 500 MiB or 20 GiB"
+        )
+    return int(found["number"]) << {"K": 10, "M": 20, "G": 30, "T": 40}[found["unit"].upper()]
+
+
+def _is_true(value: str | None) -> bool:
+    return (value or "").lower() in {"1", "true", "yes"}

@@ -42,7 +42,7 @@ def test_rows_that_disappeared_are_noticed(home: Home, clock: Clock, send: Sende
     send({}, {})
     with Loader(home, now=clock) as loader:
         loader.flush()
-    table = SiteTable(home.events_table("shop"))
+    table = SiteTable(home.table("shop"))
     state = table.current()
     assert state is not None
     table.rewrite(state, removed=state.files, added=[], buckets=1, now=clock())

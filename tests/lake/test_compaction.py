@@ -25,7 +25,7 @@ def commit_often(loader: Loader, send: Sender, *, times: int, first: int = 0) ->
 
 def test_a_bucket_never_keeps_more_than_32_files(home: Home, send: Sender, loader: Loader) -> None:
     commit_often(loader, send, times=33)
-    table = SiteTable(home.events_table("shop"))
+    table = SiteTable(home.table("shop"))
     crowded = table.current()
 
     loader.step()
@@ -44,7 +44,7 @@ def test_positions_and_counts_survive_checkpoints(
     commit_often(loader, send, times=45)
     loader.step()
     loader.close()
-    anew = SiteTable(home.events_table("shop")).current()
+    anew = SiteTable(home.table("shop")).current()
 
     with Loader(home, now=clock) as second:
         second.flush()
@@ -68,7 +68,7 @@ def test_doubling_buckets_changes_no_answer(
     for _ in range(rounds):
         loader.flush()
         loader._untidy.add("shop")
-    state = SiteTable(home.events_table("shop")).current()
+    state = SiteTable(home.table("shop")).current()
     after = Lake(home).ask("shop", Rows("message_id, person, event"))
 
     assert state is not None
@@ -86,7 +86,7 @@ def test_files_are_sorted_by_person_and_time_and_pruned_by_time(
     send({"message_id": "new"})
     loader.flush()
     lake = Lake(home)
-    state = SiteTable(home.events_table("shop")).current()
+    state = SiteTable(home.table("shop")).current()
 
     assert state is not None
     assert len(state.files) == 2

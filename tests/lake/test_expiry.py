@@ -133,8 +133,8 @@ def test_log_entries_past_their_day_go_and_the_table_stays_readable(
     for path in log.glob("*.json"):
         os.utime(path, (past, past))
 
-    SiteTable(home.events_table("shop")).sweep()
-    state = SiteTable(home.events_table("shop")).current()
+    SiteTable(home.table("shop")).sweep()
+    state = SiteTable(home.table("shop")).current()
 
     assert state is not None
     assert state.counts.stored == 3

@@ -27,7 +27,7 @@ def test_a_step_makes_events_visible_before_anything_is_committed(
     assert took
     assert asked.answer == [{"message_id": "a"}, {"message_id": "b"}]
     assert (asked.lake_version, asked.journal_position) == (0, 2)
-    assert SiteTable(home.events_table("shop")).current() is None
+    assert SiteTable(home.table("shop")).current() is None
 
 
 def test_a_committed_tail_gives_the_same_answers_as_the_tail_did(
@@ -49,7 +49,7 @@ def test_a_committed_tail_gives_the_same_answers_as_the_tail_did(
 def test_a_tail_is_committed_when_its_first_row_waited_long_enough(
     home: Home, clock: Clock, send: Sender, loader: Loader
 ) -> None:
-    table = SiteTable(home.events_table("shop"))
+    table = SiteTable(home.table("shop"))
     send({})
     loader.step()
     clock.forward(timedelta(minutes=14))
@@ -72,7 +72,7 @@ def test_a_tail_is_committed_when_it_is_large_enough(
         send({})
         loader.step()
 
-    state = SiteTable(home.events_table("shop")).current()
+    state = SiteTable(home.table("shop")).current()
     assert state is not None
     assert state.counts.stored == 1
 
@@ -185,7 +185,7 @@ def test_a_line_that_the_engine_refuses_is_quarantined_and_the_rest_is_loaded(
 
 def test_what_the_loader_has_not_taken_yet_is_waiting(home: Home, send: Sender) -> None:
     send({}, {}, {})
-    (home.lake / "shop").mkdir()
+    home.events_table("shop").parent.mkdir()
 
     ledger = Lake(home).ledger("shop")
 

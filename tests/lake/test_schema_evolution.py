@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,6 +16,7 @@ from truelift.lake.lake import Lake
 from truelift.lake.loader import Loader
 from truelift.lake.schema import EVENTS
 from truelift.lake.sequence_index import folder_of, open_index
+from truelift.lake.storage import TableStore
 from truelift.lake.tables import SiteTable, column_names
 from truelift.questions.funnel import Funnel, Step
 from truelift.questions.matching import Events
@@ -37,8 +36,8 @@ def as_older(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "_FILE_SCHEMA", in_file)
     whole = tables.write_file
 
-    def without(table_path: Path, rows: pa.Table, *, bucket: int, name: str) -> tables.LakeFile:
-        return whole(table_path, rows.drop_columns(list(LATER)), bucket=bucket, name=name)
+    def without(store: TableStore, rows: pa.Table, *, bucket: int, name: str) -> tables.LakeFile:
+        return whole(store, rows.drop_columns(list(LATER)), bucket=bucket, name=name)
 
     monkeypatch.setattr("truelift.lake.loader.write_file", without)
 
@@ -55,7 +54,7 @@ def older(home: Home, clock: Clock, send: Sender, monkeypatch: pytest.MonkeyPatc
 
 
 def table_of(home: Home) -> tables.LakeState:
-    state = SiteTable(home.events_table("shop")).current()
+    state = SiteTable(home.table("shop")).current()
     assert state is not None
     return state
 
@@ -141,7 +140,7 @@ def test_the_sequence_index_reads_files_of_both_shapes(
     question = Funnel((Step(Events(("view",))),) * 2, 60, clock.at, by="country")
     plain = Lake(older).ask("shop", question).answer
 
-    build_index(older, "shop", older.events_table("shop"), table_of(older), 0, was=None)
+    build_index(older, "shop", table_of(older), 0, was=None)
 
     assert len(paths) == 2
     assert open_index(folder_of(older, "shop", 0)) is not None
@@ -154,11 +153,11 @@ def wider(home: Home, clock: Clock, send: Sender) -> Home:
     with Loader(home, now=clock) as loader:
         send({"message_id": "m1", "url": "https://x.test/a", "title": "A"})
         loader.flush()
-        table = SiteTable(home.events_table("shop"))
+        table = SiteTable(home.table("shop"))
         state = table.create()
         state.delta.alter.add_columns([Field("mood", PrimitiveType("string"))])
         (file,) = table_of(home).files
-        path = table.path / file.path
+        path = home.events_table("shop") / file.path
         rows = pq.read_table(path).append_column("mood", pa.array(["glad"]))
         pq.write_table(rows, path.with_name("glad.parquet"))
         state = table.create()

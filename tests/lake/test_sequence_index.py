@@ -207,7 +207,7 @@ def test_an_index_of_files_that_were_compacted_is_not_used(
     some_traffic(send, generator, items=20)
     loader.step()
     loader.step()
-    state = SiteTable(home.events_table("shop")).current()
+    state = SiteTable(home.table("shop")).current()
 
     assert state is not None
     assert not _opened(home).serves(state)
@@ -232,17 +232,17 @@ def _opened(home: Home) -> BucketIndex:
 
 
 def _index_everything(home: Home) -> None:
-    table = SiteTable(home.events_table("shop"))
+    table = SiteTable(home.table("shop"))
     state = table.current()
     if state is None:
         return
     for bucket in range(state.buckets):
         was = open_index(folder_of(home, "shop", bucket))
-        build_index(home, "shop", table.path, state, bucket, was=was)
+        build_index(home, "shop", state, bucket, was=was)
 
 
 def _serving(home: Home) -> int:
-    state = SiteTable(home.events_table("shop")).current()
+    state = SiteTable(home.table("shop")).current()
     if state is None:
         return 0
     found = [open_index(folder_of(home, "shop", bucket)) for bucket in range(state.buckets)]

@@ -21,7 +21,7 @@ def everything(home: Home) -> object:
 
 
 def buckets(home: Home) -> int:
-    state = SiteTable(home.events_table("shop")).current()
+    state = SiteTable(home.table("shop")).current()
     assert state is not None
     return state.buckets
 

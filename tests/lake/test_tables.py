@@ -18,7 +18,7 @@ from truelift.lake.tables import CommitLost, LakeState, SiteTable
 
 
 def committed(home: Home) -> LakeState:
-    state = SiteTable(home.events_table("shop")).current()
+    state = SiteTable(home.table("shop")).current()
     assert state is not None
     return state
 
@@ -59,7 +59,7 @@ def test_the_log_has_no_statistics_on_columns_that_hold_ids(
 def test_a_commit_from_an_old_snapshot_is_refused(home: Home, send: Sender, loader: Loader) -> None:
     send({})
     loader.flush()
-    table = SiteTable(home.events_table("shop"))
+    table = SiteTable(home.table("shop"))
     old = committed(home)
     table.append(committed(home), [], reached={"edge": 5}, counts=Counts(received=4))
 
@@ -98,7 +98,7 @@ def test_another_programs_commit_does_not_make_the_counts_forgotten(
 def test_a_reader_follows_commits_without_opening_the_table_again(
     home: Home, send: Sender, loader: Loader
 ) -> None:
-    table = SiteTable(home.events_table("shop"))
+    table = SiteTable(home.table("shop"))
     before = table.current()
     send({})
     loader.flush()

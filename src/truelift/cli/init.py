@@ -23,7 +23,8 @@ def init(
     settings = settings_from()
     if directory is not None:
         root = directory.expanduser().absolute()
-        settings = dataclasses.replace(settings, home=root, lake=root / "lake")
+        lake = root / "lake" if isinstance(settings.lake, Path) else settings.lake
+        settings = dataclasses.replace(settings, home=root, lake=lake)
     home = Home.of(settings)
     home.make()
     typer.echo(f"{home.root} is ready. Next: TRUELIFT_HOME={home.root} truelift serve")

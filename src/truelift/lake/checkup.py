@@ -18,6 +18,7 @@ from truelift.lake.ledger import Ledger
 from truelift.lake.manifest import pending
 from truelift.lake.merges import identities_file
 from truelift.lake.sites import UnreadableSites
+from truelift.lake.storage import StorageUnreachable
 from truelift.lake.tail import TailFolder
 from truelift.lake.waiting import read_cursors, segment_key
 
@@ -107,7 +108,7 @@ class Report:
 
 
 def checkup(home: Home) -> Report:
-    """Look at everything; change nothing."""
+    """Look at everything; change nothing. What tries an object store is gone afterwards."""
     if not home.root.is_dir():
         missing = Remark(
             "no_home", f"There is no data directory at {home.root}: `truelift init`.", wrong=True
@@ -116,6 +117,7 @@ def checkup(home: Home) -> Report:
     remarks = [*_of_loader(home), *_of_journal(home), *_of_published(home)]
     reports = []
     try:
+        home.storage.check()
         lake = Lake(home)
         for site in lake.sites():
             report = _of_site(lake, site)
@@ -133,6 +135,8 @@ def checkup(home: Home) -> Report:
                     )
                 )
             remarks += _of_tail(home, site)
+    except StorageUnreachable as error:
+        remarks.append(Remark("storage_unreachable", str(error), wrong=True))
     except UnreadableSites as error:
         remarks.append(Remark("sites_file", str(error), wrong=True))
     return Report(sites=tuple(reports), remarks=tuple(remarks))

@@ -12,7 +12,6 @@ import duckdb
 import pyarrow as pa
 
 from truelift.events.identity import identifies
-from truelift.lake.durable import sync_file, sync_folder
 from truelift.lake.home import Home
 from truelift.lake.identity import person_of_user, person_of_visitor
 from truelift.lake.merges import Component
@@ -97,7 +96,7 @@ class Compaction:
             engine.register("moves", moves)
             self._lay_out(engine, state)
             buckets = state.buckets * 2 if self._too_large(state) else state.buckets
-            plan = list(self._plan(engine, reader, state, moves, buckets))
+            plan = list(self._plan(engine, state, moves, buckets))
             removed = [file for rewrite in plan for file in rewrite.files]
             added: list[LakeFile] = []
             for rewrite in plan:
@@ -109,8 +108,7 @@ class Compaction:
         newest = reader.table.current()
         if newest is not None:
             reader.table.checkpoint(newest)
-            for path in reader.table.unused(newest):
-                path.unlink(missing_ok=True)
+            reader.table.remove_unused(newest)
         moved: list[int] = moves["person"].to_pylist()
         return moved
 
@@ -125,23 +123,24 @@ class Compaction:
             return
         with self._engine() as engine:
             self._lay_out(engine, state)
-            files = self._files(reader, state, state.files)
             engine.register("labels", pa.table({"label": pa.array(sorted(component.labels))}))
-            names = engine.sql(
-                f"SELECT DISTINCT visitor_id, user_id FROM {files}"
-                " WHERE person IN (SELECT label FROM labels)"
-            ).to_arrow_table()
+            names = pa.concat_tables(
+                self._of_each(
+                    engine,
+                    state,
+                    "SELECT DISTINCT visitor_id, user_id FROM {files}"
+                    " WHERE person IN (SELECT label FROM labels)",
+                )
+            )
             engine.register("visitors", _turns(reader.site, names["visitor_id"], component))
             engine.register("users", _users(reader.site, names["user_id"], component))
-            touched = {
-                name
-                for (name,) in engine.sql(
-                    f"SELECT DISTINCT filename FROM {_GIVEN_BACK.format(files=files)}"
-                    " WHERE given IS DISTINCT FROM person"
-                ).fetchall()
-            }
+            touched = self._of_each(
+                engine,
+                state,
+                f"SELECT person FROM {_GIVEN_BACK} WHERE given IS DISTINCT FROM person LIMIT 1",
+            )
             removed = [
-                file for file in state.files if str(reader.table.path / file.path) in touched
+                file for file, rows in zip(state.files, touched, strict=True) if rows.num_rows
             ]
             added: list[LakeFile] = []
             for file in removed:
@@ -157,11 +156,23 @@ class Compaction:
             self.reached("undo.committed")
 
     @staticmethod
-    def _files(reader: SiteReader, state: LakeState, files: Iterable[LakeFile]) -> str:
-        """Name files as a relation."""
-        listed = ", ".join(_text(str(reader.table.path / file.path)) for file in files)
-        rows = f"read_parquet([{listed}], hive_partitioning = false, filename = true)"
-        return in_all_columns(rows, like="nothing") if state.mixed else rows
+    @contextmanager
+    def _files(state: LakeState, files: Sequence[LakeFile]) -> Iterator[str]:
+        """Name files as a relation, for as long as they are read."""
+        with state.store.local(files) as paths:
+            listed = ", ".join(_text(str(path)) for path in paths)
+            rows = f"read_parquet([{listed}], hive_partitioning = false)"
+            yield in_all_columns(rows, like="nothing") if state.mixed else rows
+
+    def _of_each(
+        self, engine: duckdb.DuckDBPyConnection, state: LakeState, statement: str
+    ) -> list[pa.Table]:
+        """Ask each file for itself, so that no two need room on this machine at once."""
+        found = []
+        for file in state.files:
+            with self._files(state, [file]) as files:
+                found.append(engine.sql(statement.format(files=files)).to_arrow_table())
+        return found
 
     @staticmethod
     def _lay_out(engine: duckdb.DuckDBPyConnection, state: LakeState) -> None:
@@ -191,7 +202,6 @@ class Compaction:
     def _plan(
         self,
         engine: duckdb.DuckDBPyConnection,
-        reader: SiteReader,
         state: LakeState,
         moves: pa.Table,
         buckets: int,
@@ -200,7 +210,7 @@ class Compaction:
             for file in state.files:
                 yield _Rewrite((file,), tuple(range(buckets)))
             return
-        stale = self._with_moved(engine, reader, state) if moves.num_rows else set()
+        stale = self._with_moved(engine, state) if moves.num_rows else set()
         put_together: set[str] = set()
         for files in self._crowded(state):
             for group in _groups(files, self.target_bytes):
@@ -213,19 +223,11 @@ class Compaction:
             if file.path in stale and file.path not in put_together:
                 yield _Rewrite((file,), tuple(range(buckets)))
 
-    def _with_moved(
-        self, engine: duckdb.DuckDBPyConnection, reader: SiteReader, state: LakeState
-    ) -> set[str]:
-        if not state.files:
-            return set()
-        paths = [str(reader.table.path / file.path) for file in state.files]
-        found = engine.sql(
-            "SELECT DISTINCT filename FROM read_parquet($paths, filename = true,"
-            " hive_partitioning = false) SEMI JOIN moves USING (person)",
-            params={"paths": paths},
-        ).fetchall()
-        names = {name for (name,) in found}
-        return {file.path for file in state.files if str(reader.table.path / file.path) in names}
+    def _with_moved(self, engine: duckdb.DuckDBPyConnection, state: LakeState) -> set[str]:
+        found = self._of_each(
+            engine, state, "SELECT person FROM {files} SEMI JOIN moves USING (person) LIMIT 1"
+        )
+        return {file.path for file, rows in zip(state.files, found, strict=True) if rows.num_rows}
 
     def _rewrite(
         self,
@@ -238,45 +240,49 @@ class Compaction:
         *,
         rows: str = _MOVED,
     ) -> list[LakeFile]:
-        sources = rows.format(files=self._files(reader, state, rewrite.files))
         columns = ", ".join(
             '"' + name.replace('"', '""') + '"'
             for name in (column_names(state.delta) if state.mixed else EVENTS.names)
             if name != "bucket"
         )
+        store = reader.table.store
         added: list[LakeFile] = []
-        for bucket in rewrite.buckets:
-            relative = f"bucket={bucket}/compact-{state.version:012d}-{number + len(added)}.parquet"
-            path = reader.table.path / relative
-            path.parent.mkdir(parents=True, exist_ok=True)
-            engine.execute(
-                f"""COPY (
-                SELECT {columns} FROM (SELECT * REPLACE (given AS person) FROM {sources})
-                WHERE (person & {buckets - 1}) = {bucket}
-                ORDER BY person, occurred_at, position
-                ) TO {_text(str(path))}
-                (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 131072)"""
-            ).fetchall()
-            ((count, since, until),) = engine.execute(
-                "SELECT count(*), epoch_us(min(occurred_at)), epoch_us(max(occurred_at))"
-                f" FROM read_parquet([{_text(str(path))}], hive_partitioning = false)"
-            ).fetchall()
-            if not count:
-                path.unlink()
-                continue
-            sync_file(path)
-            sync_folder(path.parent)
-            self.reached("compaction.file.written")
-            added.append(
-                LakeFile(
-                    path=relative,
-                    bucket=bucket,
-                    rows=count,
-                    size_bytes=path.stat().st_size,
-                    since=_instant(since),
-                    until=_instant(until),
+        with self._files(state, rewrite.files) as files:
+            sources = rows.format(files=files)
+            for bucket in rewrite.buckets:
+                relative = (
+                    f"bucket={bucket}/compact-{state.version:012d}-{number + len(added)}.parquet"
                 )
-            )
+                path = store.draft(relative)
+                engine.execute(
+                    f"""COPY (
+                    SELECT {columns} FROM (SELECT * REPLACE (given AS person) FROM {sources})
+                    WHERE (person & {buckets - 1}) = {bucket}
+                    ORDER BY person, occurred_at, position
+                    ) TO {_text(str(path))}
+                    (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1,
+                    ROW_GROUP_SIZE 131072)"""
+                ).fetchall()
+                ((count, since, until),) = engine.execute(
+                    "SELECT count(*), epoch_us(min(occurred_at)), epoch_us(max(occurred_at))"
+                    f" FROM read_parquet([{_text(str(path))}], hive_partitioning = false)"
+                ).fetchall()
+                if not count:
+                    path.unlink()
+                    continue
+                size = path.stat().st_size
+                kept = store.keep(relative)
+                self.reached("compaction.file.written")
+                added.append(
+                    LakeFile(
+                        path=kept,
+                        bucket=bucket,
+                        rows=count,
+                        size_bytes=size,
+                        since=_instant(since),
+                        until=_instant(until),
+                    )
+                )
         return added
 
     @contextmanager

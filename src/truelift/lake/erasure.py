@@ -374,12 +374,11 @@ class Erasure:
         """Open an engine that sees every row of the lake as `all_events`."""
         table = SiteReader(self.home, site).table
         state = table.current()
-        with rewriting_engine(self.home) as engine:
-            paths = (
-                ", ".join(text(str(table.path / file.path)) for file in state.files)
-                if state
-                else ""
-            )
+        with (
+            table.store.local(state.files if state else ()) as found,
+            rewriting_engine(self.home) as engine,
+        ):
+            paths = ", ".join(text(str(path)) for path in found)
             if not paths:
                 engine.register("all_events", _NO_ROWS)
             else:

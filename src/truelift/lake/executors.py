@@ -22,6 +22,7 @@ from truelift.lake.slices import SECONDS, Piece, Slices, slices_of
 from truelift.lake.snapshot import Position, Slice, Snapshot
 from truelift.lake.stopping import Cancelled, Stop
 from truelift.questions.question import Question
+from truelift.settings import S3Lake
 
 
 if TYPE_CHECKING:
@@ -327,7 +328,7 @@ def dealt(workers: Sequence[str], site: str, parts: Sequence[Slice]) -> list[str
 def answer_as(
     version: str,
     root: Path,
-    lake: Path,
+    lake: Path | S3Lake,
     position: Position,
     part: Slice,
     question: Question[Partial, Any],
@@ -339,7 +340,7 @@ def answer_as(
     Args:
         version: Of who asks.
         root: Of the home.
-        lake: The home's folder of tables.
+        lake: Where the home's tables are.
         position: What the question sees.
         part: The slice.
         question: What is asked.

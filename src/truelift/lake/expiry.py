@@ -38,7 +38,7 @@ def expire(
     Raises:
         CommitLost: Another commit got in between; nothing was removed.
     """
-    table = SiteTable(home.events_table(site))
+    table = SiteTable(home.table(site))
     state = table.current()
     if state is None or not retention:
         return LeftOut()

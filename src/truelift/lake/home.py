@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from truelift.errors import Refusal
-from truelift.settings import Settings
+from truelift.lake.storage import Storage, TableStore, storage_of
+from truelift.settings import S3Lake, Settings
 
 
 SITE_NAME = re.compile(r"^[a-z][a-z0-9-]{1,39}$")
@@ -29,17 +30,28 @@ class BadSiteName(Refusal):
         )
 
 
+class NoFolder(Refusal):
+    """Somebody wants a folder of a lake that is in an object store."""
+
+    code = "lake.no_folder"
+
+    def __init__(self, *, lake: str) -> None:
+        super().__init__(
+            f"The lake is at {lake} and in no folder. Open its tables there.", lake=lake
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
     """The paths of one installation; nothing else builds a path by hand.
 
     Attributes:
         root: `TRUELIFT_HOME`.
-        lake: Folder of the Delta tables.
+        lake: Folder of the Delta tables, or where they are in an object store.
     """
 
     root: Path
-    lake: Path
+    lake: Path | S3Lake
 
     @classmethod
     def of(cls, settings: Settings) -> Home:
@@ -65,6 +77,16 @@ class Home:
     def index(self) -> Path:
         """Sequence indexes, per site and bucket; derived from the lake, may be deleted."""
         return self.root / "index"
+
+    @property
+    def cache(self) -> Path:
+        """Copies of what lies in an object store; may be deleted while nothing runs."""
+        return self.root / "cache"
+
+    @property
+    def storage(self) -> Storage:
+        """Where the Delta tables are."""
+        return storage_of(self.lake, self.cache)
 
     @property
     def erasures(self) -> Path:
@@ -116,12 +138,23 @@ class Home:
         """The embedded database."""
         return self.root / "truelift.sqlite3"
 
-    def events_table(self, site: str) -> Path:
-        """The Delta table of one site's events.
+    def table(self, site: str) -> TableStore:
+        """Where the Delta table of one site's events is.
 
         Raises:
             BadSiteName: The name could leave the lake's folder.
         """
+        return self.storage.table(checked_site(site))
+
+    def events_table(self, site: str) -> Path:
+        """The folder of one site's Delta table, where the lake is in a folder.
+
+        Raises:
+            BadSiteName: The name could leave the lake's folder.
+            NoFolder: The lake is in an object store.
+        """
+        if not isinstance(self.lake, Path):
+            raise NoFolder(lake=str(self.lake))
         return self.lake / checked_site(site) / "events"
 
     def make(self) -> None:
@@ -134,9 +167,9 @@ class Home:
             self.rejects,
             self.published,
             self.run,
-            self.lake,
         ):
             folder.mkdir(parents=True, exist_ok=True)
+        self.storage.make()
         if not self.secret_key_file.exists():
             partial = self.secret_key_file.with_suffix(f".{os.getpid()}")
             partial.touch(mode=0o600)

@@ -35,6 +35,7 @@ from truelift.lake.sequence_index import (
     open_index,
     read_stamp,
 )
+from truelift.lake.storage import TableStore
 from truelift.lake.tables import LakeFile, LakeState, SiteTable
 
 
@@ -65,7 +66,7 @@ class Indexing:
 
     def _step(self) -> bool:
         for site in self._sites():
-            table = self._tables.setdefault(site, SiteTable(self.home.events_table(site)))
+            table = self._tables.setdefault(site, SiteTable(self.home.table(site)))
             state = table.current()
             if state is None:
                 continue
@@ -74,7 +75,7 @@ class Indexing:
                 if stale(state, read_stamp(folder), bucket):
                     was = open_index(folder)
                     try:
-                        build_index(self.home, site, table.path, state, bucket, was=was)
+                        build_index(self.home, site, state, bucket, was=was)
                     except DamagedIndex as damage:
                         forget(folder, str(damage))
                     log.info("indexed bucket %d of %s", bucket, site)
@@ -94,9 +95,7 @@ class Indexing:
                 stop.wait(_IDLE_S)
 
     def _sites(self) -> list[str]:
-        if not self.home.lake.is_dir():
-            return []
-        return sorted(path.name for path in self.home.lake.iterdir() if SITE_NAME.match(path.name))
+        return [name for name in self.home.storage.sites() if SITE_NAME.match(name)]
 
 
 def stale(state: LakeState, found: tuple[Path, Stamp] | None, bucket: int) -> bool:
@@ -110,14 +109,13 @@ def stale(state: LakeState, found: tuple[Path, Stamp] | None, bucket: int) -> bo
 
 
 def build_index(
-    home: Home, site: str, table: Path, state: LakeState, bucket: int, *, was: BucketIndex | None
+    home: Home, site: str, state: LakeState, bucket: int, *, was: BucketIndex | None
 ) -> None:
     """Write the index of one bucket of a lake as it is now.
 
     Args:
         home: The installation.
         site: The site.
-        table: Folder of its Delta table.
         state: The lake.
         bucket: Whose persons.
         was: An earlier index; what it holds is not read again where it still serves.
@@ -129,7 +127,7 @@ def build_index(
     runs = [] if was is None else [_Run.of(was)]
     titles = {name: list(was.stamp.titles[name]) if was is not None else [] for name in CODED}
     runs += [
-        _read(table, file, bucket, state.buckets, titles)
+        _read(state.store, file, bucket, state.buckets, titles)
         for file in sorted(files, key=lambda file: file.path)
         if file.path not in known
     ]
@@ -209,12 +207,13 @@ class _Run:
 
 
 def _read(
-    table: Path, file: LakeFile, bucket: int, buckets: int, titles: dict[str, list[str]]
+    store: TableStore, file: LakeFile, bucket: int, buckets: int, titles: dict[str, list[str]]
 ) -> _Run:
     """Read the events of one lake file that questions see; adds to the titles."""
-    coded = sorted(set(CODED) & set(pq.read_schema(table / file.path).names))
-    with pq.ParquetFile(table / file.path, read_dictionary=coded) as parquet:
-        rows = parquet.read(columns=list(_READ))
+    with store.local([file]) as (path,):
+        coded = sorted(set(CODED) & set(pq.read_schema(path).names))
+        with pq.ParquetFile(path, read_dictionary=coded) as parquet:
+            rows = parquet.read(columns=list(_READ))
     for name in set(CODED).difference(coded):
         # An older Truelift wrote this file, before there was such a column.
         nothing = pa.nulls(rows.num_rows, pa.dictionary(pa.int32(), pa.string()))
@@ -357,7 +356,7 @@ def _save(generation: Path, name: str, values: NDArray[Any]) -> int:
 def remove_outdated(home: Home, site: str) -> None:
     """Remove every index of a site that holds more than its lake does now."""
     with no_other_indexing(home):
-        state = SiteTable(home.events_table(site)).current()
+        state = SiteTable(home.table(site)).current()
         for folder in sorted((home.index / site).glob("*")):
             found = read_stamp(folder)
             if state is None or found is None or not found[1].serves(state):

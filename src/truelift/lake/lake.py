@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from truelift.errors import Outage, Refusal
 from truelift.lake.executors import THREADS, Executor, executor_of
+from truelift.lake.file_cache import FileGone
 from truelift.lake.home import SITE_NAME, Home
 from truelift.lake.ledger import Counts, Ledger
 from truelift.lake.sites import PublishedSites
@@ -109,13 +110,13 @@ class Lake:
     def sites(self) -> list[str]:
         """List the sites that were published or have events, by name."""
         found = {name for name in self._sites.all() if SITE_NAME.match(name)}
-        for folder in (self.home.lake, self.home.tail):
-            if folder.is_dir():
-                found.update(
-                    path.name
-                    for path in folder.iterdir()
-                    if path.is_dir() and SITE_NAME.match(path.name)
-                )
+        found.update(name for name in self.home.storage.sites() if SITE_NAME.match(name))
+        if self.home.tail.is_dir():
+            found.update(
+                path.name
+                for path in self.home.tail.iterdir()
+                if path.is_dir() and SITE_NAME.match(path.name)
+            )
         return sorted(found)
 
     def ask(
@@ -170,7 +171,7 @@ class Lake:
 
         reader = self._reader(site)
         listed = reader.tail.current()
-        lake = reader.table.current()
+        lake = reader.table.current(at_least=listed.lake)
         committed: Callable[[str], int] = lake.reached if lake is not None else _nothing
         writers = {writer for file in listed.files for writer in file.spans}
         tail = listed.beyond({writer: committed(writer) for writer in writers})
@@ -217,8 +218,8 @@ class Lake:
             try:
                 snapshot = reader.snapshot()
                 return snapshot, work(snapshot)
-            except (TailGone, duckdb.IOException):
-                continue
+            except (TailGone, FileGone, duckdb.IOException):
+                reader.table.doubt()
         raise FilesGone(site=site)
 
     def _reader(self, site: str) -> SiteReader:

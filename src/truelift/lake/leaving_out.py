@@ -12,7 +12,6 @@ from typing import Final
 import duckdb
 import pyarrow.parquet as pq
 
-from truelift.lake.durable import sync_file, sync_folder
 from truelift.lake.home import Home
 from truelift.lake.ledger import Counts
 from truelift.lake.schema import EVENTS
@@ -107,34 +106,35 @@ def leave_out(
     removed: list[LakeFile] = []
     added: list[LakeFile] = []
     for file in state.files if files is None else files:
-        source, columns = _source(engine, table.path / file.path)
-        found = engine.execute(
-            "SELECT state, coalesce(reason, ''), coalesce(is_bot, false),"
-            f" coalesce(is_internal, false), count(*) FROM {source} AS events"
-            f" WHERE coalesce({rule.gone}, false) GROUP BY ALL"
-        ).fetchall()
-        stay = 0
-        if rule.named is not None:
-            ((stay,),) = engine.execute(
-                f"SELECT count(*) FROM {source} AS events WHERE coalesce({rule.named}, false)"
-                f" AND NOT coalesce({rule.gone}, false)"
+        with table.store.local([file]) as (path,):
+            source, columns = _source(engine, path)
+            found = engine.execute(
+                "SELECT state, coalesce(reason, ''), coalesce(is_bot, false),"
+                f" coalesce(is_internal, false), count(*) FROM {source} AS events"
+                f" WHERE coalesce({rule.gone}, false) GROUP BY ALL"
             ).fetchall()
-        if not found and not stay:
-            continue
-        changed += stay
-        for kind, reason, is_bot, is_internal, count in found:
-            if kind == "stored":
-                stored += count
-                bots += count if is_bot else 0
-                internal += count if is_internal else 0
-            else:
-                reasons[reason] = reasons.get(reason, 0) + count
-        removed.append(file)
-        if sum(row[-1] for row in found) < file.rows:
-            added.append(
-                _rewrite(engine, table, file, (source, columns), rule, f"{name}-{len(added)}")
-            )
-            reached("leaving_out.file.written")
+            stay = 0
+            if rule.named is not None:
+                ((stay,),) = engine.execute(
+                    f"SELECT count(*) FROM {source} AS events WHERE coalesce({rule.named}, false)"
+                    f" AND NOT coalesce({rule.gone}, false)"
+                ).fetchall()
+            if not found and not stay:
+                continue
+            changed += stay
+            for kind, reason, is_bot, is_internal, count in found:
+                if kind == "stored":
+                    stored += count
+                    bots += count if is_bot else 0
+                    internal += count if is_internal else 0
+                else:
+                    reasons[reason] = reasons.get(reason, 0) + count
+            removed.append(file)
+            if sum(row[-1] for row in found) < file.rows:
+                added.append(
+                    _rewrite(engine, table, file, (source, columns), rule, f"{name}-{len(added)}")
+                )
+                reached("leaving_out.file.written")
     return LeftOut(tuple(removed), tuple(added), stored, bots, internal, reasons, changed)
 
 
@@ -158,7 +158,7 @@ def _rewrite(
     name: str,
 ) -> LakeFile:
     relative = f"bucket={file.bucket}/{name}.parquet"
-    path = table.path / relative
+    path = table.store.draft(relative)
     source, names = read
     columns = ", ".join(
         f"{rule.replaced[name]} AS {quoted(name)}" if name in rule.replaced else quoted(name)
@@ -173,13 +173,12 @@ def _rewrite(
         "SELECT count(*), epoch_us(min(occurred_at)), epoch_us(max(occurred_at))"
         f" FROM read_parquet([{text(str(path))}], hive_partitioning = false)"
     ).fetchall()
-    sync_file(path)
-    sync_folder(path.parent)
+    size = path.stat().st_size
     return LakeFile(
-        path=relative,
+        path=table.store.keep(relative),
         bucket=file.bucket,
         rows=rows,
-        size_bytes=path.stat().st_size,
+        size_bytes=size,
         since=_instant(since),
         until=_instant(until),
     )

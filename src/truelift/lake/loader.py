@@ -9,7 +9,7 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field, replace
@@ -181,6 +181,7 @@ class _Site:
     recent: Seen | None = None
     ever: Seen | None = None
     retired: list[str] = field(default_factory=list)
+    pending: Manifest | None = None
 
     @property
     def lake(self) -> LakeState | None:
@@ -246,8 +247,9 @@ class Loader:
         self._swept: dict[str, datetime] = {}
         self._expired: dict[str, datetime] = {}
         self._erase_after: datetime | None = None
-        # What an engine that was killed had put on disk are rows, too.
+        # What was on its way to disk or to a store when it was killed are rows, too.
         shutil.rmtree(home.loader / "scratch", ignore_errors=True)
+        home.storage.forget_drafts()
         self._recover()
 
     def close(self) -> None:
@@ -471,7 +473,8 @@ class Loader:
         resolution: Resolution,
     ) -> None:
         folder = site.reader.tail
-        merged, left = _to_merge(site.tail, rows.nbytes)
+        committing = site.pending.tail_files if site.pending is not None else ()
+        merged, left = _to_merge(site.tail, rows.nbytes, but=committing)
         spans: dict[str, tuple[int, int]] = {}
         for file in merged:
             for other, (low, high) in file.spans.items():
@@ -496,10 +499,19 @@ class Loader:
         self._retire(site, [file.name for file in merged])
         if moves != site.tail.moves and site.tail.moves is not None:
             site.retired.append(site.tail.moves)
-        site.tail = folder.publish(replace(site.tail, files=(*left, written), moves=moves))
+        self._publish_tail(site, files=(*left, written), moves=moves)
         self._at("tail.published")
         site.identities.keep(resolution.steps)
         self._at("identities.kept")
+
+    @staticmethod
+    def _publish_tail(site: _Site, *, files: tuple[TailFile, ...], moves: str | None) -> None:
+        """Let readers see another tail, and a lake that has what is in it no more."""
+        lake = site.lake
+        tail = replace(
+            site.tail, files=files, moves=moves, lake=lake.version if lake is not None else 0
+        )
+        site.tail = site.reader.tail.publish(tail)
 
     def _write_moves(self, site: _Site, steps: Iterable[Step]) -> str | None:
         table = site.identities.moves(steps)
@@ -581,10 +593,13 @@ class Loader:
         due = [
             name
             for name, site in self._sites.items()
-            if site.tail.files
-            and (
-                site.tail.size_bytes >= self._commit_bytes
-                or now_ms - (site.tail.oldest_ms or now_ms) >= age_ms
+            if site.pending is not None
+            or (
+                site.tail.files
+                and (
+                    site.tail.size_bytes >= self._commit_bytes
+                    or now_ms - (site.tail.oldest_ms or now_ms) >= age_ms
+                )
             )
         ]
         for name in due:
@@ -592,8 +607,15 @@ class Loader:
         return bool(due)
 
     def _commit(self, name: str) -> None:
-        """Move a site's whole tail into its table: manifest, files, commit, tail, in that order."""
+        """Move a site's whole tail into its table: manifest, files, commit, tail, in that order.
+
+        A commit that was interrupted comes first: nobody may know whether it came about.
+        """
         site = self._sites[name]
+        if site.pending is not None:
+            self._finish(name, site, site.pending)
+            if not site.tail.files:
+                return
         state = site.reader.table.create()
         spans: dict[str, tuple[int, int]] = {}
         for file in site.tail.files:
@@ -609,6 +631,7 @@ class Loader:
             ),
         )
         manifest.write(self.home)
+        site.pending = manifest
         self._at("manifest.written")
         site.identities.sync()
         self._finish(name, site, manifest)
@@ -630,17 +653,19 @@ class Loader:
                     counts=sum((file.counts for file in files), Counts()),
                 )
             except CommitLost:
-                # Nothing of it is in the table: the next step plans the commit anew.
-                for path in manifest.lake_files:
-                    (table.path / path).unlink(missing_ok=True)
-                manifest.forget(self.home)
-                raise
+                if not _is_in(table.current(), added, reached):
+                    # Nothing of it is in the table: the next step plans the commit anew.
+                    table.remove_planned(manifest.lake_files)
+                    manifest.forget(self.home)
+                    site.pending = None
+                    raise
             self._at("committed")
         self._retire(site, manifest.tail_files)
         left = tuple(file for file in site.tail.files if file.name not in manifest.tail_files)
-        site.tail = site.reader.tail.publish(replace(site.tail, files=left))
+        self._publish_tail(site, files=left, moves=site.tail.moves)
         self._at("tail.emptied")
         manifest.forget(self.home)
+        site.pending = None
         self._at("manifest.forgotten")
         self._untidy.add(name)
         log.info("committed %d rows of %s", sum(file.rows for file in files), name)
@@ -661,7 +686,7 @@ class Loader:
             if part.num_rows:
                 added.append(
                     write_file(
-                        site.reader.table.path, part, bucket=bucket, name=path.partition("/")[2]
+                        site.reader.table.store, part, bucket=bucket, name=path.partition("/")[2]
                     )
                 )
                 self._at("file.written")
@@ -724,6 +749,7 @@ class Loader:
                 self._expired[name] = now
                 retention = dict(self._settings.of(name).retention)
                 gone = expire(self.home, name, retention, now=now, reached=self._at)
+                site.reader.table.doubt()
                 if gone.rows:
                     log.info("removed %d rows of %s whose time was over", gone.rows, name)
 
@@ -737,7 +763,7 @@ class Loader:
             moves = self._write_moves(site, ())
             if site.tail.moves is not None:
                 site.retired.append(site.tail.moves)
-            site.tail = site.reader.tail.publish(replace(site.tail, moves=moves))
+            self._publish_tail(site, files=site.tail.files, moves=moves)
         log.info("compacted %s", name)
 
     def _retire(self, site: _Site, names: Iterable[str]) -> None:
@@ -826,7 +852,7 @@ class Loader:
 
     def _clean_tail(self, site: _Site) -> None:
         """Write anew who moved, and leave no other file in the tail's folder."""
-        site.tail = site.reader.tail.publish(replace(site.tail, moves=self._write_moves(site, ())))
+        self._publish_tail(site, files=site.tail.files, moves=self._write_moves(site, ()))
         for path in site.reader.tail.strays():
             path.unlink(missing_ok=True)
 
@@ -874,8 +900,7 @@ class Loader:
                 self._finish(manifest.site, site, manifest)
             else:
                 # A power cut took the tail; the journal still has its rows.
-                for path in manifest.lake_files:
-                    (site.reader.table.path / path).unlink(missing_ok=True)
+                site.reader.table.remove_planned(manifest.lake_files)
                 manifest.forget(self.home)
         # Before anything is taken: who is who may be known already and the rows not yet.
         self._undo_requested()
@@ -896,7 +921,7 @@ class Loader:
             steps = [Step(*step) for step in about.get("steps", [])]
         if len(whole) < len(site.tail.files):
             # What follows a broken file goes too: positions must have no holes.
-            site.tail = folder.publish(replace(site.tail, files=tuple(whole)))
+            self._publish_tail(site, files=tuple(whole), moves=site.tail.moves)
         site.identities.keep(steps)
         for path in folder.strays():
             path.unlink(missing_ok=True)
@@ -917,17 +942,30 @@ def _take_lock(home: Home) -> IO[bytes]:
     return lock
 
 
-def _to_merge(tail: Tail, new_bytes: int) -> tuple[list[TailFile], tuple[TailFile, ...]]:
+def _is_in(state: LakeState | None, added: Iterable[LakeFile], reached: Mapping[str, int]) -> bool:
+    """Say whether a commit of which nobody knew came about."""
+    if state is None:
+        return False
+    there = {file.path for file in state.files}
+    return all(file.path in there for file in added) and all(
+        state.reached(writer) >= last for writer, last in reached.items()
+    )
+
+
+def _to_merge(
+    tail: Tail, new_bytes: int, *, but: Collection[str]
+) -> tuple[list[TailFile], tuple[TailFile, ...]]:
     """Choose the last tail files that are written again together with new rows.
 
     Files at least halve in size along the tail, so there are few and each row is
-    written again a few times only.
+    written again a few times only. Those that a commit is about stay as they are.
     """
     files = list(tail.files)
     size = new_bytes
     merged: list[TailFile] = []
     while (
         files
+        and files[-1].name not in but
         and files[-1].size_bytes < max(2 * size, _TINY_BYTES)
         and files[-1].size_bytes + size < SMALL_BYTES
     ):

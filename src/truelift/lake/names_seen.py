@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import pyarrow as pa
 
+from truelift.lake.file_cache import FileGone
 from truelift.lake.indexed import IndexReader
 from truelift.lake.snapshot import Engine, Snapshot
 from truelift.lake.stopping import Stop, watched
+from truelift.lake.storage import TableStore
 from truelift.lake.tables import LakeFile
 from truelift.questions.dimensions import DIMENSIONS, PROPERTY, Placeholders, text_of
 from truelift.questions.remarks import Code, Names, Remark, close_to
@@ -121,7 +123,7 @@ class NamesSeen:
         key = (snapshot.site, file.path)
         known = self._of_file.get(key)
         if known is None:
-            known = _names_in(str(snapshot.table / file.path))
+            known = _names_in(snapshot.store, file)
             self._keep(self._of_file, key, known)
         return known
 
@@ -176,25 +178,28 @@ def _newest(snapshot: Snapshot) -> Iterator[Sequence[str | None]]:
     newest = sorted(snapshot.position.files, key=lambda file: file.until, reverse=True)
     for file in newest[:SAMPLE_FILES]:
         try:
-            with pq.ParquetFile(snapshot.table / file.path) as opened:
+            with snapshot.store.local([file]) as (path,), pq.ParquetFile(path) as opened:
                 for batch in opened.iter_batches(batch_size=SAMPLE_ROWS, columns=["properties"]):
                     yield batch.column(0).to_pylist()
                     break
-        except (pa.ArrowException, OSError, IndexError):
+        except (pa.ArrowException, OSError, IndexError, FileGone):
             continue  # the answer names the file that it lacks
 
 
-def _names_in(path: str) -> frozenset[str]:
+def _names_in(store: TableStore, file: LakeFile) -> frozenset[str]:
     """Give the names of a file's events of people; none where it cannot be read."""
     import pyarrow.parquet as pq
 
     found: set[str] = set()
     try:
-        with pq.ParquetFile(path, read_dictionary=["event", "state"]) as opened:
+        with (
+            store.local([file]) as (path,),
+            pq.ParquetFile(path, read_dictionary=["event", "state"]) as opened,
+        ):
             for group in range(opened.num_row_groups):
                 rows = opened.read_row_group(group, columns=["event", *_PEOPLES])
                 found |= _names(rows)
-    except (pa.ArrowException, OSError, KeyError):
+    except (pa.ArrowException, OSError, KeyError, FileGone):
         pass  # the answer names the file that it lacks
     return frozenset(found)
 

@@ -10,19 +10,22 @@ from dataclasses import dataclass, field
 from functools import lru_cache, reduce
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import pyarrow as pa
 
 from truelift.errors import Refusal
+from truelift.lake.file_cache import DamagedFile
 from truelift.lake.home import Home
 from truelift.lake.indexed import IndexReader
 from truelift.lake.names_seen import NamesSeen
 from truelift.lake.sequence_index import DamagedIndex
 from truelift.lake.snapshot import Engine, SiteReader, Slice, Snapshot
 from truelift.lake.stopping import Cancelled, Stop, Watch, watched
+from truelift.lake.storage import FileState
 from truelift.questions.question import Question, Scan
 from truelift.questions.remarks import Names, Remark
+from truelift.settings import S3Lake
 
 
 if TYPE_CHECKING:
@@ -32,9 +35,6 @@ else:
 
 
 Partial = TypeVar("Partial")
-
-_State: TypeAlias = tuple[int, int, int]
-"""Inode, size and time of change of a file."""
 
 SECONDS: Final = 120.0
 """How long a question may take; who asks more has asked too much at once."""
@@ -78,7 +78,7 @@ class Slices:
     _indexes: IndexReader = field(init=False, repr=False)
     _names: NamesSeen = field(init=False, repr=False)
     _readers: dict[str, SiteReader] = field(default_factory=dict, repr=False)
-    _damaged: dict[str, _State] = field(default_factory=dict, repr=False)
+    _damaged: dict[str, FileState] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -132,6 +132,9 @@ class Slices:
                 if stop is not None and stop.is_set:
                     raise Cancelled(question=question.name) from error
                 raise TooMuch(question=question.name, what="time") from error
+            except DamagedFile as damage:
+                self._leave_out(whole, damage.name)
+                continue
             except (duckdb.Error, pa.ArrowException, OSError):
                 if not self._look_for_damage(whole):
                     raise
@@ -175,30 +178,30 @@ class Slices:
     def _is_damaged(self, snapshot: Snapshot, path: str) -> bool:
         """Say whether a file is known to be unreadable, and was not restored since."""
         known = self._damaged.get(f"{snapshot.site}/{path}")
-        return known is not None and known == _state(snapshot.table / path)
+        return known is not None and known == snapshot.store.state(path)
 
     def _look_for_damage(self, snapshot: Snapshot) -> bool:
         """Find the files that cannot be read; say whether there are any that nobody knew of."""
-        found = {
-            f"{snapshot.site}/{file.path}": state
+        found = [
+            file.path
             for file in snapshot.position.files
-            if (state := _state(path := snapshot.table / file.path)) and not _readable(path)
-        }
-        for name in sorted(found):
+            if snapshot.store.state(file.path) is not None
+            and (copy := snapshot.store.copy(file.path)) is not None
+            and not _readable(copy)
+        ]
+        for path in sorted(found):
+            self._leave_out(snapshot, path)
+        return bool(found)
+
+    def _leave_out(self, snapshot: Snapshot, path: str) -> None:
+        """Remember that a file cannot be read, until another is in its place."""
+        state = snapshot.store.state(path)
+        if state is not None:
+            name = f"{snapshot.site}/{path}"
             log.error(
                 "lake file %s cannot be read; answers leave it out until it is restored", name
             )
-        self._damaged.update(found)
-        return bool(found)
-
-
-def _state(path: Path) -> _State | None:
-    """Tell a file from one that was put in its place; None while there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+            self._damaged[name] = state
 
 
 def _readable(path: Path) -> bool:
@@ -230,6 +233,6 @@ def _rows(
 
 
 @lru_cache(maxsize=4)
-def slices_of(root: Path, lake: Path) -> Slices:
+def slices_of(root: Path, lake: Path | S3Lake) -> Slices:
     """Give the one `Slices` that this process has for a home."""
     return Slices(Home(root=root, lake=lake))

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from truelift.lake.home import Home, checked_site
+from truelift.lake.home import Home
 from truelift.lake.schema import EVENTS
 from truelift.lake.stopping import watching
+from truelift.lake.storage import TableStore
 from truelift.lake.tables import LakeFile, SiteTable
 from truelift.lake.tail import TailFolder
 from truelift.questions.question import People
@@ -63,13 +64,13 @@ class Snapshot:
 
     Attributes:
         position: Its name.
-        table: Folder of the site's Delta table.
+        store: Where the site's Delta table is.
         rows: The tail's rows.
         moves: Columns `person` and `target`: whose rows count as somebody else's.
     """
 
     position: Position
-    table: Path
+    store: TableStore
     rows: pa.Table
     moves: pa.Table
 
@@ -128,7 +129,7 @@ class SiteReader:
     _mapped: dict[str, pa.Table] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.table = SiteTable(self.home.events_table(checked_site(self.site)))
+        self.table = SiteTable(self.home.table(self.site))
         self.tail = TailFolder(self.home, self.site)
 
     def snapshot(self) -> Snapshot:
@@ -142,7 +143,7 @@ class SiteReader:
         """
         with self._lock:
             listed = self.tail.current()
-            lake = self.table.current()
+            lake = self.table.current(at_least=listed.lake)
             tail = listed
             if lake is not None and listed.files:
                 writers = {writer for file in listed.files for writer in file.spans}
@@ -179,7 +180,7 @@ class SiteReader:
         rows = [self._mapped[name] for name in position.tail]
         return Snapshot(
             position=position,
-            table=self.table.path,
+            store=self.table.store,
             rows=pa.concat_tables(rows) if rows else _NOTHING,
             moves=_NO_MOVES if position.moves is None else self._mapped[position.moves],
         )
@@ -226,11 +227,11 @@ class Engine:
             files: No other files of the lake are read; None for all that there are.
         """
         chosen = None if people is None else self.chosen(snapshot, part, people)
-        files = pruned(snapshot, part, files, since=since, until=until)
-        with self._cursor() as cursor:
+        needed = pruned(snapshot, part, files, since=since, until=until)
+        with snapshot.store.local(needed) as paths, self._cursor() as cursor:
             cursor.register("tail_rows", snapshot.rows)
             cursor.register("moves", snapshot.moves)
-            cursor.execute(_all_events(snapshot, part, files))
+            cursor.execute(_all_events(snapshot, part, paths))
             answerable = _ANSWERABLE
             if chosen is not None:
                 cursor.register("chosen", chosen)
@@ -272,7 +273,9 @@ class Engine:
                 "autoload_known_extensions": False,
             },
         )
-        allowed = ", ".join(_text(f"{folder}/") for folder in (self.home.lake, self.home.tail))
+        allowed = ", ".join(
+            _text(f"{folder}/") for folder in (self.home.storage.readable, self.home.tail)
+        )
         for statement in (
             "SET TimeZone = 'UTC'",
             "SET parquet_metadata_cache = true",
@@ -315,11 +318,11 @@ def pruned(
     ]
 
 
-def _all_events(snapshot: Snapshot, part: Slice, files: Sequence[LakeFile]) -> str:
+def _all_events(snapshot: Snapshot, part: Slice, paths: Sequence[Path]) -> str:
     sources = []
-    if files:
-        paths = ", ".join(_text(str(snapshot.table / file.path)) for file in files)
-        rows = f"read_parquet([{paths}], hive_partitioning = false)"
+    if paths:
+        listed = ", ".join(_text(str(path)) for path in paths)
+        rows = f"read_parquet([{listed}], hive_partitioning = false)"
         if snapshot.position.mixed:
             rows = in_all_columns(rows, like="tail_rows")
         sources.append(f"SELECT {_IN_FILES} FROM {rows}")

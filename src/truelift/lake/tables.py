@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
@@ -19,10 +20,13 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, RemoveAction
 
 from truelift.errors import Outage
-from truelift.lake.durable import sync_file, sync_folder
+from truelift.lake.file_cache import planned_name
 from truelift.lake.ledger import Counts
 from truelift.lake.schema import EVENTS
+from truelift.lake.storage import LOG, StorageUnreachable, TableStore
 
+
+log: Final = logging.getLogger(__name__)
 
 _TRIES: Final = 5
 _REST_S: Final = 0.05
@@ -52,11 +56,11 @@ class CommitLost(Outage):
 
     code = "lake.commit_lost"
 
-    def __init__(self, *, site_table: Path) -> None:
+    def __init__(self, *, table: str) -> None:
         super().__init__(
-            f"Another program wrote to {site_table} while the loader did; the loader tries again."
+            f"Another program wrote to {table} while the loader did; the loader tries again."
             " Only one loader may run per home.",
-            table=str(site_table),
+            table=table,
         )
 
 
@@ -93,6 +97,7 @@ class LakeState:
         mixed: Some files may lack columns of `EVENTS`, or have others besides: an older
             Truelift wrote them, or something else did.
         delta: The snapshot object; commits are made from it and from nothing newer.
+        store: Where the table is.
     """
 
     version: int
@@ -101,13 +106,15 @@ class LakeState:
     buckets: int
     mixed: bool
     delta: DeltaTable = field(repr=False)
+    store: TableStore = field(repr=False)
     _reached: dict[str, int] = field(default_factory=dict, repr=False)
 
     def reached(self, writer: str) -> int:
         """The last journal position of a writer that is in the table; 0 for none."""
         found = self._reached.get(writer)
         if found is None:
-            found = self._reached[writer] = self.delta.transaction_version(writer) or 0
+            with self.store.reaching():
+                found = self._reached[writer] = self.delta.transaction_version(writer) or 0
         return found
 
 
@@ -118,56 +125,99 @@ class SiteTable:
     One thread at a time looks; a state that was given out stays as it is.
     """
 
-    path: Path
+    store: TableStore
     _state: LakeState | None = None
+    _looked_at: float | None = None
+    _in_doubt: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def current(self) -> LakeState | None:
-        """Give the newest version, or None while nothing was ever committed."""
+    def current(self, *, at_least: int = 0) -> LakeState | None:
+        """Give the newest version, or None while nothing was ever committed.
+
+        Where a look costs a request, one holds for a while.
+
+        Args:
+            at_least: There is this version, as the fresh tail says from which rows went into it.
+
+        Raises:
+            StorageUnreachable: The store does not say what there is.
+        """
         with self._lock:
             state = self._state
-            # Versions have no gaps, so one look tells whether there is a newer one; when the
-            # log of this version has gone, later ones may have gone with it.
-            if (
-                state is not None
-                and not _log(self.path, state.version + 1).exists()
-                and _log(self.path, state.version).exists()
-            ):
+            holds = (0 if state is None else state.version) >= at_least
+            if not self._in_doubt and holds and self._looked_lately():
                 return state
-            if state is None and not (self.path / "_delta_log").is_dir():
+            if state is not None and holds and self._is_newest(state):
+                return state
+            if state is None and not self.store.begun():
                 return None
-            for left in reversed(range(_TRIES)):
-                try:
-                    self._state = _state_of(self.path, previous=state)
-                    break
-                except (DeltaError, FileNotFoundError):
-                    # An erasure or a sweep took an old log entry between its listing and
-                    # its reading; what it leaves is listed by the next look.
-                    if not left:
-                        raise
-                    time.sleep(_REST_S)
+            with self.store.reaching():
+                self._state = self._look(state)
+            self._looked_at, self._in_doubt = time.monotonic(), False
             return self._state
+
+    def doubt(self) -> None:
+        """Look again next time, whatever was seen a moment ago."""
+        with self._lock:
+            self._in_doubt = True
+
+    def _looked_lately(self) -> bool:
+        return (
+            self._looked_at is not None
+            and time.monotonic() - self._looked_at < self.store.look_every_s
+        )
+
+    def _is_newest(self, state: LakeState) -> bool:
+        # Versions have no gaps, so one look tells whether there is a newer one; when the
+        # log of this version has gone, later ones may have gone with it.
+        try:
+            newest = not self.store.exists(_log(state.version + 1)) and self.store.exists(
+                _log(state.version)
+            )
+        except StorageUnreachable:
+            if self._in_doubt:
+                raise
+            # Nothing of this home has gone into a newer one: what is known answers.
+            log.warning("%s cannot be reached; its last known version holds", self.store.address)
+            newest = True
+        if newest:
+            self._looked_at, self._in_doubt = time.monotonic(), False
+        return newest
+
+    def _look(self, state: LakeState | None) -> LakeState | None:
+        for left in reversed(range(_TRIES)):
+            try:
+                return _state_of(self.store, previous=state)
+            except (DeltaError, FileNotFoundError):
+                # An erasure or a sweep took an old log entry between its listing and
+                # its reading; what it leaves is listed by the next look.
+                if not left:
+                    raise
+                time.sleep(_REST_S)
+        return None
 
     def create(self) -> LakeState:
         """Make the empty table when it is not there, and add the columns that it lacks."""
         found = self.current()
         if found is not None:
             return self._grown(found)
-        self.path.mkdir(parents=True, exist_ok=True)
-        DeltaTable.create(
-            str(self.path),
-            schema=EVENTS,
-            mode="ignore",
-            partition_by=["bucket"],
-            configuration=_CONFIGURATION,
-            commit_properties=CommitProperties(
-                custom_metadata={_ABOUT: _about(Counts(), buckets=1)}
-            ),
-        )
-        _sync_log(self.path, 0)
+        self.store.begin()
+        with self._committing():
+            DeltaTable.create(
+                self.store.address,
+                schema=EVENTS,
+                mode="ignore",
+                partition_by=["bucket"],
+                configuration=_CONFIGURATION,
+                storage_options=self.store.options,
+                commit_properties=CommitProperties(
+                    custom_metadata={_ABOUT: _about(Counts(), buckets=1)}
+                ),
+            )
+        self.store.settle(_log(0))
         created = self.current()
         if created is None:
-            raise CommitLost(site_table=self.path)
+            raise CommitLost(table=self.store.address)
         return created
 
     def _grown(self, state: LakeState) -> LakeState:
@@ -178,7 +228,7 @@ class SiteTable:
         ]
         if not lacking:
             return state
-        try:
+        with self._committing():
             state.delta.alter.add_columns(
                 lacking,
                 commit_properties=CommitProperties(
@@ -189,12 +239,10 @@ class SiteTable:
                 ),
                 post_commithook_properties=_NO_HOOKS,
             )
-        except CommitFailedError as error:
-            raise CommitLost(site_table=self.path) from error
-        _sync_log(self.path, state.version + 1)
+        self.store.settle(_log(state.version + 1))
         grown = self.current()
         if grown is None:
-            raise CommitLost(site_table=self.path)
+            raise CommitLost(table=self.store.address)
         return grown
 
     def append(
@@ -220,7 +268,7 @@ class SiteTable:
         """
         return self._commit(
             state,
-            [_add(self.path, file, data_change=True) for file in files],
+            [_add(self.store, file, data_change=True) for file in files],
             counts=state.counts + counts,
             buckets=state.buckets,
             transactions=[Transaction(writer, last) for writer, last in sorted(reached.items())],
@@ -263,7 +311,7 @@ class SiteTable:
             )
             for file in removed
         ]
-        actions += [_add(self.path, file, data_change=counts is not None) for file in added]
+        actions += [_add(self.store, file, data_change=counts is not None) for file in added]
         return self._commit(
             state,
             actions,
@@ -274,26 +322,30 @@ class SiteTable:
 
     def checkpoint(self, state: LakeState) -> None:
         """Fold the log into one file and forget log entries past their day."""
-        state.delta.create_checkpoint()
-        state.delta.cleanup_metadata()
+        with self.store.reaching():
+            state.delta.create_checkpoint()
+            state.delta.cleanup_metadata()
 
     def forget_history(self) -> None:
-        """Leave nothing on disk but the newest version: no other file, no older log entry."""
+        """Leave nothing but the newest version: no other file or copy, no older log entry."""
         state = self.current()
         if state is None:
             return
         known = {file.path for file in state.files}
-        for path in sorted(self.path.rglob("*")):
-            relative = path.relative_to(self.path).as_posix()
-            in_log = relative.startswith("_delta_log")
-            if path.is_file() and not in_log and relative not in known:
-                path.unlink(missing_ok=True)
-        state.delta.create_checkpoint()
-        newest = f"{state.version:020}"
-        for path in sorted((self.path / "_delta_log").iterdir()):
-            if path.name != "_last_checkpoint" and not path.name.startswith(newest):
-                path.unlink(missing_ok=True)
-        sync_folder(self.path / "_delta_log")
+        self.store.forget_drafts()
+        names = self.store.names()
+        self.store.remove(
+            name for name in names if not name.startswith(f"{LOG}/") and name not in known
+        )
+        self.store.forget_copies(known)
+        with self.store.reaching():
+            state.delta.create_checkpoint()
+        newest = f"{LOG}/{state.version:020}"
+        last = f"{LOG}/_last_checkpoint"
+        self.store.remove(
+            name for name in self.store.names(LOG) if name != last and not name.startswith(newest)
+        )
+        self.store.settle(last)
 
     def sweep(self) -> int:
         """Remove what no version of the last hour refers to, and log entries past their day.
@@ -304,23 +356,44 @@ class SiteTable:
         state = self.current()
         if state is None:
             return 0
-        last = self.path / "_delta_log" / "_last_checkpoint"
         try:
-            checkpoint = int(json.loads(last.read_bytes())["version"])
+            last = self.store.read(f"{LOG}/_last_checkpoint")
+            checkpoint = int(json.loads(last)["version"])
         except (FileNotFoundError, ValueError, KeyError):
             checkpoint = -1
-        if checkpoint < state.version:
-            state.delta.create_checkpoint()
-        state.delta.cleanup_metadata()
-        unused = self.unused(state)
-        for path in unused:
-            path.unlink(missing_ok=True)
-        return len(unused)
+        with self.store.reaching():
+            if checkpoint < state.version:
+                state.delta.create_checkpoint()
+            state.delta.cleanup_metadata()
+        return self.remove_unused(state)
 
-    def unused(self, state: LakeState) -> list[Path]:
-        """Files that no version of the last hour refers to."""
-        names: list[str] = state.delta.vacuum(dry_run=True, full=True)
-        return [self.path / name for name in names]
+    def remove_unused(self, state: LakeState) -> int:
+        """Remove files that no version of the last hour refers to; say how many."""
+        with self.store.reaching():
+            names: list[str] = state.delta.vacuum(dry_run=True, full=True)
+        self.store.remove(names)
+        return len(names)
+
+    def remove_planned(self, planned: Iterable[str]) -> None:
+        """Remove files that were written, and stand in no log, by what they were to be called."""
+        gone = set(planned)
+        if gone:
+            self.store.remove(name for name in self.store.names() if planned_name(name) in gone)
+
+    @contextmanager
+    def _committing(self) -> Iterator[None]:
+        """Look again after a commit, also when nobody knows whether it came about.
+
+        Raises:
+            CommitLost: There is such a version already: another's, or this very commit when
+                the store took it and its answer was lost.
+        """
+        self.doubt()
+        try:
+            with self.store.reaching():
+                yield
+        except CommitFailedError as error:
+            raise CommitLost(table=self.store.address) from error
 
     def _commit(
         self,
@@ -331,7 +404,7 @@ class SiteTable:
         buckets: int,
         transactions: list[Transaction],
     ) -> int:
-        try:
+        with self._committing():
             state.delta.create_write_transaction(
                 list(actions),
                 "append",
@@ -344,17 +417,20 @@ class SiteTable:
                 ),
                 post_commithook_properties=_NO_HOOKS,
             )
-        except CommitFailedError as error:
-            raise CommitLost(site_table=self.path) from error
         # Without retries the commit is the very next version, or it was refused.
         version = state.version + 1
-        _sync_log(self.path, version)
+        self.store.settle(_log(version))
         if version % COMMITS_PER_CHECKPOINT == 0:
-            DeltaTable(str(self.path), version=version).create_checkpoint()
+            with self.store.reaching():
+                _delta(self.store, version=version).create_checkpoint()
         return version
 
 
-def write_file(table_path: Path, rows: pa.Table, *, bucket: int, name: str) -> LakeFile:
+def _delta(store: TableStore, *, version: int | None = None) -> DeltaTable:
+    return DeltaTable(store.address, version=version, storage_options=store.options)
+
+
+def write_file(store: TableStore, rows: pa.Table, *, bucket: int, name: str) -> LakeFile:
     """Write rows of one bucket, sorted by person and time, durably; nobody knows of it yet."""
     import pyarrow.parquet as pq
 
@@ -362,8 +438,7 @@ def write_file(table_path: Path, rows: pa.Table, *, bucket: int, name: str) -> L
         [("person", "ascending"), ("occurred_at", "ascending"), ("position", "ascending")]
     )
     relative = f"bucket={bucket}/{name}"
-    path = table_path / relative
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = store.draft(relative)
     pq.write_table(
         ordered.cast(_FILE_SCHEMA).replace_schema_metadata(None),
         path,
@@ -373,22 +448,21 @@ def write_file(table_path: Path, rows: pa.Table, *, bucket: int, name: str) -> L
         use_dictionary=_REPETITIVE,  # pyright: ignore[reportArgumentType] - names do, too
         write_statistics=["person", "occurred_at", "received_at"],  # pyright: ignore[reportArgumentType]
     )
-    sync_file(path)
-    sync_folder(path.parent)
     bounds = pc.min_max(rows["occurred_at"]).as_py()
+    size = path.stat().st_size
     return LakeFile(
-        path=relative,
+        path=store.keep(relative),
         bucket=bucket,
         rows=rows.num_rows,
-        size_bytes=path.stat().st_size,
+        size_bytes=size,
         since=bounds["min"],
         until=bounds["max"],
     )
 
 
-def _state_of(path: Path, *, previous: LakeState | None) -> LakeState | None:
+def _state_of(store: TableStore, *, previous: LakeState | None) -> LakeState | None:
     try:
-        delta = DeltaTable(str(path))
+        delta = _delta(store)
     except TableNotFoundError:
         return None
     actions = pa.table(delta.get_add_actions(flatten=True))
@@ -408,7 +482,7 @@ def _state_of(path: Path, *, previous: LakeState | None) -> LakeState | None:
             key=lambda file: file.path,
         )
     )
-    about = _about_of(delta, path)
+    about = _about_of(delta, store)
     if about is None and previous is not None:
         about = _about(previous.counts, buckets=previous.buckets, mixed=previous.mixed)
     about = about or {}
@@ -421,6 +495,7 @@ def _state_of(path: Path, *, previous: LakeState | None) -> LakeState | None:
         buckets=buckets if isinstance(buckets, int) else 1,
         mixed=bool(about.get("mixed")) or set(column_names(delta)) != set(EVENTS.names),
         delta=delta,
+        store=store,
     )
 
 
@@ -434,13 +509,12 @@ def _about(counts: Counts, *, buckets: int, mixed: bool = False) -> dict[str, ob
     return {**about, "mixed": True} if mixed else about
 
 
-def _about_of(delta: DeltaTable, path: Path) -> dict[str, object] | None:
+def _about_of(delta: DeltaTable, store: TableStore) -> dict[str, object] | None:
     try:
-        with _log(path, int(delta.version())).open(encoding="utf-8") as log:
-            for line in log:
-                action = json.loads(line)
-                if "commitInfo" in action and _ABOUT in action["commitInfo"]:
-                    return dict(action["commitInfo"][_ABOUT])
+        for line in store.read(_log(int(delta.version()))).decode().splitlines():
+            action = json.loads(line)
+            if "commitInfo" in action and _ABOUT in action["commitInfo"]:
+                return dict(action["commitInfo"][_ABOUT])
     except (OSError, ValueError):
         pass
     # Another tool committed last (an OPTIMIZE, say): the last word of ours holds.
@@ -451,7 +525,7 @@ def _about_of(delta: DeltaTable, path: Path) -> dict[str, object] | None:
     return None
 
 
-def _add(table_path: Path, file: LakeFile, *, data_change: bool) -> AddAction:
+def _add(store: TableStore, file: LakeFile, *, data_change: bool) -> AddAction:
     # No statistics on columns that hold ids: the log would keep them after an erasure.
     stats = {
         "numRecords": file.rows,
@@ -459,12 +533,13 @@ def _add(table_path: Path, file: LakeFile, *, data_change: bool) -> AddAction:
         "maxValues": {"occurred_at": _instant(file.until)},
         "nullCount": {"occurred_at": 0},
     }
-    modified = int((table_path / file.path).stat().st_mtime * 1000)
+    copy = store.copy(file.path)
+    modified = copy.stat().st_mtime if copy is not None else time.time()
     return AddAction(
         path=file.path,
         size=file.size_bytes,
         partition_values={"bucket": str(file.bucket)},
-        modification_time=modified,
+        modification_time=int(modified * 1000),
         data_change=data_change,
         stats=json.dumps(stats),
     )
@@ -474,12 +549,5 @@ def _instant(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def _log(path: Path, version: int) -> Path:
-    return path / "_delta_log" / f"{version:020}.json"
-
-
-def _sync_log(path: Path, version: int) -> None:
-    # delta-rs renames the entry into place without a sync; the journal may only be
-    # forgotten once the entry would survive a power cut.
-    sync_file(_log(path, version))
-    sync_folder(path / "_delta_log")
+def _log(version: int) -> str:
+    return f"{LOG}/{version:020}.json"

@@ -74,11 +74,13 @@ class Tail:
         serial: Grows with every publication.
         files: The tail files, oldest first.
         moves: Name of the Arrow file of persons that moved and are not rewritten yet, or None.
+        lake: A version of the table that has all rows which were in the tail before.
     """
 
     serial: int = 0
     files: tuple[TailFile, ...] = ()
     moves: str | None = None
+    lake: int = 0
 
     @property
     def counts(self) -> Counts:
@@ -146,6 +148,7 @@ class TailFolder:
             "serial": published.serial,
             "files": [file.document() for file in published.files],
             "moves": published.moves,
+            "lake": published.lake,
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.folder / _INDEX, json.dumps(document).encode())
@@ -242,4 +245,5 @@ def parse_tail(content: bytes) -> Tail:
             for entry in document["files"]
         ),
         moves=document["moves"],
+        lake=document.get("lake", 0),
     )

@@ -392,6 +392,6 @@ def wait_for_streams(home: Home, site: str, *, now: Callable[[], datetime]) -> N
 
 
 def _settled(reader: SiteReader, writer: str) -> int:
-    tail = reader.tail.current().reached(writer)
-    lake = reader.table.current()
-    return max(tail, lake.reached(writer) if lake is not None else 0)
+    tail = reader.tail.current()
+    lake = reader.table.current(at_least=tail.lake)
+    return max(tail.reached(writer), lake.reached(writer) if lake is not None else 0)
