@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, reduce
 from pathlib import Path
@@ -103,6 +103,10 @@ class Slices:
         """Say which of a question's names the site has never seen; see `NamesSeen`."""
         return self._names.remarks(snapshot, names, stop=stop)
 
+    def event_names(self, snapshot: Snapshot) -> frozenset[str]:
+        """Give the names of all events of people; see `NamesSeen`."""
+        return frozenset().union(*self._names.events(snapshot))
+
     def ask(
         self,
         snapshot: Snapshot,
@@ -162,6 +166,15 @@ class Slices:
             except (pa.ArrowException, IndexError, DamagedIndex):
                 # The files tell what went wrong if it was not the index.
                 self._indexes.leave_out(snapshot.site, part)
+        if scan.columns:
+            # Few questions read columns, and what reads them takes long to import.
+            from truelift.lake.columns import column_rows
+
+            pieces = column_rows(snapshot, part, scan)
+            if pieces is not None:
+                # A statement over the files says what is wrong with them.
+                with suppress(pa.ArrowException, OSError):
+                    return question.partial(pa.concat_tables(_in_time(pieces, watch)))
         with self._engine.relations(
             snapshot, part, since=scan.since, until=scan.until, people=scan.people
         ) as cursor:
