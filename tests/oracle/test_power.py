@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri
 
-from truelift.stats.design import Aim, Design, Multiplicity, Scale, SequentialPlan
+from truelift.stats.design import Aim, Design, Multiplicity, SequentialPlan
 from truelift.stats.effects import Side
+from truelift.stats.estimating import Scale
 from truelift.stats.outcome import Direction
 from truelift.stats.power import (
     detectable_lifts,

@@ -15,12 +15,12 @@ from truelift.stats.design import (
     GroupSequentialPlan,
     MethodPlan,
     Multiplicity,
-    Scale,
     SequentialPlan,
     dunnett_alpha,
 )
 from truelift.stats.distributions import normal_quantile, normal_share_below
 from truelift.stats.effects import Side
+from truelift.stats.estimating import Scale
 from truelift.stats.outcome import Direction
 from truelift.stats.power import (
     detectable_lift,

@@ -217,6 +217,7 @@ class PowerInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         """Give what is fixed about the test before its size is."""
         from truelift.stats import design, planned
         from truelift.stats.effects import Side
+        from truelift.stats.estimating import Scale
         from truelift.stats.outcome import Direction
 
         kind, method = planned.PlannedKind(self.kind), planned.PlannedMethod(self.method)
@@ -247,7 +248,7 @@ class PowerInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             margin=self.margin,
             side=Side.TWO if self.side == "two" else one,
             direction=better,
-            scale=design.Scale(self.scale or planned.scale_of(kind, method)),
+            scale=Scale(self.scale or planned.scale_of(kind, method)),
             covariate=self.covariate,
         )
 

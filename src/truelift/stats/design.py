@@ -11,6 +11,7 @@ import numpy as np
 
 from truelift.stats.distributions import normal_quantile, normal_share_below
 from truelift.stats.effects import Floats, Side
+from truelift.stats.estimating import Scale
 from truelift.stats.outcome import Direction
 from truelift.stats.sequential import USUAL_TUNING_N, Sequential
 from truelift.stats.spreads import BadDesign, Hazard, Share, Spread
@@ -32,32 +33,20 @@ class Aim(StrEnum):
     EQUIVALENCE = "equivalence"
 
 
-class Scale(StrEnum):
-    """On which scale the effect is estimated and judged.
+def on_scale(scale: Scale, lift: Floats) -> Floats:
+    """Give a relative change on a scale, the control's value being 1."""
+    return np.log1p(lift) if scale is Scale.LOG else lift
 
-    Attributes:
-        ABSOLUTE: The difference of the two values, as the p-value of a fixed test is made.
-        RELATIVE: Their difference divided by the control's, by the delta method.
-        LOG: The logarithm of their ratio.
-    """
 
-    ABSOLUTE = "absolute"
-    RELATIVE = "relative"
-    LOG = "log"
-
-    def effect(self, lift: Floats) -> Floats:
-        """Give a relative change on this scale, the control's value being 1."""
-        return np.log1p(lift) if self is Scale.LOG else lift
-
-    def variances(self, control: Floats, treatment: Floats, lift: Floats) -> tuple[Floats, Floats]:
-        """Give both variants' part of the variance of the effect, per unit."""
-        match self:
-            case Scale.ABSOLUTE:
-                return control, treatment
-            case Scale.RELATIVE:
-                return control * (1 + lift) ** 2, treatment
-            case Scale.LOG:
-                return control, treatment / (1 + lift) ** 2
+def scaled(scale: Scale, control: Floats, treatment: Floats, lift: Floats) -> tuple[Floats, Floats]:
+    """Give both variants' part of the variance of an effect on a scale, per unit."""
+    match scale:
+        case Scale.ABSOLUTE:
+            return control, treatment
+        case Scale.RELATIVE:
+            return control * (1 + lift) ** 2, treatment
+        case Scale.LOG:
+            return control, treatment / (1 + lift) ** 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from typing import Final
 
 import numpy as np
 
-from truelift.stats.design import Aim, BayesianPlan, Design, FixedPlan, Scale
+from truelift.stats.design import Aim, BayesianPlan, Design, FixedPlan
 from truelift.stats.effects import Side
+from truelift.stats.estimating import Scale
 from truelift.stats.power import FEWEST_WEEKS, detectable_lifts, provable_margins
 from truelift.stats.spreads import BadDesign
 

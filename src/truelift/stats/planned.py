@@ -14,9 +14,9 @@ from truelift.stats.design import (
     FixedPlan,
     GroupSequentialPlan,
     MethodPlan,
-    Scale,
     SequentialPlan,
 )
+from truelift.stats.estimating import Scale
 from truelift.stats.sequential import USUAL_TUNING_N
 from truelift.stats.spreads import (
     BadDesign,

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from truelift.errors import Refusal
-from truelift.stats.design import Aim, Bar, Design, Scale
+from truelift.stats.design import Aim, Bar, Design, on_scale, scaled
 from truelift.stats.effects import Floats, Side
+from truelift.stats.estimating import Scale
 from truelift.stats.outcome import Direction
 from truelift.stats.spreads import BadDesign, Share
 
@@ -246,7 +247,7 @@ def misreadings(design: Design, *, lift: ArrayLike, n_per_arm: ArrayLike) -> Mis
     check_lifts(design, lifts)
     check_units(units)
     sign = np.sign(lifts)
-    effect = np.abs(design.scale.effect(lifts))
+    effect = np.abs(on_scale(design.scale, lifts))
     se, null, pair = errors_of(design, lifts, units)
     none = np.zeros(())
     bar = Bar(tail=design.tail, two_sided=True, n=pair, sign=sign, margin=none)
@@ -345,7 +346,7 @@ def chances(design: Design, lifts: Floats, units: Floats, *, margin: Floats) -> 
     from scipy.special import ndtr
 
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        effect = design.scale.effect(lifts)
+        effect = on_scale(design.scale, lifts)
         se, null, pair = errors_of(design, lifts, units)
         worse = -1.0 if design.direction is Direction.INCREASE else 1.0
         two_sided = design.side is Side.TWO and design.aim is not Aim.EQUIVALENCE
@@ -360,11 +361,11 @@ def chances(design: Design, lifts: Floats, units: Floats, *, margin: Floats) -> 
                 sign = np.sign(lifts) if either else np.full_like(lifts, -worse)
                 chance = ndtr(cleared(sign, np.zeros(())))
             case Aim.NON_INFERIORITY:
-                behind = np.abs(design.scale.effect(worse * margin))
+                behind = np.abs(on_scale(design.scale, worse * margin))
                 chance = ndtr(cleared(np.full_like(lifts, -worse), behind))
             case Aim.EQUIVALENCE:
-                up, above = np.ones_like(lifts), design.scale.effect(margin)
-                below = -design.scale.effect(-margin)
+                up, above = np.ones_like(lifts), on_scale(design.scale, margin)
+                below = -on_scale(design.scale, -margin)
                 chance = ndtr(cleared(up, below)) + ndtr(cleared(-up, above)) - 1
             case _:
                 assert_never(design.aim)
@@ -381,7 +382,7 @@ def errors_of(design: Design, lifts: Floats, units: Floats) -> tuple[Floats, Flo
     treatment = min(treatments)
     n_control, n_treatment = units * design.arms * control, units * design.arms * treatment
     widened = (1 - design.covariate**2) * design.method.inflation
-    of_control, of_treatment = design.scale.variances(*design.spread.variances(lifts), lifts)
+    of_control, of_treatment = scaled(design.scale, *design.spread.variances(lifts), lifts)
     se = np.sqrt(widened * (of_control / n_control + of_treatment / n_treatment))
     null = se
     if design.pools and isinstance(design.spread, Share):
