@@ -154,7 +154,7 @@ class PageEngagementAnswer:
             "question": question.name,
             "semantics": {
                 "views": question.views.title,
-                "beats": question.beats.title,
+                "beats": question.heartbeats.title,
                 "every_s": question.every_s,
                 "first_s": question.first_s,
                 "page_view": question.page_view,
@@ -180,7 +180,8 @@ class PageEngagement:
 
     Attributes:
         views: What is a page view.
-        beats: Events that say that somebody is still busy with the page.
+        beats: Events that say that somebody is still busy with the page; None for `BEATS`,
+            which a site need not have.
         every_s: How far apart these are sent; several within one such interval of the
             clock count as one.
         first_s: After how long on a page the first one is sent.
@@ -199,7 +200,7 @@ class PageEngagement:
     """
 
     views: Events = PAGES
-    beats: Events = BEATS
+    beats: Events | None = None
     every_s: int = EVERY_S
     first_s: int = FIRST_S
     page_view: str = PAGE_VIEW_ID
@@ -223,10 +224,15 @@ class PageEngagement:
         """The word after `truelift ask`, with an underscore."""
         return "page_engagement"
 
+    @property
+    def heartbeats(self) -> Events:
+        """The events that say that somebody is still busy."""
+        return BEATS if self.beats is None else self.beats
+
     def scan(self) -> Scan:
         """Read every event: any of them keeps a session alive."""
         values = Placeholders()
-        is_page, is_beat = self.views.sql(values), self.beats.sql(values)
+        is_page, is_beat = self.views.sql(values), self.heartbeats.sql(values)
         columns = {"view": text_of(self.page_view, values)}
         for nth, name in enumerate(self.by):
             if name != Part.DAY:
@@ -351,7 +357,7 @@ class PageEngagement:
         return beats, (self.first_s + (beats - 1) * self.every_s) * 1000
 
     def _obstacles(self) -> list[str]:
-        found = [*self.views.obstacles(), *self.beats.obstacles()]
+        found = [*self.views.obstacles(), *self.heartbeats.obstacles()]
         properties = (*self.by, self.page_view, self.time, self.scroll)
         if not all(name and is_text(name) for name in properties):
             found.append("a dimension or property has no name")
@@ -445,7 +451,7 @@ def _page_engagement(given: Mapping[str, object], context: Context) -> PageEngag
     members = Members(given)
     return PageEngagement(
         views=members.get("views", PAGES),
-        beats=members.get("beats", BEATS),
+        beats=members.maybe("beats", Events),
         every_s=members.get("every_s", EVERY_S),
         first_s=members.get("first_s", FIRST_S),
         page_view=members.get("page_view", PAGE_VIEW_ID),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from truelift.questions.dimensions import Placeholders, number_of, text_of
 from truelift.questions.document import Json
 from truelift.questions.forms import Context, Field, list_of, record, text, whole
-from truelift.questions.matching import BadQuestion, Events, is_text
+from truelift.questions.matching import BadQuestion, Events, candidates, is_text
 from truelift.questions.members import EVENTS, ROWS, SINCE, UNTIL, ZONE, Members
 from truelift.questions.period import AT_MS, between, period_obstacles
 from truelift.questions.question import Scan
@@ -191,7 +191,7 @@ class WebVitalsAnswer:
                 "percentile": PERCENT / 100,
                 "quantile": "interpolated between readings (Hyndman and Fan, definition 7)",
                 "resolution": "0.1 ms, CLS 0.0001; rounded up",
-                "events": question.event.title,
+                "events": question.carriers.title,
                 "page_view": question.page_view,
                 "smallest": question.smallest,
             },
@@ -216,7 +216,7 @@ class WebVitals:
     INP and CLS grow while a page is open.
 
     Attributes:
-        event: Events that carry readings.
+        event: Events that carry readings; None for `VITALS`, of which few sites have all.
         by: Dimensions, properties or `day` that group page views, by the first of their
             readings that has one; two at most.
         page_view: Property with the id of a page view; an event without it is one by itself.
@@ -227,7 +227,7 @@ class WebVitals:
         smallest: And so are groups of fewer page views than this, days alone excepted.
     """
 
-    event: Events = VITALS
+    event: Events | None = None
     by: tuple[str, ...] = ("path",)
     page_view: str = PAGE_VIEW_ID
     since: datetime | None = None
@@ -245,6 +245,11 @@ class WebVitals:
     def name(self) -> str:
         """The word after `truelift ask`, with an underscore."""
         return "web_vitals"
+
+    @property
+    def carriers(self) -> Events:
+        """The events that carry readings."""
+        return VITALS if self.event is None else self.event
 
     def scan(self) -> Scan:
         """Read one row per page view: its readings, and what groups it."""
@@ -279,7 +284,9 @@ class WebVitals:
                         SELECT person, occurred_at, writer, position,
                             {text_of(self.page_view, values)} AS view{inner}
                         FROM events
-                        WHERE {self.event.sql(values)} AND {between(self.since, self.until, values)}
+                        WHERE {candidates([self.carriers], values)}
+                            AND {self.carriers.sql(values)}
+                            AND {between(self.since, self.until, values)}
                     )
                 )
                 GROUP BY person, view, lone_writer, lone_position
@@ -329,7 +336,7 @@ class WebVitals:
         return WebVitalsAnswer(self, tuple(rows), whole)
 
     def _obstacles(self) -> list[str]:
-        found = [*self.event.obstacles()]
+        found = [*self.carriers.obstacles()]
         if not all(name and is_text(name) for name in (*self.by, self.page_view)):
             found.append("a dimension or property has no name")
         if len(self.by) > MOST_KEYS or len(set(self.by)) < len(self.by):
@@ -379,7 +386,7 @@ def _row(values: tuple[str | None, ...], others: int, readings: Readings, group:
 def _web_vitals(given: Mapping[str, object], context: Context) -> WebVitals:
     members = Members(given)
     return WebVitals(
-        event=members.get("event", VITALS),
+        event=members.maybe("event", Events),
         by=members.get("by", ("path",)),
         page_view=members.get("page_view", PAGE_VIEW_ID),
         since=members.maybe("since", datetime),

@@ -32,6 +32,8 @@ FIRST_LOOKS: dict[str, dict[str, object]] = {
     "sessions": {"by": "device"},
     "channels": {},
     "landing_pages": {},
+    "page_engagement": {},
+    "web_vitals": {"event": "page_view"},
     "paths": {"start": "/"},
     "journeys": {"surfaces": ["landing = /", "purchase"]},
     "segments": {"metric": "purchase"},

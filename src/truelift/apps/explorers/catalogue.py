@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, cast
 
+from truelift.apps.explorers.engagement_page import engagement_page
 from truelift.apps.explorers.form import ExplorerForm
 from truelift.apps.explorers.inputs import Input, InputKind, inputs_of
 from truelift.apps.explorers.journeys_page import journeys_page
@@ -18,6 +19,7 @@ from truelift.apps.explorers.segments_page import segments_page
 from truelift.apps.explorers.sessions_page import sessions_page
 from truelift.apps.explorers.trend_page import trend_page
 from truelift.apps.explorers.value_page import value_page
+from truelift.apps.explorers.vitals_page import vitals_page
 from truelift.apps.measurement.funnel_form import default_steps
 from truelift.apps.measurement.periods import Period
 from truelift.questions.document import Json
@@ -200,6 +202,42 @@ _ALL: Final = (
         bar=("key_events", "smallest"),
         labels={"key_events": "Key event", "smallest": "People at least"},
         first=lambda seen: {"key_events": goal(seen), "smallest": 20},
+    ),
+    Explorer(
+        question="page_engagement",
+        folder="sessions/pages",
+        title="Pages",
+        asks="Which pages hold people, and where do they leave?",
+        offers="Here pages stand with how long they hold people, how far these scroll, and exits.",
+        page=engagement_page,
+        bar=("by", "smallest"),
+        labels={
+            "by": "By",
+            "smallest": "Page views at least",
+            "beats": "Heartbeat event",
+            "every_s": "Seconds between heartbeats",
+            "first_s": "Seconds before the first",
+            "page_view": "Property with the page view’s id",
+            "time": "Property with the milliseconds",
+            "scroll": "Property with the percent scrolled",
+        },
+        first=lambda _seen: {"by": ["path"], "smallest": 20},
+    ),
+    Explorer(
+        question="web_vitals",
+        folder="sessions/web-vitals",
+        title="Web vitals",
+        asks="Are pages fast enough, and which are not?",
+        offers="Here pages stand with how long they take to show, to answer and to keep still.",
+        page=vitals_page,
+        bar=("by", "smallest"),
+        labels={
+            "by": "By",
+            "smallest": "Page views at least",
+            "event": "Event with the readings",
+            "page_view": "Property with the page view’s id",
+        },
+        first=lambda _seen: {"by": ["path"]},
     ),
     Explorer(
         question="paths",
