@@ -61,3 +61,27 @@ def test_an_index_with_codes_that_cannot_be_is_not_used(
     assert answers == [expected, expected]
     (said,) = [record.message for record in caplog.records if record.levelname == "ERROR"]
     assert said.startswith(f"the index in {home.index / 'shop' / '0'} is damaged")
+
+
+@pytest.mark.parametrize(
+    ("written", "stands"),
+    [(b"<i8", b"<u8"), (b"<i8", b"<i4"), (b"(2,)", b"(3,)"), (b"NUMPY", b"NUMPI")],
+)
+def test_an_index_with_an_array_of_another_kind_or_length_is_not_used(
+    home: Home, send: Sender, written: bytes, stands: bytes
+) -> None:
+    send({"event": "view"}, {"event": "pay"})
+    with Loader(home, now=send.clock) as loader:
+        loader.flush("shop")
+    while Indexing(home).step():
+        pass
+    steps = tuple(Step(Events((name,))) for name in ("view", "pay"))
+    question = Funnel(steps, 600, NOON + timedelta(days=1))
+    expected = Lake(home).ask("shop", question).answer
+    (instants,) = (home.index / "shop" / "0").glob("*/at_ms.npy")
+    instants.write_bytes(instants.read_bytes().replace(written, stands))
+
+    answer = Lake(home).ask("shop", question).answer
+
+    assert answer == expected
+    assert not (home.index / "shop" / "0" / "current").exists()
