@@ -13,8 +13,8 @@ from truelift.stats.comparison import (
     NoSpread,
     Procedure,
     compare,
-    wilson,
 )
+from truelift.stats.exact import wilson
 from truelift.stats.summary import ProportionSummary, RatioSummary, Summary, TooFewUnits
 
 

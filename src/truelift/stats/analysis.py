@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
 
+from truelift.stats.by_segment import SegmentReading, read_segments
 from truelift.stats.comparison import Absent, Comparison, Effect
 from truelift.stats.integrity import Check, integrity_of, worst
+from truelift.stats.judging import judge
+from truelift.stats.multiplicity import Correction
+from truelift.stats.over_time import EffectUntil, effects_over_time
 from truelift.stats.plan import (
     AnalysisData,
     AnalysisPlan,
     BadPlan,
     MetricKind,
-    MetricRole,
     PlannedMetric,
     PlannedVariant,
-    VariantRole,
     sample_of,
 )
-from truelift.stats.reading import MetricAnalysis, Reading, judge, reading_of
+from truelift.stats.reading import MetricAnalysis, Reading, reading_of
 from truelift.stats.recommendation import Action, Recommendation, recommend
+from truelift.stats.roles import MetricRole, VariantRole
 from truelift.stats.status import Status
-from truelift.stats.summary import ProportionSummary, RatioSummary, Sample, Summary
+from truelift.stats.summary import (
+    CovariateRatioSummary,
+    CovariateSummary,
+    ProportionSummary,
+    RatioSummary,
+    Sample,
+    Summary,
+)
 from truelift.stats.wording import day
 
 
@@ -47,14 +56,6 @@ __all__ = [
 ]
 
 
-METHOD: Final = "fixed"
-"""One look, at the planned end."""
-
-
-MULTIPLICITY: Final = "none"
-"""Each treatment meets the control at the full alpha; the reader is told so."""
-
-
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 
@@ -68,6 +69,8 @@ class Analysis:
     metrics: tuple[MetricAnalysis, ...]
     integrity: tuple[Check, ...]
     recommendation: Recommendation
+    segments: tuple[SegmentReading, ...] = ()
+    over_time: Mapping[str, tuple[EffectUntil, ...]] = field(default_factory=dict)
 
     @property
     def primary(self) -> MetricAnalysis:
@@ -88,9 +91,11 @@ class Analysis:
             "planned_end": None
             if self.plan.planned_end is None
             else instant(self.plan.planned_end),
-            "method": METHOD,
+            "method": self.plan.method.name,
             "alpha": self.plan.alpha,
-            "multiplicity": MULTIPLICITY,
+            "multiplicity": (
+                self.plan.correction if len(self.plan.treatments) > 1 else Correction.NONE
+            ).value,
             "variants": [
                 {"variant": v.key, "role": v.role.value, "units": self.units.get(v.key, 0)}
                 for v in self.plan.variants
@@ -110,6 +115,11 @@ class Analysis:
                 "variant": self.recommendation.variant,
                 "because": list(self.recommendation.because),
             },
+            "segments": [segment_document(each) for each in self.segments],
+            "over_time": [
+                {"variant": variant, "days": [point_document(point) for point in points]}
+                for variant, points in self.over_time.items()
+            ],
         }
 
 
@@ -143,13 +153,14 @@ def analyse(
         problems.append("the moment of the look has no time zone")
     if problems:
         raise BadPlan(experiment=plan.experiment, reasons=tuple(problems))
-    early = plan.planned_end is not None and as_of < plan.planned_end
+    before_end = plan.planned_end is not None and as_of < plan.planned_end
+    early = before_end and not plan.looked_at_any_time
     judged = [
-        (metric, [(t.key, judge(plan, metric, t.key, data)) for t in plan.treatments])
-        for metric in plan.metrics
+        (metric, [(t.key, each) for t, each in zip(plan.treatments, row, strict=True)])
+        for metric, row in zip(plan.metrics, judge(plan, data.samples), strict=True)
     ]
     primary = next(rows for metric, rows in judged if metric.role is MetricRole.PRIMARY)
-    checks = integrity_of(plan, data, primary=primary, early=early, as_of=as_of, ended=ended)
+    checks = integrity_of(plan, data, primary=primary, early=before_end, as_of=as_of, ended=ended)
     failed = tuple(check for check in checks if check.status is Status.FAIL)
     withheld = None
     if failed:
@@ -175,7 +186,16 @@ def analyse(
         units=dict(data.units),
         metrics=metrics,
         integrity=checks,
-        recommendation=recommend(plan, metrics, failed=failed, early=early, ended=ended),
+        recommendation=recommend(
+            plan,
+            metrics,
+            failed=failed,
+            early=early,
+            ended=ended,
+            running=before_end and not ended and plan.looked_at_any_time,
+        ),
+        segments=() if withheld else read_segments(plan, data.segments),
+        over_time={} if withheld else effects_over_time(plan, data.days),
     )
 
 
@@ -213,6 +233,20 @@ def summary_document(variant: str, sample: Sample) -> dict[str, Json]:
             }
         case Summary():
             document |= {"mean": sample.mean if sample.n else None, "m2": sample.m2}
+        case CovariateSummary():
+            document |= {
+                "mean": sample.mean if sample.n else None,
+                "m2": sample.m2,
+                "pre_mean": sample.pre_mean if sample.n else None,
+                "pre_m2": sample.pre_m2,
+                "pre_cross": sample.pre_cross,
+            }
+        case CovariateRatioSummary():
+            document |= summary_document(variant, sample.pair(0, 1))
+            document |= {
+                "pre_means": list(sample.means[2:]) if sample.n else None,
+                "products": [list(row) for row in sample.products],
+            }
         case _:
             document |= {"mean": sample.value, "m2": sample.variance * (sample.n - 1)}
     return document
@@ -242,6 +276,43 @@ def effect_document(reading: Reading) -> dict[str, Json]:
     return document
 
 
+def segment_document(reading: SegmentReading) -> dict[str, Json]:
+    """Give a dimension's part of the document, for one treatment on one metric."""
+    return {
+        "dimension": reading.dimension,
+        "metric": reading.metric,
+        "variant": reading.variant,
+        "standing": reading.standing.value,
+        "p": reading.p,
+        "differs": reading.differs,
+        "sentence": reading.sentence,
+        "effects": [
+            {
+                "value": each.value,
+                "units": each.units,
+                **(
+                    {"absolute": None, "relative": None, "absent": each.comparison.reason}
+                    if isinstance(each.comparison, Absent)
+                    else comparison_document(each.comparison)
+                ),
+                "relative_drawn": each.relative_drawn,
+            }
+            for each in reading.effects
+        ],
+    }
+
+
+def point_document(point: EffectUntil) -> dict[str, Json]:
+    """Give one day of an effect over time."""
+    return {
+        "day": point.day,
+        "units": point.units,
+        "value": point.value,
+        "low": point.low,
+        "high": point.high,
+    }
+
+
 def comparison_document(comparison: Comparison) -> dict[str, Json]:
     """Give the effects of one comparison as `truelift stats compare` prints them."""
     document: dict[str, Json] = {"absolute": numbers_of(comparison.absolute)}
@@ -255,6 +326,16 @@ def comparison_document(comparison: Comparison) -> dict[str, Json]:
         "df": comparison.df,
         "procedure": comparison.procedure.value,
     }
+    if comparison.p is not None and comparison.p != comparison.absolute.p:
+        document |= {"p_corrected": comparison.p, "alpha": comparison.alpha}
+    if comparison.counted is not None:
+        document["counted"] = numbers_of(comparison.counted)
+        document["variance_saved"] = comparison.saved
+    if comparison.belief is not None:
+        document |= {
+            "chance_to_win": comparison.belief.chance_to_win,
+            "expected_loss": comparison.belief.expected_loss,
+        }
     return document
 
 

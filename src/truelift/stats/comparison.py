@@ -1,21 +1,42 @@
-"""Two variants at the planned end: the effect, absolute and relative, with its uncertainty."""
+"""What treatments did to metrics: effects, absolute and relative, with their uncertainty."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar, Final
 
+import numpy as np
+
 from truelift.errors import Refusal
-from truelift.stats.distributions import (
-    fisher_two_sided,
-    normal_quantile,
-    student_quantile,
-    student_two_sided,
+from truelift.stats.effects import (
+    Absence,
+    Effects,
+    Estimates,
+    FixedHorizon,
+    Floats,
+    Method,
+    Side,
+    joined,
 )
-from truelift.stats.summary import ProportionSummary, RatioSummary, Sample, TooFewUnits
+from truelift.stats.estimating import Scale, control_errors, differences
+from truelift.stats.exact import exact_difference, newcombe
+from truelift.stats.moments import AnySummary, Form, Moments, moments_of
+from truelift.stats.summary import (
+    CovariateRatioSummary,
+    CovariateSummary,
+    NoDenominator,
+    ProportionSummary,
+    RatioSummary,
+    Sample,
+    TooFewUnits,
+)
+
+
+Table = Sequence[Sequence[AnySummary | None]]
+"""A row for each metric: the control's sample, then the treatments'; None where there is none."""
 
 
 class Procedure(StrEnum):
@@ -25,6 +46,7 @@ class Procedure(StrEnum):
     PROPORTION_WELCH = "proportion-welch"
     PROPORTION_EXACT = "proportion-exact"
     RATIO_DELTA = "ratio-delta"
+    CUPED = "cuped"
 
 
 class BadAlpha(Refusal):
@@ -50,6 +72,15 @@ class NoSpread(Refusal):
         )
 
 
+class NoEffect(Refusal):
+    """A comparison that has no number."""
+
+    code: ClassVar[str] = "stats.no_effect"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(f"There is no effect: {reason}.", reason=reason)
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """A difference between two variants and how sure it is.
@@ -60,14 +91,14 @@ class Effect:
         se: Standard error of `value`, above 0.
         low: Lower end of the interval at level 1 − alpha.
         high: Upper end of that interval.
-        p: Two-sided p-value of `value` being zero.
+        p: p-value of `value` being zero; None for a method that has none.
     """
 
     value: float
     se: float
     low: float
     high: float
-    p: float
+    p: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +109,39 @@ class Absent:
 
 
 @dataclass(frozen=True, slots=True)
+class Belief:
+    """What is believed of an effect after the data, given what was believed before.
+
+    Attributes:
+        chance_to_win: Probability that the treatment is better than the control.
+        expected_loss: Lift lost on average by choosing the treatment, should it be worse.
+        control_loss: Lift lost on average by staying with the control.
+    """
+
+    chance_to_win: float
+    expected_loss: float
+    control_loss: float
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """One treatment against the control on one metric.
 
     Attributes:
         absolute: Difference in the metric's unit; the outcome is decided by it.
         relative: The lift, as a share of the control; for reading.
-        df: Degrees of freedom (Welch-Satterthwaite); None for the exact test.
-        procedure: How it was computed.
-        alpha: Error level of the intervals, two-sided.
-        narrower: Interval of the absolute effect at level 1 − 2·alpha, which two
-            one-sided tests at `alpha` each amount to.
+        df: Degrees of freedom; None where there are none (an exact test, a known error).
+        procedure: How it was estimated.
+        alpha: Error level of the intervals: of this comparison alone, or what a correction
+            for several comparisons leaves it.
+        narrower: Interval of the absolute effect at level 1 - 2 alpha, which two one-sided
+            tests at `alpha` each amount to.
+        found: Whether the absolute effect is a finding, by the method and the correction.
+        p: Of the absolute effect, corrected for the comparisons that were planned with it;
+            None for a method that has none.
+        counted: The absolute effect without its covariate; None where there was none.
+        saved: Share of the variance that the covariate took away; None where there was none.
+        belief: What a Bayesian method says besides; None for the others.
     """
 
     absolute: Effect
@@ -97,16 +150,165 @@ class Comparison:
     procedure: Procedure
     alpha: float
     narrower: tuple[float, float]
+    found: bool
+    p: float | None = None
+    counted: Effect | None = None
+    saved: float | None = None
+    belief: Belief | None = None
 
 
 FEWEST_UNITS: Final = 2
 """With one unit there is no spread, so nothing can be compared."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimated:
+    """Every treatment against the control on every metric; arrays of metrics x treatments.
+
+    Attributes:
+        table: The samples.
+        absolute: In each metric's unit, with the covariate where there is one.
+        relative: As shares of the control.
+        counted: In each metric's unit, without covariates.
+        control_se: Standard error of the control's value.
+    """
+
+    table: Table
+    absolute: Estimates
+    relative: Estimates
+    counted: Estimates
+    control_se: Floats
+
+
+FIXED: Final = FixedHorizon()
+
+
+@dataclass(frozen=True, slots=True)
+class ExactShares:
+    """A fixed horizon that judges scarce shares by Fisher's test and Newcombe's interval.
+
+    Attributes:
+        table: The samples behind the estimates.
+        method: Judges all others.
+    """
+
+    table: Table
+    method: FixedHorizon = FIXED
+
+    @property
+    def name(self) -> str:
+        """Its name in documents."""
+        return self.method.name
+
+    def judge(self, estimates: Estimates, *, alpha: object = 0.05) -> Effects:
+        """Put intervals and p-values to estimates.
+
+        Source:
+            docs/methods/proportion-exact.md.
+        """
+        levels = np.broadcast_to(np.asarray(alpha, dtype=float), estimates.shape)
+        effects = self.method.judge(estimates, alpha=levels)
+        if self.method.side is not Side.TWO:
+            return effects
+        low, high, p = effects.low.copy(), effects.high.copy(), effects.p.copy()
+        for row, samples in enumerate(self.table):
+            for column, pair in enumerate(_scarce(samples)):
+                if pair is not None:
+                    level = float(levels[row, column])
+                    low[row, column], high[row, column] = newcombe(*pair, alpha=level)
+                    p[row, column] = exact_difference(*pair, alpha=level).p
+        return replace(effects, low=low, high=high, p=p)
+
+
+def estimated(table: Table) -> Estimated:
+    """Estimate every treatment against the control, all metrics of one form in one go."""
+    rows: dict[type[AnySummary] | None, list[int]] = defaultdict(list)
+    for place, samples in enumerate(table):
+        rows[next((type(each) for each in samples if each is not None), None)].append(place)
+    order = [place for places in rows.values() for place in places]
+    back = np.argsort(order)
+    parts = [_group([table[place] for place in places]) for places in rows.values()]
+    return _with_scarce(
+        Estimated(
+            table=table,
+            absolute=joined([part.absolute for part in parts])[back],
+            relative=joined([part.relative for part in parts])[back],
+            counted=joined([part.counted for part in parts])[back],
+            control_se=np.concatenate([part.control_se for part in parts])[back],
+        )
+    )
+
+
+def exact_where_scarce(found: Estimated, method: Method) -> Method:
+    """Let a fixed horizon judge scarce shares exactly; another method stays as it is."""
+    return ExactShares(found.table, method) if isinstance(method, FixedHorizon) else method
+
+
+def compared(
+    found: Estimated,
+    *,
+    method: Method,
+    alpha: Floats,
+    p: Floats | None = None,
+    finding: np.ndarray | None = None,
+) -> list[list[Comparison | Absence]]:
+    """Judge estimates, and tell each comparison by itself.
+
+    Args:
+        found: Of metrics x treatments.
+        method: How they are judged.
+        alpha: Error level of each interval; of the estimates' shape.
+        p: Corrected p-values; None: each its own.
+        finding: Whether each is a finding after correction; None: where its p is below alpha, or,
+            for a method without p-values, where its interval leaves out 0.
+    """
+    method = exact_where_scarce(found, method)
+    absolute = method.judge(found.absolute, alpha=alpha)
+    lifts = method.judge(found.relative, alpha=alpha)
+    narrower = method.judge(found.absolute, alpha=np.minimum(2 * alpha, 1 - 1e-9))
+    counted = method.judge(found.counted, alpha=alpha)
+    corrected = absolute.p if p is None else p
+    if finding is None:
+        with np.errstate(invalid="ignore"):
+            outside = (absolute.low > 0) | (absolute.high < 0)
+            finding = np.where(np.isnan(absolute.p), outside, absolute.p < alpha)
+    with np.errstate(invalid="ignore"):
+        saved = 1 - (found.absolute.se / found.counted.se) ** 2
+    told: list[list[Comparison | Absence]] = []
+    for row, samples in enumerate(found.table):
+        told.append([])
+        for column in range(len(samples) - 1):
+            at = row, column
+            reason = Absence(absolute.absent[at])
+            if reason:
+                told[-1].append(reason)
+                continue
+            procedure = _procedure(samples, column)
+            adjusted = procedure is Procedure.CUPED
+            df = float(found.absolute.df[at])
+            told[-1].append(
+                Comparison(
+                    absolute=_effect(absolute, at),
+                    relative=_effect(lifts, at)
+                    if not lifts.absent[at]
+                    else Absent(Absence(lifts.absent[at]).reason),
+                    df=None if np.isinf(df) else df,
+                    procedure=procedure,
+                    alpha=float(alpha[at]),
+                    narrower=(float(narrower.low[at]), float(narrower.high[at])),
+                    found=bool(finding[at]),
+                    p=None if np.isnan(corrected[at]) else float(corrected[at]),
+                    counted=_effect(counted, at) if adjusted and not counted.absent[at] else None,
+                    saved=float(saved[at]) if adjusted and not np.isnan(saved[at]) else None,
+                )
+            )
+    return told
+
+
 def compare(control: Sample, treatment: Sample, *, alpha: float = 0.05) -> Comparison:
     """Compare a treatment with the control at a horizon fixed beforehand.
 
-    Means and ratios by Welch's t, proportions by Welch's t with p(1 − p), or by
+    Means and ratios by Welch's t, proportions by Welch's t with p(1 - p), or by
     Fisher's exact test when successes or failures of a variant are fewer than 5.
     The relative effect is the plain delta method with the same degrees of freedom.
 
@@ -120,6 +322,7 @@ def compare(control: Sample, treatment: Sample, *, alpha: float = 0.05) -> Compa
         TooFewUnits: A variant has fewer than two units.
         NoDenominator: A ratio's denominator adds up to zero.
         NoSpread: All units of both variants have one value, and it is no proportion.
+        NoEffect: The numbers are too large or too small to calculate with.
 
     Assumes:
         Units are independent and were randomised one by one; the sample size was
@@ -131,161 +334,111 @@ def compare(control: Sample, treatment: Sample, *, alpha: float = 0.05) -> Compa
     """
     if not 0 < alpha < 1:
         raise BadAlpha(alpha=alpha)
-    for sample in (control, treatment):
-        if sample.n < FEWEST_UNITS:
-            raise TooFewUnits(statistic="comparison", n=sample.n, needs=FEWEST_UNITS)
-    if isinstance(control, ProportionSummary) and isinstance(treatment, ProportionSummary):
-        if control.scarce or treatment.scarce:
-            return compare_exactly(control, treatment, alpha=alpha)
-        procedure = Procedure.PROPORTION_WELCH
-    elif isinstance(control, RatioSummary):
-        procedure = Procedure.RATIO_DELTA
-    else:
-        procedure = Procedure.MEAN_WELCH
-    noise, control_noise = treatment.variance / treatment.n, control.variance / control.n
-    if noise + control_noise == 0:
-        raise NoSpread(n=treatment.n, control_n=control.n)
-    df = welch_df(control, treatment)
-    value, se = treatment.value - control.value, math.sqrt(noise + control_noise)
+    found = estimated([[control, treatment]])
+    ((told,),) = compared(found, method=FIXED, alpha=np.full((1, 1), alpha))
+    match told:
+        case Comparison():
+            return told
+        case Absence.NO_ARM | Absence.TOO_FEW_UNITS:
+            fewest = min(control.n, treatment.n)
+            raise TooFewUnits(statistic="comparison", n=fewest, needs=FEWEST_UNITS)
+        case Absence.NO_DENOMINATOR:
+            raise NoDenominator(n=min(control.n, treatment.n))
+        case Absence.NO_SPREAD:
+            raise NoSpread(n=treatment.n, control_n=control.n)
+        case _:
+            raise NoEffect(reason=told.reason)
 
-    def quantile(level: float) -> float:
-        return student_quantile(level, df=df)
 
-    def two_sided(t: float) -> float:
-        return student_two_sided(t, df=df)
-
-    reach = quantile(1 - alpha) * se if alpha < 0.5 else 0.0
-    return Comparison(
-        absolute=effect(value, se, alpha=alpha, quantile=quantile, two_sided=two_sided),
-        relative=relative(control, treatment, alpha=alpha, quantile=quantile, two_sided=two_sided),
-        df=df,
-        procedure=procedure,
-        alpha=alpha,
-        narrower=(value - reach, value + reach),
+def _group(table: Table) -> Estimated:
+    """Estimate metrics of one form."""
+    arms = moments_of_table(table)
+    control, treatment = arms[:, :1], arms[:, 1:]
+    return Estimated(
+        table=table,
+        absolute=differences(control, treatment),
+        relative=differences(control, treatment, scale=Scale.RELATIVE),
+        counted=differences(control, treatment, adjust=False),
+        control_se=control_errors(control, treatment),
     )
 
 
-def welch_df(control: Sample, treatment: Sample) -> float:
-    """Give the degrees of freedom that fit two samples of unequal spread."""
-    noise, control_noise = treatment.variance / treatment.n, control.variance / control.n
-    # Shares instead of fourth powers: revenue in minor units would overflow no
-    # double, but a metric near 1e-100 would vanish.
-    share = noise / (noise + control_noise)
-    return 1 / (share * share / (treatment.n - 1) + (1 - share) ** 2 / (control.n - 1))
+def moments_of_table(table: Table) -> Moments:
+    """Put samples of one form into one array; one that is missing has nobody."""
+    there = np.array([[each is not None for each in samples] for samples in table])
+    if not there.any():
+        return Moments(
+            Form.MEAN,
+            np.zeros(there.shape, dtype=np.int64),
+            np.zeros((*there.shape, 1)),
+            np.zeros((*there.shape, 1, 1)),
+        )
+    known = moments_of([each for samples in table for each in samples if each is not None])
+    k = known.means.shape[-1]
+    n = np.zeros(there.shape, dtype=np.int64)
+    means, products = np.zeros((*there.shape, k)), np.zeros((*there.shape, k, k))
+    n[there], means[there], products[there] = known.n, known.means, known.products
+    return Moments(known.form, n, means, products)
 
 
-def effect(
-    value: float,
-    se: float,
-    *,
-    alpha: float,
-    quantile: Callable[[float], float],
-    two_sided: Callable[[float], float],
-) -> Effect:
-    """Put the interval and the p-value to an estimate and its standard error."""
-    reach = quantile(1 - alpha / 2) * se
+def _scarce(
+    samples: Sequence[AnySummary | None],
+) -> list[tuple[ProportionSummary, ProportionSummary] | None]:
+    """Give the pairs of shares that have too few successes or failures for the normal shape."""
+    control = samples[0]
+    return [
+        (control, each)
+        if isinstance(control, ProportionSummary)
+        and isinstance(each, ProportionSummary)
+        and min(control.n, each.n) >= FEWEST_UNITS
+        and (control.scarce or each.scarce)
+        else None
+        for each in samples[1:]
+    ]
+
+
+def _with_scarce(found: Estimated) -> Estimated:
+    """Give scarce shares an error also where nobody, or everybody, did the thing."""
+    absolute = replace(
+        found.absolute,
+        value=found.absolute.value.copy(),
+        se=found.absolute.se.copy(),
+        df=found.absolute.df.copy(),
+        absent=found.absolute.absent.copy(),
+    )
+    relative = replace(found.relative, df=found.relative.df.copy())
+    for row, samples in enumerate(found.table):
+        for column, pair in enumerate(_scarce(samples)):
+            if pair is None:
+                continue
+            exact = exact_difference(*pair, alpha=0.05)
+            at = row, column
+            absolute.value[at], absolute.se[at] = exact.value, exact.se
+            absolute.df[at], absolute.absent[at] = np.inf, Absence.NONE
+            relative.df[at] = np.nan if relative.absent[at] else np.inf
+    return replace(found, absolute=absolute, relative=relative)
+
+
+def _procedure(samples: Sequence[AnySummary | None], column: int) -> Procedure:
+    if _scarce(samples)[column] is not None:
+        return Procedure.PROPORTION_EXACT
+    match samples[0]:
+        case CovariateSummary() | CovariateRatioSummary():
+            return Procedure.CUPED
+        case ProportionSummary():
+            return Procedure.PROPORTION_WELCH
+        case RatioSummary():
+            return Procedure.RATIO_DELTA
+        case _:
+            return Procedure.MEAN_WELCH
+
+
+def _effect(effects: Effects, at: tuple[int, int]) -> Effect:
+    p = float(effects.p[at])
     return Effect(
-        value=value, se=se, low=value - reach, high=value + reach, p=two_sided(value / se)
+        value=float(effects.value[at]),
+        se=float(effects.se[at]),
+        low=float(effects.low[at]),
+        high=float(effects.high[at]),
+        p=None if np.isnan(p) else p,
     )
-
-
-def relative(
-    control: Sample,
-    treatment: Sample,
-    *,
-    alpha: float,
-    quantile: Callable[[float], float],
-    two_sided: Callable[[float], float],
-) -> Effect | Absent:
-    """Give the lift with its delta-method error, or say why there is none.
-
-    The control's mean is a random divisor, so its noise counts twice: in the
-    difference and in what it is divided by.
-
-    Source:
-        docs/methods/relative-delta.md.
-    """
-    base = control.value
-    if base == 0:
-        return Absent("the control's value is 0, and no share of 0 can be given")
-    growth = treatment.value / base
-    variance = (
-        treatment.variance / treatment.n + growth * growth * control.variance / control.n
-    ) / (base * base)
-    if variance == 0:
-        return Absent("no unit differs from another where it matters, so the lift has no error")
-    # Against the size of the control, so that a metric below zero keeps its signs.
-    value = (treatment.value - base) / abs(base)
-    return effect(value, math.sqrt(variance), alpha=alpha, quantile=quantile, two_sided=two_sided)
-
-
-def compare_exactly(
-    control: ProportionSummary, treatment: ProportionSummary, *, alpha: float
-) -> Comparison:
-    """Compare two proportions of which one has too few successes or failures.
-
-    The p-value is Fisher's; the interval of the difference is Newcombe's, which
-    keeps its level where the usual one collapses to a point.
-
-    Source:
-        Newcombe (1998), Statistics in Medicine 17, 873-890, method 10;
-        docs/methods/proportion-exact.md.
-    """
-    low, high = newcombe(control, treatment, alpha=alpha)
-    noise, control_noise = treatment.variance / treatment.n, control.variance / control.n
-    se = math.sqrt(noise + control_noise)
-    if se == 0:
-        # Nobody, or everybody, in each variant: the interval's own width stands in.
-        se = (high - low) / (2 * normal_quantile(1 - alpha / 2))
-    p = fisher_two_sided(
-        successes=treatment.successes,
-        n=treatment.n,
-        other_successes=control.successes,
-        other_n=control.n,
-    )
-    return Comparison(
-        absolute=Effect(
-            value=treatment.value - control.value,
-            se=se,
-            low=low,
-            high=high,
-            p=p,
-        ),
-        relative=relative(
-            control,
-            treatment,
-            alpha=alpha,
-            quantile=normal_quantile,
-            two_sided=lambda z: math.erfc(abs(z) / math.sqrt(2)),
-        ),
-        df=None,
-        procedure=Procedure.PROPORTION_EXACT,
-        alpha=alpha,
-        narrower=newcombe(control, treatment, alpha=min(2 * alpha, 1 - 1e-9)),
-    )
-
-
-def newcombe(
-    control: ProportionSummary, treatment: ProportionSummary, *, alpha: float
-) -> tuple[float, float]:
-    """Give the interval of a difference of shares that Wilson's two intervals span."""
-    value = treatment.value - control.value
-    low, high = wilson(treatment, alpha=alpha)
-    control_low, control_high = wilson(control, alpha=alpha)
-    below = math.hypot(treatment.value - low, control_high - control.value)
-    above = math.hypot(high - treatment.value, control.value - control_low)
-    return value - below, value + above
-
-
-def wilson(sample: ProportionSummary, *, alpha: float) -> tuple[float, float]:
-    """Give Wilson's score interval of one share; it never leaves 0 to 1.
-
-    Source:
-        Wilson (1927), JASA 22, 209-212; docs/methods/proportion-exact.md.
-    """
-    z2 = normal_quantile(1 - alpha / 2) ** 2
-    n, p = sample.n, sample.value
-    middle = (p + z2 / (2 * n)) / (1 + z2 / n)
-    reach = math.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)
-    # Rounding must not push an end past what was seen: 0 of n starts at 0 exactly.
-    return min(max(0.0, middle - reach), p), max(min(1.0, middle + reach), p)

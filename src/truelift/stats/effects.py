@@ -7,7 +7,7 @@ that judges it, and the method does not matter to it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
@@ -92,6 +92,21 @@ class Estimates:
     def __getitem__(self, where: object) -> Estimates:
         """Take a part of them, as of an array."""
         return Estimates(*(np.asarray(getattr(self, f.name)[where]) for f in fields(self)))
+
+    def reshaped(self, shape: tuple[int, ...]) -> Estimates:
+        """Lay them out in another shape of as many."""
+        return Estimates(*(getattr(self, f.name).reshape(shape) for f in fields(self)))
+
+    def swapped(self, one: int, other: int) -> Estimates:
+        """Swap two axes."""
+        return Estimates(*(np.swapaxes(getattr(self, f.name), one, other) for f in fields(self)))
+
+
+def joined(parts: Sequence[Estimates]) -> Estimates:
+    """Put estimates one below the other, along the first axis."""
+    return Estimates(
+        *(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Estimates))
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,13 @@ def differences(
     return assembled(found, se, df, control.n + treatment.n, absent)
 
 
+def control_errors(control: Moments, treatment: Moments) -> Floats:
+    """Give the standard error of each control's value, which all its treatments share."""
+    control, treatment = _broadcast(control, treatment)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        return np.sqrt(_arms(control, treatment)[0].variance)
+
+
 def assembled(value: Floats, se: Floats, df: Floats, n: Counts, absent: Reasons) -> Estimates:
     """Put estimates together: a number where there is one, the first reason where there is none."""
     absent = first(absent, (se == 0, Absence.NO_SPREAD))

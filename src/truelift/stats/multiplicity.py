@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from truelift.errors import Refusal
 from truelift.stats.comparison import BadAlpha
 from truelift.stats.effects import Effects, Estimates, FixedHorizon, Floats, Method, Side
-from truelift.stats.plan import MetricRole
+from truelift.stats.roles import MetricRole
 
 
 Mask = NDArray[np.bool_]

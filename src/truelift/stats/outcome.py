@@ -101,7 +101,7 @@ def outcome_of(
         docs/methods/equivalence-tost.md.
     """
     effect = comparison.absolute
-    if effect.p < comparison.alpha and effect.value != 0:
+    if comparison.found and effect.value != 0:
         better = (effect.value > 0) is (direction is Direction.INCREASE)
         return Outcome.WIN if better else Outcome.LOSS
     if margin is not None:
@@ -132,6 +132,6 @@ def guard_of(
     allowed = 0.0 if margin is None else margin.absolute
     if most < allowed:
         return Guard.HELD
-    if effect.p < comparison.alpha and least + most > 0:
+    if comparison.found and least + most > 0:
         return Guard.BROKEN
     return Guard.UNDECIDED

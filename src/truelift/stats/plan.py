@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from truelift.errors import Refusal
+from truelift.stats.comparison import FIXED
+from truelift.stats.effects import Method
+from truelift.stats.multiplicity import Correction
 from truelift.stats.outcome import Direction
+from truelift.stats.roles import MetricRole, VariantRole
 from truelift.stats.summary import (
     ImpossibleSummary,
     ProportionSummary,
@@ -18,21 +22,6 @@ from truelift.stats.summary import (
     Sample,
     Summary,
 )
-
-
-class VariantRole(StrEnum):
-    """What a variant is in the experiment."""
-
-    CONTROL = "control"
-    TREATMENT = "treatment"
-
-
-class MetricRole(StrEnum):
-    """What a metric does in the decision: decide, veto, or explain."""
-
-    PRIMARY = "primary"
-    GUARDRAIL = "guardrail"
-    SECONDARY = "secondary"
 
 
 class MetricKind(StrEnum):
@@ -43,6 +32,10 @@ class MetricKind(StrEnum):
     SUM = "sum"
     MEAN = "mean"
     RATIO = "ratio"
+
+
+ANY_TIME: Final = frozenset({"sequential", "group-sequential"})
+"""Methods whose error level holds over all looks together."""
 
 
 class BadPlan(Refusal):
@@ -109,6 +102,11 @@ class AnalysisPlan:
         planned_end: When the one look is due; None when nobody set an end, as
             for imported experiments.
         units_needed: Units over all variants that the plan asked for; or None.
+        method: How effects are judged.
+        correction: How treatments of the primary metric share `alpha`; guardrails share
+            theirs by Bonferroni, secondary metrics explain and are not corrected.
+        segments: Dimensions in which the effect was expected to differ, named beforehand;
+            what is seen in any other is a question, not a finding.
 
     Raises:
         BadPlan: With every reason at once.
@@ -121,6 +119,9 @@ class AnalysisPlan:
     phase: int = 1
     planned_end: datetime | None = None
     units_needed: int | None = None
+    method: Method = FIXED
+    correction: Correction = Correction.HOLM
+    segments: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         reasons = []
@@ -151,6 +152,11 @@ class AnalysisPlan:
             raise BadPlan(experiment=self.experiment, reasons=tuple(reasons))
 
     @property
+    def looked_at_any_time(self) -> bool:
+        """Whether a finding may be read before the planned end."""
+        return self.method.name in ANY_TIME
+
+    @property
     def control(self) -> PlannedVariant:
         """The variant that all others are compared with."""
         return next(v for v in self.variants if v.role is VariantRole.CONTROL)
@@ -166,24 +172,33 @@ class AnalysisPlan:
         return next(m for m in self.metrics if m.role is MetricRole.PRIMARY)
 
 
+Samples = Mapping[str, Mapping[str, Sample]]
+"""By metric, then by variant."""
+
+
 @dataclass(frozen=True, slots=True)
 class AnalysisData:
     """What was seen.
 
     Attributes:
         units: Units first exposed to each variant; crossovers are left out.
-        samples: By metric, then by variant.
+        samples: By metric, then by variant; with what units did before, where the plan
+            adjusts by it.
         crossovers: Units that saw more than one variant.
         quarantined_share: Share of the site's events in the period that could
             not be read; None when it is not known.
         bots_share: Share of events kept apart as automatic; None when not known.
+        segments: By dimension, then by its value, the samples of the units that have it.
+        days: By day of first exposure, in order, the samples of the units exposed on it.
     """
 
     units: Mapping[str, int]
-    samples: Mapping[str, Mapping[str, Sample]]
+    samples: Samples
     crossovers: int = 0
     quarantined_share: float | None = None
     bots_share: float | None = None
+    segments: Mapping[str, Mapping[str, Samples]] = field(default_factory=dict)
+    days: Mapping[str, Samples] = field(default_factory=dict)
 
 
 def sample_of(

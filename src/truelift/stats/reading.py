@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from truelift.stats.comparison import Absent, Comparison, NoSpread, compare
+from truelift.stats.comparison import Absent, Comparison
 from truelift.stats.outcome import Guard, Margin, NoMargin, Outcome, guard_of, margin_of, outcome_of
-from truelift.stats.plan import AnalysisData, AnalysisPlan, MetricRole, PlannedMetric
-from truelift.stats.summary import NoDenominator, Sample, TooFewUnits
+from truelift.stats.plan import AnalysisData, AnalysisPlan, PlannedMetric
+from truelift.stats.roles import MetricRole
+from truelift.stats.summary import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,8 @@ class Reading:
         """A sentence where absolute and relative interval disagree; None otherwise."""
         if isinstance(self.comparison, Absent) or isinstance(self.comparison.relative, Absent):
             return None
-        alpha = self.comparison.alpha
-        if (self.comparison.absolute.p < alpha) is (self.comparison.relative.p < alpha):
+        absolute, lift = self.comparison.absolute, self.comparison.relative
+        if (absolute.low > 0 or absolute.high < 0) is (lift.low > 0 or lift.high < 0):
             return None
         return (
             "The absolute and the relative interval disagree about zero; "
@@ -53,20 +54,6 @@ class MetricAnalysis:
     metric: PlannedMetric
     samples: Mapping[str, Sample]
     readings: tuple[Reading, ...]
-
-
-def judge(
-    plan: AnalysisPlan, metric: PlannedMetric, treatment: str, data: AnalysisData
-) -> Comparison | Absent:
-    """Compare one treatment with the control, or say why that cannot be done."""
-    samples = data.samples.get(metric.key, {})
-    for key in (plan.control.key, treatment):
-        if key not in samples:
-            return Absent(f"No unit of {key} has been counted for {metric.key}.")
-    try:
-        return compare(samples[plan.control.key], samples[treatment], alpha=plan.alpha)
-    except (TooFewUnits, NoSpread, NoDenominator) as error:
-        return Absent(str(error))
 
 
 def reading_of(

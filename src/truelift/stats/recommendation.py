@@ -1,15 +1,19 @@
-"""What to do after a fixed-horizon test, with every reason."""
+"""What to do after a look at a test, with every reason."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from truelift.stats.comparison import Absent, Comparison
 from truelift.stats.integrity import Check
+from truelift.stats.multiplicity import Correction, Family
 from truelift.stats.outcome import Guard, Outcome
-from truelift.stats.plan import AnalysisPlan, MetricRole, PlannedMetric
+from truelift.stats.plan import AnalysisPlan, PlannedMetric
 from truelift.stats.reading import MetricAnalysis, Reading
+from truelift.stats.roles import MetricRole
 from truelift.stats.wording import day, signed
 
 
@@ -45,6 +49,7 @@ def recommend(
     failed: tuple[Check, ...],
     early: bool,
     ended: bool = False,
+    running: bool = False,
 ) -> Recommendation:
     """Say what to do, with every reason.
 
@@ -52,8 +57,9 @@ def recommend(
         plan: What was agreed beforehand.
         metrics: What was read of each metric.
         failed: Checks that make the result invalid.
-        early: The planned end lies after the look.
+        early: The planned end lies after the look, and the method is read only then.
         ended: Nothing more will be collected.
+        running: More will be collected, and the method may be read at any time.
 
     Source:
         docs/methods/recommendation-fixed.md.
@@ -79,11 +85,7 @@ def recommend(
     primary = next(m for m in metrics if m.metric.role is MetricRole.PRIMARY)
     said = tuple(sentence_of(primary.metric, reading) for reading in primary.readings)
     if len(plan.treatments) > 1:
-        uncorrected = (
-            f"{len(plan.treatments)} treatments were each compared at {plan.alpha:g} without "
-            "correction, so one false finding among them is likelier than that."
-        )
-        said += (uncorrected,)
+        said += (family_sentence(plan),)
     broken = {
         treatment.key: [
             f"{metric.metric.key} got worse, and not by less than agreed."
@@ -106,14 +108,28 @@ def recommend(
     clean = [r for r in wins if not broken[r.variant]]
     if clean:
         best = max(clean, key=gain_of)
+        if running and undecided[best.variant]:
+            return Recommendation(Action.KEEP_RUNNING, (*said, *undecided[best.variant]))
         return Recommendation(Action.SHIP, (*said, *undecided[best.variant]), variant=best.variant)
     if wins:
         return Recommendation(
             Action.ITERATE, (*said, *(reason for r in wins for reason in broken[r.variant]))
         )
     if any(reading.outcome is Outcome.INCONCLUSIVE for reading in primary.readings):
-        return Recommendation(Action.ITERATE, said)
+        return Recommendation(Action.KEEP_RUNNING if running else Action.ITERATE, said)
     return Recommendation(Action.STOP, said)
+
+
+def family_sentence(plan: AnalysisPlan) -> str:
+    """Say what several treatments' findings are worth together."""
+    count = len(plan.treatments)
+    if plan.correction is Correction.NONE:
+        return (
+            f"{count} treatments were each compared at {plan.alpha:g} without correction, so one "
+            "false finding among them is likelier than that."
+        )
+    primary = np.ones((1, count), dtype=bool)
+    return Family("primary", primary, plan.correction, plan.alpha).sentence
 
 
 def sentence_of(metric: PlannedMetric, reading: Reading) -> str:

@@ -322,6 +322,16 @@ class CovariateSummary:
     def __post_init__(self) -> None:
         self._as_ratio()
 
+    @property
+    def value(self) -> float:
+        """The mean, as it was counted."""
+        return Summary(self.n, self.mean, self.m2).value
+
+    @property
+    def variance(self) -> float:
+        """Sample variance of the metric, as it was counted."""
+        return Summary(self.n, self.mean, self.m2).variance
+
     def __add__(self, other: CovariateSummary) -> CovariateSummary:
         """Summarise both samples as one, as if their units had been pooled."""
         both = self._as_ratio() + other._as_ratio()
@@ -358,6 +368,16 @@ class CovariateRatioSummary:
                 if self.products[one][other] != self.products[other][one]:
                     raise ImpossibleSummary(reason="its products are not symmetric")
                 self.pair(one, other)
+
+    @property
+    def value(self) -> float:
+        """The ratio of the two totals, as it was counted."""
+        return self.pair(0, 1).value
+
+    @property
+    def variance(self) -> float:
+        """Variance of that ratio times `n`, by the delta method."""
+        return self.pair(0, 1).variance
 
     def pair(self, one: int, other: int) -> RatioSummary:
         """Give the moments of two of the four."""

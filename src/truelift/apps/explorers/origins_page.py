@@ -13,7 +13,7 @@ from truelift.apps.explorers.page import Asked, ExplorerPage, Figure
 from truelift.apps.explorers.sessions_page import COLUMNS, MOST_BARS, SEMANTICS
 from truelift.apps.explorers.table import Column, Row, Scalar, Unit, rows_of, table
 from truelift.questions.document import Json
-from truelift.stats.comparison import wilson
+from truelift.stats.exact import wilson
 from truelift.stats.summary import ProportionSummary
 
 

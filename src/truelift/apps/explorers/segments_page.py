@@ -14,7 +14,7 @@ from truelift.apps.explorers.inputs import spoken
 from truelift.apps.explorers.page import Asked, ExplorerPage, Figure
 from truelift.apps.explorers.table import Column, Row, Scalar, Table, Unit, flat, table
 from truelift.questions.document import Json
-from truelift.stats.comparison import wilson
+from truelift.stats.exact import wilson
 from truelift.stats.summary import ProportionSummary
 
 

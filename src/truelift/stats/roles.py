@@ -1,0 +1,20 @@
+"""What variants and metrics are in an experiment."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class VariantRole(StrEnum):
+    """What a variant is in the experiment."""
+
+    CONTROL = "control"
+    TREATMENT = "treatment"
+
+
+class MetricRole(StrEnum):
+    """What a metric does in the decision: decide, veto, or explain."""
+
+    PRIMARY = "primary"
+    GUARDRAIL = "guardrail"
+    SECONDARY = "secondary"
