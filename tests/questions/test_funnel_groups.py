@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +24,11 @@ from truelift.questions.funnel import (
     StepCount,
     Unit,
 )
+from truelift.questions.funnel_compare import FunnelCompare
+from truelift.questions.funnel_people import FunnelPeople
 from truelift.questions.funnel_tally import FunnelTooWide, Tally
+from truelift.questions.funnel_times import FunnelTimes
+from truelift.questions.funnel_trend import Every, FunnelTrend
 from truelift.questions.matching import BadQuestion, Comparison, Condition, Events
 from truelift.questions.metric import Amount, AmountKind
 from truelift.sequences.funnels import Order
@@ -77,6 +81,60 @@ def test_by_the_value_of_one_step_units_without_it_have_none() -> None:
     answer = ask(by(Attribution.STEP, 2), CHANGING)
 
     assert units(answer) == {None: [2, 1, 0], "phone": [1, 1, 1]}
+
+
+def test_each_step_under_the_value_of_its_own_event() -> None:
+    events = [
+        *CHANGING,
+        event(4, 0, "view", device="phone"),
+        event(4, 1, "cart", device="phone"),
+        event(4, 2, "buy", device="phone", value_minor=500, currency="EUR"),
+        event(5, 0, "view", device="phone"),
+        event(5, 9, "cart", device="desktop", value_minor=70, currency="EUR"),
+    ]
+    question = replace(by(Attribution.EACH), amount=EUROS, as_of=at(3605))
+
+    answer = ask(question, events)
+
+    assert units(answer) == {"phone": [3, 2, 1], "desktop": [0, 1, 1], None: [2, 1, 0]}
+    phone, _, desktop = answer.groups
+    assert [step.amount_minor for step in phone.steps] == [0, 0, 500]
+    assert [step.revenue_minor for step in phone.steps] == [500, 500, 500]
+    assert [step.amount_minor for step in desktop.steps] == [0, 70, 0]
+    assert document(answer)["semantics"]["attribution"] == "each"
+    still_open = replace(question, as_of=at(3600))
+    assert [[s.immature for s in g.steps] for g in ask(still_open, events).groups] == [
+        [0, 0, 0],
+        [1, 1, 0],
+        [0, 1, 0],
+    ]
+
+
+def test_a_group_that_has_nobody_at_the_first_step_is_shown_and_counted_among_the_others() -> None:
+    few = replace(by(Attribution.EACH), max_groups=1)
+
+    answer = ask(few, CHANGING)
+
+    assert [(g.value, g.others, [s.units for s in g.steps]) for g in answer.groups] == [
+        (None, 0, [2, 1, 0]),
+        (None, 2, [1, 1, 1]),
+    ]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda funnel: FunnelTimes(funnel, 1, 2),
+        lambda funnel: FunnelPeople(funnel, 1),
+        lambda funnel: FunnelTrend(funnel, Every.DAY),
+        lambda funnel: FunnelCompare(funnel, replace(funnel, since=at(0))),
+    ],
+)
+def test_what_goes_from_step_to_step_needs_one_group_a_unit(
+    make: Callable[[Funnel], object],
+) -> None:
+    with pytest.raises(BadQuestion, match="may be in another group at every step"):
+        make(by(Attribution.EACH))
 
 
 def test_events_outside_the_attempt_say_nothing() -> None:
@@ -372,8 +430,10 @@ def test_groups_and_money_agree_with_adding_up_every_persons_chain(
     ]
     expected: dict[str | None, list[tuple[int, int, int]]] = {}
     for chain in filter(None, chains):
-        rows = expected.setdefault(group_of(chain, question), [(0, 0, 0)] * 3)
         for n, row in enumerate(chain):
+            is_each = question.attribution is Attribution.EACH
+            group = row["device"] if is_each else group_of(chain, question)
+            rows = expected.setdefault(group, [(0, 0, 0)] * 3)
             last = (chain[2]["value_minor"] or 0) if len(chain) == 3 else 0
             count, amount, revenue = rows[n]
             rows[n] = (count + 1, amount + (row["value_minor"] or 0), revenue + last)

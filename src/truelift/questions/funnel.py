@@ -54,7 +54,15 @@ from truelift.questions.period import (
 )
 from truelift.questions.question import Scan, Sequence, Tie
 from truelift.questions.table import integers, small_integers
-from truelift.sequences.funnels import NOWHERE, Attempts, Order, Rules, attempts, counted
+from truelift.sequences.funnels import (
+    NOWHERE,
+    Attempts,
+    Order,
+    Rules,
+    attempts,
+    counted,
+    counted_by_step,
+)
 from truelift.sequences.sessions import LONGEST_MS, session_starts
 
 
@@ -95,12 +103,14 @@ class Attribution(StrEnum):
 
     `STEP`: the one that served a certain step; units that did not reach it have no
     value. `FIRST`: the earliest of the attempt's step events that has a value. `LAST`:
-    the latest of them.
+    the latest of them. `EACH`: at every step the event that served it, so that a unit may
+    be in another group at each.
     """
 
     STEP = "step"
     FIRST = "first"
     LAST = "last"
+    EACH = "each"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +222,7 @@ class Walked:
         rows: Those that the attempts count in.
         at_ms: Their instants.
         attempts: One a unit.
-        group: Of each attempt.
+        group: Of each attempt; of every step of each, one after the other, for `EACH`.
     """
 
     rows: pa.Table
@@ -469,12 +479,14 @@ class Funnel:
             group = Coded.column(rows, "grouped", found.start)
         elif self.by is not None:
             grouped = Coded.column(rows, "grouped")
-            group = grouped.at(self._telling(found, grouped))
+            group = grouped.at(self._telling(found, grouped).ravel())
         return Walked(rows=rows, at_ms=at_ms, attempts=found, group=group)
 
     def _telling(self, found: Attempts, grouped: Coded) -> Integers:
-        """Give the row that says in which group each attempt is; `NOWHERE` for none."""
+        """Give the row that says in which group each attempt, or step, is; `NOWHERE` for none."""
         chains = found.rows if found.rows is not None else found.start[:, None]
+        if self.attribution is Attribution.EACH:
+            return chains
         if self.attribution is Attribution.STEP:
             return chains[:, self.attribution_step - 1]
         told = (chains != NOWHERE) & (grouped.at(chains.ravel()).code.reshape(chains.shape) >= 0)
@@ -492,14 +504,34 @@ class Funnel:
             FunnelTooWide: There are more groups than can be held.
         """
         code, places = walked.group.places(slot)
-        check_size(len(places.slots), self.width, by=self.by)
+        groups = len(places.slots)
+        check_size(groups, self.width, by=self.by)
         found = walked.attempts
-        reached = counted(found, code=code, groups=len(places.slots), rules=self.rules)
+        if self.is_by_each:
+            code = code.reshape(-1, len(self.steps))
+            reached = counted_by_step(found, code=code, groups=groups, rules=self.rules)
+        else:
+            reached = counted(found, code=code, groups=groups, rules=self.rules)
         columns = [reached.units, reached.immature, reached.open]
         if self.amount is not None:
-            columns += self._money(walked, code, len(places.slots))
+            columns += self._money(walked, code, groups)
         counts = np.concatenate(columns, axis=1)
         return Tally(titles=places.titles, slots=places.slots, counts=counts)
+
+    @property
+    def is_by_each(self) -> bool:
+        """Whether every step is counted under the value of its own event."""
+        return self.by is not None and self.attribution is Attribution.EACH
+
+    def one_group_obstacles(self) -> list[str]:
+        """Say what is wrong with it where something is told of units, each in one group."""
+        if not self.is_by_each:
+            return []
+        reason = (
+            "with `each` a unit may be in another group at every step, so that nothing from step"
+            " to step can be told of a group; take `step`, `first` or `last`"
+        )
+        return [reason]
 
     @property
     def width(self) -> int:
@@ -515,14 +547,20 @@ class Funnel:
         revenue = own.copy()
         for step in range(len(self.steps)):
             here = chains[:, step] != NOWHERE
+            group = code[here] if code.ndim == 1 else code[here, step]
             # Not `bincount`, whose weights are floating-point numbers.
-            np.add.at(own[:, step], code[here], paid[here, step])
-            np.add.at(revenue[:, step], code[here], paid[here, -1])
+            np.add.at(own[:, step], group, paid[here, step])
+            np.add.at(revenue[:, step], group, paid[here, -1])
         return [own, revenue]
 
     def partial(self, rows: pa.Table) -> Tally:
         """Count the units of one bucket."""
         return reduce(self.merge, (self.tally(self.walk(piece)) for piece in pieces(rows)))
+
+    @property
+    def _ranked(self) -> int:
+        # By what they have at any step, where step 1 alone does not show every group.
+        return len(self.steps) if self.is_by_each else 1
 
     def merge(self, left: Tally, right: Tally) -> Tally:
         """Add the groups of two buckets."""
@@ -539,7 +577,7 @@ class Funnel:
                 FunnelGroup(
                     value=group.title, steps=self.named(group.counts[0]), others=group.others
                 )
-                for group in largest(partial, self.max_groups)
+                for group in largest(partial, self.max_groups, of=self._ranked)
             ),
         )
 

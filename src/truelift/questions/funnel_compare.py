@@ -243,6 +243,8 @@ class FunnelCompare:
             raise BadQuestion(question="funnel", reasons=(reason,))
         if self.against == self.funnel and self.segment == self.against_segment:
             raise BadQuestion(question="funnel", reasons=("it is compared with itself",))
+        if self.funnel.is_by_each:
+            raise BadQuestion(question="funnel", reasons=self.funnel.one_group_obstacles())
         reasons = [r for each in self._segments if each is not None for r in each.obstacles()]
         if reasons:
             raise BadQuestion(question="segment", reasons=reasons)

@@ -131,7 +131,7 @@ class FunnelPeople:
     after: str | None = None
 
     def __post_init__(self) -> None:
-        found = []
+        found = self.funnel.one_group_obstacles()
         required = self.funnel.rules.required
         if self.step - 1 not in required:
             found.append(f"step {self.step} is none that later steps need")

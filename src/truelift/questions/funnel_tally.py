@@ -176,19 +176,20 @@ class Group:
     others: int = 0
 
 
-def largest(tally: Tally, most: int) -> Iterator[Group]:
+def largest(tally: Tally, most: int, *, of: int = 1) -> Iterator[Group]:
     """Give the groups with most units, then all the others together.
 
     Args:
-        tally: Its first number counts units.
+        tally: Its first numbers count units.
         most: Groups that stand alone.
+        of: How many of these say how large a group is.
     """
     tally = tally.some()
     group = Coded.column(pa.table({"title": tally.titles}), "title")
     code = group.code + 1
     titles = pa.concat_arrays([pa.nulls(1, pa.string()), group.titles])
     units = np.zeros(len(titles), dtype=np.int64)
-    np.add.at(units, code, tally.counts[:, 0])
+    np.add.at(units, code, tally.counts[:, :of].sum(axis=1))
     there = np.flatnonzero(units)
     table = pa.table({"units": numeric(units[there]), "title": titles.take(numeric(there))})
     # Without a value comes last, which is where Arrow puts it.

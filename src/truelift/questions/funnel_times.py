@@ -148,7 +148,7 @@ class FunnelTimes:
     edges_s: tuple[int, ...] = EDGES_S
 
     def __post_init__(self) -> None:
-        found = []
+        found = self.funnel.one_group_obstacles()
         if not 1 <= self.first < self.last <= len(self.funnel.steps):
             found.append(
                 f"there is no way from step {self.first} to step {self.last} of"

@@ -146,9 +146,11 @@ class FunnelTrend:
     time_zone: str = "UTC"
 
     def __post_init__(self) -> None:
+        reasons = self.funnel.one_group_obstacles()
         if not is_zone(self.time_zone):
-            reason = f"{self.time_zone[:60]!r} is not a time zone"
-            raise BadQuestion(question="funnel", reasons=(reason,))
+            reasons.append(f"{self.time_zone[:60]!r} is not a time zone")
+        if reasons:
+            raise BadQuestion(question="funnel", reasons=reasons)
 
     @property
     def name(self) -> str:

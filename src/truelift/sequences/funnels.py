@@ -172,6 +172,31 @@ def counted(found: Attempts, *, code: NDArray[np.int64], groups: int, rules: Rul
     return reached
 
 
+def counted_by_step(
+    found: Attempts, *, code: NDArray[np.int64], groups: int, rules: Rules
+) -> Reached:
+    """Count attempts per group and step, where each step has a group of its own.
+
+    Args:
+        found: The attempts.
+        code: The group of every step of each, from 0, `(n, steps)`; of steps that were not
+            reached any.
+        groups: How many there are.
+        rules: By which they were found.
+    """
+    reached = Reached(*(np.zeros((groups, rules.steps), dtype=np.int64) for _ in range(3)))
+    required = rules.required
+    for step in range(rules.steps):
+        here = found.at_least(step, rules)
+        reached.units[:, step] = np.bincount(code[here, step], minlength=groups)
+        going = here & found.is_open
+        reached.open[:, step] = np.bincount(code[going, step], minlength=groups)
+        if step in required[:-1]:
+            stands = going & (found.depth == required.index(step) + 1)
+            reached.immature[:, step] = np.bincount(code[stands, step], minlength=groups)
+    return reached
+
+
 def attempts(
     *,
     unit: NDArray[np.signedinteger],

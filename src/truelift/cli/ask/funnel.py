@@ -51,7 +51,7 @@ def funnel(
     by: By = None,
     attribution: Annotated[
         str | None,
-        typer.Option("--attribution", help="Whose value of --by: first, last or a step; 1."),
+        typer.Option("--attribution", help="Whose value of --by: first, last, each or a step; 1."),
     ] = None,
     since: Since = None,
     until: Until = None,
@@ -143,7 +143,7 @@ def _between(given: Sequence[str] | None) -> list[dict[str, object]] | None:
 
 
 def _attribution(given: str | None) -> dict[str, object]:
-    """Take `first`, `last` or the number of a step."""
+    """Take `first`, `last`, `each` or the number of a step."""
     if given is None:
         return {}
     if given.isdecimal():
@@ -206,8 +206,10 @@ def _show_funnel(document: Mapping[str, Any]) -> None:
                 cells.append(f"{step['amount_minor']:,}")
                 cells.append("" if per_unit is None else f"{per_unit:,.1f}")
             table.add_row(*cells)
-            first = step["units"] if first is None else first
-            before = step["units"]
+            # Where each step has groups of its own, no share of the step before is in a group.
+            if document["semantics"].get("attribution") != "each":
+                first = step["units"] if first is None else first
+                before = step["units"]
         console.print(table)
     show_moment(document)
 
