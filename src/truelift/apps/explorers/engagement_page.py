@@ -7,12 +7,14 @@ from typing import Final
 
 from truelift.apps.drawing.bars import Bar, Bars
 from truelift.apps.drawing.forest import Interval
+from truelift.apps.drawing.series import Line
 from truelift.apps.drawing.wording import Kind, Measure, count, percent
 from truelift.apps.explorers.answers import mapping_of, maybe, number_of, period_said
-from truelift.apps.explorers.keyed import NAME, beside_before, keys_of, named_rows, said
+from truelift.apps.explorers.keyed import NAME, beside_before, keys_of, named_rows, said, views_said
 from truelift.apps.explorers.page import Asked, ExplorerPage, Figure
 from truelift.apps.explorers.sessions_page import MOST_BARS
 from truelift.apps.explorers.table import Column, Row, Unit, flat, rows_of, seconds, table
+from truelift.apps.explorers.timeline import Timeline, column, series
 from truelift.questions.document import Json
 from truelift.questions.shares import share_of
 
@@ -51,14 +53,14 @@ def engagement_page(asked: Asked) -> ExplorerPage:
         )
     return ExplorerPage(
         answer=f"Most sessions end on “{top[NAME]}”:" if exits else "There were",
-        marked=f"{percent(number_of(top.get('exits')) / exits)}"
-        if exits
-        else f"{count(views)} page views",
+        marked=f"{percent(number_of(top.get('exits')) / exits)}" if exits else views_said(views),
         rest=f" of {count(exits)} {period_said(asked.period)}."
         if exits
         else f" {period_said(asked.period)}, and their sessions may still go on.",
         grounds=_grounds(whole),
-        figures=(*_engaged(asked, named, keys), _exits(asked, named, keys)),
+        figures=_over_time(asked, shown)
+        if keys == ("day",)
+        else (*_engaged(asked, named, keys), _exits(asked, named, keys)),
         tables=(
             table(
                 f"Page views by {said(keys)}",
@@ -75,7 +77,7 @@ def engagement_page(asked: Asked) -> ExplorerPage:
 
 
 def _grounds(whole: Mapping[str, Json]) -> str:
-    parts = [f"{count(number_of(whole.get('views')))} page views"]
+    parts = [views_said(number_of(whole.get("views")))]
     median = maybe(mapping_of(whole.get("engaged")).get("p50_s"))
     if median is None:
         parts.append("the site sends no engaged time, so it is not known")
@@ -85,6 +87,32 @@ def _grounds(whole: Mapping[str, Json]) -> str:
     if half is not None:
         parts.append(f"{percent(half)} of those that say so got half-way down the page")
     return f"{'; '.join(parts)}."
+
+
+def _over_time(asked: Asked, rows: Sequence[Row]) -> tuple[Figure, ...]:
+    timeline = Timeline.of(column(rows, "day"), interval="day", zone=asked.zone, now=asked.now)
+    figures = []
+    for name, kind, units in (
+        ("exit_rate", Kind.SHARE, "Share of page views of a day that end a session"),
+        ("engaged.p50_s", Kind.NUMBER, "Median of the seconds somebody was busy with a page view"),
+    ):
+        values = column(rows, name)
+        line = Line("", timeline.cut(values), focus=True)
+        chart = series(timeline, [line], measure=Measure(kind), happened=asked.notes)
+        if chart is not None and any(value is not None for value in values):
+            figures.append(
+                Figure(
+                    name=name.partition(".")[0].replace("_", "-"),
+                    kind="series",
+                    chart=chart,
+                    sentence=chart.sentence,
+                    units=units,
+                    source=f"{asked.period}, {asked.zone.key} time. {SEMANTICS}"
+                    " A day that is not over is not drawn.",
+                    timed=True,
+                )
+            )
+    return tuple(figures)
 
 
 def _exits(asked: Asked, rows: Sequence[Row], keys: Sequence[str]) -> Figure:
@@ -102,7 +130,7 @@ def _exits(asked: Asked, rows: Sequence[Row], keys: Sequence[str]) -> Figure:
                 label=str(row[NAME]),
                 value=exits / over if over else 0.0,
                 interval=interval,
-                detail=f"{count(exits)} of {count(over)} page views",
+                detail=f"{count(exits)} of {views_said(over)}",
                 before=maybe(row.get("before.exit_rate")),
             )
         )

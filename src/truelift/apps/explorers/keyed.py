@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from truelift.apps.drawing.wording import count
 from truelift.apps.explorers.answers import list_of, mapping_of
 from truelift.apps.explorers.inputs import spoken
 from truelift.apps.explorers.table import Row, Scalar, rows_of
@@ -23,6 +24,11 @@ def keys_of(answer: Mapping[str, Json]) -> tuple[str, ...]:
 def said(keys: Sequence[str]) -> str:
     """Call the groups as people do: path and device."""
     return " and ".join("page" if key == "path" else spoken(key).lower() for key in keys)
+
+
+def views_said(views: float) -> str:
+    """Count page views in words."""
+    return f"{count(views)} page view{'' if views == 1 else 's'}"
 
 
 def named_rows(answer: Mapping[str, Json], keys: Sequence[str]) -> tuple[dict[str, Scalar], ...]:

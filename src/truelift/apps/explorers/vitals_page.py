@@ -10,7 +10,7 @@ from truelift.apps.drawing.forest import Interval
 from truelift.apps.drawing.series import Line
 from truelift.apps.drawing.wording import Kind, Measure, count, number, percent
 from truelift.apps.explorers.answers import mapping_of, maybe, number_of, period_said
-from truelift.apps.explorers.keyed import NAME, beside_before, keys_of, named_rows, said
+from truelift.apps.explorers.keyed import NAME, beside_before, keys_of, named_rows, said, views_said
 from truelift.apps.explorers.page import Asked, ExplorerPage, Figure
 from truelift.apps.explorers.sessions_page import MOST_BARS
 from truelift.apps.explorers.table import Column, Row, Scalar, Unit, flat, rows_of, table
@@ -103,9 +103,8 @@ def _verdict(whole: Mapping[str, Json], period: str) -> tuple[str, str, str]:
         return "Pages are not good enough at", named, f"{rest}."
     good = [vital for vital, rating in ratings.items() if rating == "good"]
     if not good:
-        views = count(number_of(whole.get("page_views")))
-        rest = f" {period_said(period)} have readings, none of them of LCP, INP or CLS."
-        return "Only", f"{views} page views", rest
+        rest = f" {period_said(period)}, none of them of LCP, INP or CLS."
+        return "Readings came with", views_said(number_of(whole.get("page_views"))), rest
     named = ", ".join(_value(whole, vital) for vital in good)
     missing = [vital.upper() for vital in CORE if ratings[vital] is None]
     rest = f" at the 75th percentile {period_said(period)}."
@@ -129,7 +128,7 @@ def _grounds(whole: Mapping[str, Json]) -> str:
         good = maybe(found.get("good"))
         if good is not None:
             parts.append(f"{vital.upper()} of {percent(good)}")
-    views = f"{count(number_of(whole.get('page_views')))} page views"
+    views = views_said(number_of(whole.get("page_views")))
     return f"{views}; good: {', '.join(parts)}." if parts else f"{views}."
 
 
