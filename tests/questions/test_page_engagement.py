@@ -201,15 +201,13 @@ def test_what_scrolls_past_the_end_has_seen_all_and_less_than_nothing_says_nothi
 def test_small_groups_stand_together_and_days_never_do() -> None:
     events = [act(nth, nth, path="/a" if nth else "/b") for nth in range(4)]
 
-    pages = ask(PageEngagement(smallest=2), events).document()["rows"]
-    days = ask(PageEngagement(smallest=9, by=("day",)), events).document()["rows"]
+    pages: Any = ask(PageEngagement(smallest=2), events).document()["rows"]
+    days: Any = ask(PageEngagement(smallest=9, by=("day",)), events).document()["rows"]
 
-    assert isinstance(pages, list)
     assert [(row["by"], row.get("others"), row["views"]) for row in pages] == [
         ({"path": "/a"}, None, 3),
         ({"path": None}, 1, 1),
     ]
-    assert isinstance(days, list)
     assert [(row["by"], row["views"]) for row in days] == [({"day": "2026-03-01"}, 4)]
 
 

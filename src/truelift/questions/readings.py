@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from truelift.errors import Refusal
 from truelift.questions.session_tally import Coded
@@ -56,6 +57,18 @@ class Spread:
 
     steps: Integers
     counts: Integers
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Spread)
+            and np.array_equal(self.steps, other.steps)
+            and np.array_equal(self.counts, other.counts)
+        )
+
+    @override
+    def __hash__(self) -> int:
+        return hash((self.steps.tobytes(), self.counts.tobytes()))
 
     @property
     def n(self) -> int:

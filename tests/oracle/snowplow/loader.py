@@ -64,7 +64,7 @@ def write_events(data: Path, to: Path) -> int:
     with source.open(newline="", encoding="utf-8") as file:
         events = sorted(csv.DictReader(file), key=lambda row: row["collector_tstamp"])
     with to.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer: csv.DictWriter[str] = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(map(_row, events))
     return len(events)
@@ -77,7 +77,7 @@ def write_vitals(data: Path, to: Path) -> int:
         # The last line is an empty one, of no event.
         events = [row for row in csv.DictReader(file) if row["event_name"]]
     with to.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, VITAL_COLUMNS)
+        writer: csv.DictWriter[str] = csv.DictWriter(file, VITAL_COLUMNS)
         writer.writeheader()
         for event in events:
             row = _vitals(event)
