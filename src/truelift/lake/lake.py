@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import reduce
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
@@ -160,6 +161,20 @@ class Lake:
         """
         snapshot = self._reader(site).snapshot()
         return snapshot.lake_version, snapshot.journal_position
+
+    def event_names(self, site: str) -> tuple[tuple[str, ...], datetime | None]:
+        """List what a site's events are called, and say when the last of them was, at no cost.
+
+        Raises:
+            NoSuchSite: There is nothing of that name.
+        """
+        snapshot, names = self._over_slices(site, self._slices.event_names)
+        last = [file.until for file in snapshot.position.files]
+        if snapshot.rows.num_rows:
+            import pyarrow.compute as pc
+
+            last.append(pc.max(snapshot.rows["occurred_at"]).as_py())
+        return tuple(sorted(names)), max(last, default=None)
 
     def ledger(self, site: str) -> Ledger:
         """Say where every item of a site is.

@@ -17,13 +17,16 @@ from truelift.apps.explorers.models import Annotation
 from truelift.apps.explorers.page import Asked, ExplorerPage
 from truelift.apps.measurement.naming import period_said
 from truelift.apps.measurement.periods import Period
-from truelift.apps.measurement.reads import events_seen
+from truelift.apps.measurement.reads import known_events
+from truelift.apps.measurement.running import ComesLater
 from truelift.apps.measurement.segments_reads import context_of
 from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
+from truelift.lake.stopping import Cancelled
 from truelift.questions.document import Json
 from truelift.questions.events_seen import EventSeen
 from truelift.questions.parse import parse_question
+from truelift.questions.remarks import Remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Look:
         took_ms: What the answer took when it was computed.
         lake_version: What it is true of.
         unread: Files of the lake that could not be read: the answer lacks what is in them.
+        remarks: What is said first: names that the site has never seen.
+        is_cancelled: Whether it was asked no more, because a person cancelled it.
     """
 
     form: ExplorerForm
@@ -54,6 +59,8 @@ class Look:
     took_ms: float = 0.0
     lake_version: int = 0
     unread: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    is_cancelled: bool = False
 
     @property
     def question(self) -> str:
@@ -62,7 +69,7 @@ class Look:
 
 
 def look(
-    place: Site, explorer: Explorer, query: QueryDict, *, now: datetime, waits: bool = True
+    place: Site, explorer: Explorer, query: QueryDict, *, now: datetime, asks: bool = True
 ) -> Look:
     """Ask what an address says; without one, what a first look proposes.
 
@@ -71,9 +78,9 @@ def look(
         explorer: Which question.
         query: The address.
         now: The moment.
-        waits: Whether an answer that takes long is waited for; else `is_coming` says so.
+        asks: Whether it is asked at all; it is not when it was just cancelled.
     """
-    seen = events_seen(place.name)
+    seen = known_events(place.name)
     zone = ZoneInfo(place.time_zone)
     names = tuple(each.event for each in seen)
     empty = replace(explorer.empty(), has_segment=bool(reads.segments_of(place)))
@@ -83,8 +90,14 @@ def look(
         return found
     if problems := form.problems():
         return replace(found, problems=(*problems, *_wrong_beside(place, explorer, form, now=now)))
+    if not asks:
+        return replace(found, is_cancelled=True)
     try:
-        return _answered(place, explorer, found, now=now, zone=zone, waits=waits)
+        return _answered(place, explorer, found, now=now, zone=zone)
+    except ComesLater:
+        return replace(found, is_coming=True)
+    except Cancelled:
+        return replace(found, is_cancelled=True)
     except Refusal as refusal:
         return replace(found, problems=_reasons(refusal))
 
@@ -109,7 +122,7 @@ def first_form(
 
 
 def _answered(
-    place: Site, explorer: Explorer, found: Look, *, now: datetime, zone: ZoneInfo, waits: bool
+    place: Site, explorer: Explorer, found: Look, *, now: datetime, zone: ZoneInfo
 ) -> Look:
     form = found.form
     context = context_of(place, now=now)
@@ -118,14 +131,13 @@ def _answered(
     earlier = form.document_before(now=now, zone=zone)
     if explorer.compares and earlier is not None:
         document["against"] = "before"
-    if not waits and reads.is_slow(place, explorer.question, document, context=context):
-        return replace(found, is_coming=True)
     answered = reads.answer(place, explorer.question, document, context=context)
-    unread = set(answered.unread)
+    unread, remarks = set(answered.unread), dict.fromkeys(answered.remarks)
 
     def ask(further: Mapping[str, Json]) -> Mapping[str, Json]:
         also = reads.answer(place, explorer.question, further, context=context)
         unread.update(also.unread)
+        remarks.update(dict.fromkeys(also.remarks))
         return also.document
 
     annotations = reads.annotations_of(place, since, until)
@@ -151,6 +163,7 @@ def _answered(
         took_ms=answered.took_ms,
         lake_version=answered.lake_version,
         unread=tuple(sorted(unread)),
+        remarks=tuple(remarks),
     )
 
 

@@ -19,6 +19,7 @@ from truelift.questions.document import Json
 from truelift.questions.forms import Context
 from truelift.questions.parse import parse_question
 from truelift.questions.question import Question
+from truelift.questions.remarks import Remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,13 @@ def segments_of(site: Site) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer as JSON, the moment that it is true of, what it took and what it lacks."""
+    """An answer as JSON, what it is true of, what it took, what it lacks, what is said first."""
 
     document: Mapping[str, Json]
     lake_version: int
     took_ms: float
     unread: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 def answer(site: Site, name: str, document: Mapping[str, Json], *, context: Context) -> Answered:
@@ -106,17 +108,9 @@ def answer(site: Site, name: str, document: Mapping[str, Json], *, context: Cont
     """
     question = cast("Question[Any, Any]", parse_question({"question": name, **document}, context))
     asked = reads.ask(site.name, question)
-    return Answered(asked.answer.document(), asked.lake_version, asked.took_ms, asked.unread)
-
-
-def is_slow(site: Site, name: str, document: Mapping[str, Json], *, context: Context) -> bool:
-    """Say whether a person may have to wait for this answer.
-
-    Raises:
-        BadQuestion: With everything that is wrong with it.
-    """
-    question = cast("Question[Any, Any]", parse_question({"question": name, **document}, context))
-    return reads.is_large(site.name) and not reads.is_remembered(site.name, question)
+    return Answered(
+        asked.answer.document(), asked.lake_version, asked.took_ms, asked.unread, asked.remarks
+    )
 
 
 def _visible(site: Site, user: User) -> QuerySet[SavedView]:

@@ -21,6 +21,8 @@ from truelift.apps.explorers.models import AnnotationKind
 from truelift.apps.explorers.page import ExplorerPage
 from truelift.apps.measurement.periods import PERIODS
 from truelift.apps.measurement.reads import this_minute
+from truelift.apps.measurement.running import answering
+from truelift.apps.measurement.views_asking import asking_of
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
 from truelift.questions.dimensions import DIMENSIONS
@@ -31,13 +33,15 @@ def explore(request: SignedInRequest, site: str, explorer: str) -> HttpResponse:
     """Show the answer to the question that the address is."""
     place = site_for(request.user, site)
     chosen = _explorer(explorer)
-    # The page's own script asks for the answer; without scripts the address says `wait`.
-    waits = "wait" in request.GET or request.headers.get("HX-Request") == "true"
-    found = look(place, chosen, request.GET, now=this_minute(datetime.now(UTC)), waits=waits)
+    asking = asking_of(request)
+    with answering(request.user.pk, place.name, asking.token, waits=asking.waits):
+        moment = this_minute(datetime.now(UTC))
+        found = look(place, chosen, asking.query, now=moment, asks=asking.asks)
     role = role_of(request.user, place)
     context: dict[str, Any] = {
         "explorer": chosen,
         "look": found,
+        "asking": asking,
         "page": found.page,
         "form": found.form,
         "bar": found.form.main(chosen.bar),
@@ -57,7 +61,7 @@ def explore(request: SignedInRequest, site: str, explorer: str) -> HttpResponse:
         "may_note": role is not None and role.covers(Role.ANALYST),
         "finding": _finding(chosen, found.form.address, found.page),
     }
-    status = 422 if found.problems else 200
+    status = 409 if found.is_cancelled and asking.asks else 422 if found.problems else 200
     return render(request, "explorers/explorer.html", context, status=status)
 
 

@@ -25,6 +25,7 @@ from truelift.questions.funnel import FunnelAnswer
 from truelift.questions.funnel_compare import FunnelComparison, side_by_side
 from truelift.questions.funnel_times import FunnelTimesAnswer
 from truelift.questions.funnel_trend import FunnelTrendAnswer
+from truelift.questions.remarks import Remark
 
 
 GROUPS: Final = frozenset({"by", "attribution", "attribution_step"})
@@ -41,11 +42,13 @@ class Beside:
         answer: Of both, without groups.
         here: What the first one is called.
         there: And the other.
+        remarks: What is said first of the other.
     """
 
     answer: FunnelComparison
     here: str
     there: str
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class FunnelLook:
         page: The steps.
         headline: What this part of the page says first.
         asked: Where the steps' answer comes from.
+        remarks: What is said first: names that the site has never seen.
         beside: What it is compared with; None for nothing.
         figures: What this part of the page draws, besides the steps.
         tables: And its tables.
@@ -70,6 +74,7 @@ class FunnelLook:
     page: FunnelPage
     headline: funnel_parts.Headline
     asked: funnel_reads.Found[FunnelAnswer]
+    remarks: tuple[Remark, ...]
     beside: Beside | None
     figures: tuple[Figure, ...]
     tables: tuple[Table, ...]
@@ -157,6 +162,7 @@ def funnel_look(place: Site, form: FunnelForm, *, now: datetime) -> FunnelLook:
         page=page,
         headline=headline,
         asked=asked,
+        remarks=tuple(dict.fromkeys((*asked.remarks, *(beside.remarks if beside else ())))),
         beside=beside,
         figures=drawn,
         tables=tuple(each for each in tables if each is not None),
@@ -224,7 +230,8 @@ def _beside(
     mine = cast(
         "FunnelAnswer", funnel_reads.answer(place, "funnel", _whole(document), context).answer
     )
-    theirs = cast("FunnelAnswer", funnel_reads.answer(place, "funnel", other, context).answer)
+    found = funnel_reads.answer(place, "funnel", other, context)
+    theirs = cast("FunnelAnswer", found.answer)
     here, there = "this period", "the period before"
     match form.compare:
         case "period":
@@ -235,7 +242,7 @@ def _beside(
             here, there = form.where or "all events", form.against_where
         case _:
             pass
-    return Beside(side_by_side(mine, theirs), here, there)
+    return Beside(side_by_side(mine, theirs), here, there, found.remarks)
 
 
 def _trend(

@@ -20,6 +20,7 @@ from truelift.questions.funnel_people import Dropped, FunnelPeopleAnswer
 from truelift.questions.leaks import Leak, leaks_between_segments
 from truelift.questions.parse import parse_question
 from truelift.questions.question import Question
+from truelift.questions.remarks import Remark
 from truelift.questions.within import Within, WithinAnswer
 
 
@@ -61,12 +62,14 @@ class Found(Generic[Answer]):
         took_ms: What it took when it was computed.
         lake_version: What it is true of.
         unread: Files of the lake that could not be read.
+        remarks: What is said first: names that the site has never seen.
     """
 
     answer: Answer
     took_ms: float
     lake_version: int
     unread: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 def checked(document: Mapping[str, Json], context: Context) -> Funnel:
@@ -178,6 +181,7 @@ def _unwrapped(asked: Asked[Any]) -> Found[Any]:
         took_ms=asked.took_ms,
         lake_version=asked.lake_version,
         unread=asked.unread,
+        remarks=asked.remarks,
     )
 
 

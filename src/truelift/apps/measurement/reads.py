@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from django.conf import settings
 
+from truelift.apps.measurement import running
 from truelift.lake.home import Home
 from truelift.questions.events_seen import EventSeen, EventsSeen
 from truelift.questions.funnel import Funnel
@@ -21,6 +22,7 @@ from truelift.questions.trend import Interval, Trend
 
 
 if TYPE_CHECKING:
+    from truelift.apps.measurement.running import Answering
     from truelift.lake.lake import Asked, Lake
     from truelift.questions.funnel import FunnelAnswer
 
@@ -61,12 +63,27 @@ def ask(site: str, question: Question[Partial, Answer]) -> Asked[Answer]:
     An answer is true of one position of the site's journal. While that stands, the
     same question has the same answer; a refusal is never remembered, and neither is an
     answer that lacks a file, because the file may be restored.
+
+    Raises:
+        ComesLater: It takes long, and the page that asks does not wait.
+        Busy: It takes long, and others do already.
+        Cancelled: Who asked does not want it any more.
     """
+    return _ask(site, question, running.current())
+
+
+def _ask(
+    site: str, question: Question[Partial, Answer], answering: Answering | None
+) -> Asked[Answer]:
     opened = lake()
     key = _key(opened, site, question)
     found = _remembered.get(key)
     if found is None:
-        found = asked = opened.ask(site, question)
+        if answering is not None:
+            answering.begin(is_long=partial(is_large, site))
+        found = asked = opened.ask(
+            site, question, stop=None if answering is None else answering.stop
+        )
         if asked.unread:
             return asked
         _remembered[key] = found
@@ -97,7 +114,22 @@ def this_minute(now: datetime) -> datetime:
 
 def events_seen(site: str) -> Sequence[EventSeen]:
     """List the names of a site's events, the most frequent first."""
-    return ask(site, EventsSeen()).answer.rows
+    # Not with the question of a page: without the names there is no page to say anything on.
+    return _ask(site, EventsSeen(), None).answer.rows
+
+
+def known_events(site: str) -> Sequence[EventSeen]:
+    """List the names of a site's events, the most frequent first where that is known already.
+
+    How often each is takes long on a large site, and only to choose among them nobody waits.
+    """
+    question = EventsSeen()
+    if not is_large(site) or is_remembered(site, question):
+        return events_seen(site)
+    names, last = lake().event_names(site)
+    if last is None:
+        return ()
+    return tuple(EventSeen(name, count=0, people=0, last_at=last) for name in names)
 
 
 def worth_minor(site: str, question: Funnel, *, currency: str) -> float | None:

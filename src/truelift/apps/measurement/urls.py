@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from truelift.apps.measurement import views, views_segments
+from truelift.apps.measurement import views, views_asking, views_segments
 
 
 app_name = "measurement"
@@ -19,6 +19,7 @@ urlpatterns = [
         name="funnel-people-rows",
     ),
     path("s/<site:site>/ledger/", views.ledger, name="ledger"),
+    path("s/<site:site>/questions/cancel/", views_asking.cancel_asking, name="cancel"),
     path("s/<site:site>/segments/saved/", views_segments.saved_segments, name="saved_segments"),
     path(
         "s/<site:site>/segments/saved/<slug:name>/away/",

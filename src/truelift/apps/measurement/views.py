@@ -45,10 +45,13 @@ from truelift.apps.measurement.home import home_of
 from truelift.apps.measurement.ledger_page import ledger_page
 from truelift.apps.measurement.naming import period_said
 from truelift.apps.measurement.periods import PERIODS
+from truelift.apps.measurement.running import ComesLater, answering
 from truelift.apps.measurement.segments_reads import context_of
+from truelift.apps.measurement.views_asking import asking_of
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
 from truelift.errors import Refusal
+from truelift.lake.stopping import Cancelled
 from truelift.questions.dimensions import DIMENSIONS
 
 
@@ -76,20 +79,31 @@ def ledger(request: HttpRequest, site: str) -> HttpResponse:
 def funnel(request: SignedInRequest, site: str) -> HttpResponse:
     """Show who gets through the steps that the address names."""
     place = site_for(request.user, site)
-    now = reads.this_minute(datetime.now(UTC))
-    seen = reads.events_seen(place.name)
-    form = FunnelForm.of(request.GET) if request.GET else default_form(seen, now=now)
+    now, asking = reads.this_minute(datetime.now(UTC)), asking_of(request)
+    seen = reads.known_events(place.name)
+    form = FunnelForm.of(asking.query) if asking.query else default_form(seen, now=now)
     problems: tuple[str, ...] = ()
-    if request.GET or form.steps:
-        problems = wrong_with(place, form, now=now) if request.GET or len(form.steps) > 1 else ()
-    look = None
-    if not problems and len(form.steps) > 1:
-        look = funnel_look(place, form, now=now)
+    if asking.query or form.steps:
+        problems = wrong_with(place, form, now=now) if asking.query or len(form.steps) > 1 else ()
+    look, is_coming, is_cancelled = None, False, not asking.asks
+    if not problems and len(form.steps) > 1 and asking.asks:
+        try:
+            with answering(request.user.pk, place.name, asking.token, waits=asking.waits):
+                look = funnel_look(place, form, now=now)
+        except ComesLater:
+            is_coming = True
+        except Cancelled:
+            is_cancelled = True
+        except Refusal as refusal:
+            problems = reasons_of(refusal)
     role = role_of(request.user, place)
     is_analyst = role is not None and role.covers(Role.ANALYST)
     context: dict[str, Any] = {
         "form": form,
         "look": look,
+        "asking": asking,
+        "is_coming": is_coming,
+        "is_cancelled": is_cancelled,
         "page": look and look.page,
         "finding": look.finding if look else "",
         "pictures": look.pictures if look else (),
@@ -120,7 +134,8 @@ def funnel(request: SignedInRequest, site: str) -> HttpResponse:
         "may_list": is_analyst and place.people_lists,
         "problems": problems,
     }
-    return render(request, "measurement/funnel.html", context, status=422 if problems else 200)
+    status = 409 if is_cancelled and asking.asks else 422 if problems else 200
+    return render(request, "measurement/funnel.html", context, status=status)
 
 
 @require_safe
@@ -203,7 +218,7 @@ def _asked(request: SignedInRequest, place: Site) -> tuple[FunnelForm, datetime]
     now = reads.this_minute(datetime.now(UTC))
     if request.GET:
         return FunnelForm.of(request.GET), now
-    return default_form(reads.events_seen(place.name), now=now), now
+    return default_form(reads.known_events(place.name), now=now), now
 
 
 def _no_step(step: int | None) -> tuple[str, ...]:
