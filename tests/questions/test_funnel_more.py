@@ -27,6 +27,8 @@ from truelift.questions.parse import AnyQuestion, Context, parse_question
 from truelift.questions.shares import difference, share_of
 from truelift.questions.zone import local_day
 from truelift.sequences.funnels import Order
+from truelift.stats.comparison import compare
+from truelift.stats.summary import Summary
 
 
 def steps(*names: str) -> tuple[Step, ...]:
@@ -361,6 +363,71 @@ def test_two_kinds_of_people_stand_side_by_side() -> None:
     assert [(step.here.units, step.there.units) for step in steps] == [(1, 1), (0, 1), (0, 0)]
     gap = steps[1].from_first.difference
     assert gap == difference(share_of(1, 0), share_of(1, 1))
+
+
+def spending(person: int, device: str, *cents: int) -> list[dict[str, Any]]:
+    """View, put into the cart, and buy where there is money."""
+    bought = [
+        event(person, 2, "buy", value_minor=paid, currency="EUR", device=device) for paid in cents
+    ]
+    begun = [event(person, 0, "view", device=device), event(person, 1, "cart", device=device)]
+    return [*begun, *bought]
+
+
+def test_compared_revenue_says_how_sure_its_difference_is() -> None:
+    phone, desktop = (Condition("device", Comparison.IS, (name,)) for name in ("phone", "desktop"))
+    funnel = replace(SHOP, amount=Amount(AmountKind.MONEY, currency="EUR"))
+    question = FunnelCompare(replace(funnel, where=(phone,)), replace(funnel, where=(desktop,)))
+    events = [
+        *(
+            row
+            for person, cents in ((1, 100), (2, 300))
+            for row in spending(person, "phone", cents)
+        ),
+        event(3, 0, "view", device="phone"),
+        *(row for person in (4, 5) for row in spending(person, "desktop", 400)),
+        *spending(6, "desktop"),
+    ]
+
+    first, cart, buy = ask(question, events, buckets=3).groups[0].steps
+
+    assert first.revenue is not None
+    assert cart.revenue is not None
+    assert buy.revenue is not None
+    assert first.revenue.here.n == 3
+    assert first.revenue.here.mean == pytest.approx(400 / 3)
+    assert (cart.revenue.here.n, cart.revenue.here.mean) == (2, 200.0)
+    assert cart.revenue.there.n == 3
+    assert cart.revenue.there.mean == pytest.approx(800 / 3)
+    expected = compare(
+        Summary(n=3, mean=800 / 3, m2=320_000 / 3), Summary(n=2, mean=200.0, m2=20_000.0)
+    ).absolute
+    gap = cart.revenue.difference
+    assert gap is not None
+    assert (gap.value, gap.low, gap.high) == pytest.approx(
+        (expected.value, expected.low, expected.high)
+    )
+    assert (buy.revenue.there.mean, buy.revenue.there.m2) == (400.0, 0.0)
+
+
+def test_revenue_of_one_unit_or_of_units_still_under_way_has_no_interval() -> None:
+    funnel = replace(SHOP, amount=Amount(AmountKind.MONEY, currency="EUR"), as_of=at(3601))
+    question = FunnelCompare(
+        replace(funnel, since=at(-1), until=at(1)), replace(funnel, since=at(1))
+    )
+    events = [*spending(1, "phone", 100), event(2, 2, "view"), event(3, 3, "view")]
+
+    steps = ask(question, events).groups[0].steps
+    said = document(question, events)["groups"][0]["steps"][0]
+
+    assert said["revenue"] == {
+        "per_unit_minor": 100.0,
+        "against_minor": None,
+        "difference_minor": None,
+    }
+    assert steps[0].there.units == 2
+    plain = FunnelCompare(SHOP, replace(SHOP, since=at(1)))
+    assert "revenue" not in document(plain, events)["groups"][0]["steps"][0]
 
 
 def test_two_segments_stand_side_by_side() -> None:

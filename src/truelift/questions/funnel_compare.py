@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import reduce
 from typing import Final
 
 import pyarrow as pa
@@ -21,7 +22,9 @@ from truelift.questions.funnel import (
     FunnelGroup,
     StepCount,
     funnel_of,
+    pieces,
 )
+from truelift.questions.funnel_money import Revenue, money_of, revenue
 from truelift.questions.funnel_tally import Tally
 from truelift.questions.matching import BadQuestion, Condition
 from truelift.questions.members import SINCE, UNTIL, WHERE, Members
@@ -29,6 +32,7 @@ from truelift.questions.question import People, Scan
 from truelift.questions.segment import Moment, Segment
 from truelift.questions.segment_form import SEGMENT
 from truelift.questions.shares import Span, difference, share_of
+from truelift.questions.variant_cells import KEPT, Grouping
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +86,22 @@ class ComparedStep:
         there: In the other.
         from_first: Of the units at step 1, the share that got here.
         from_before: Of the units at the step before that this one needs; None at step 1.
+        revenue: What units that got here bring at the last step; None where no money was
+            asked, or it was not kept apart for the group.
     """
 
     here: StepCount
     there: StepCount
     from_first: Rates
     from_before: Rates | None
+    revenue: Revenue | None = None
 
     def document(self) -> dict[str, Json]:
         """Write it as a row of the answer."""
         theirs = self.there.document()
+        money: dict[str, Json] = {}
+        if self.revenue is not None:
+            money["revenue"] = self.revenue.document()
         return {
             **self.here.document(),
             "against": {
@@ -101,6 +111,7 @@ class ComparedStep:
             },
             "from_first": self.from_first.document(),
             "from_before": None if self.from_before is None else self.from_before.document(),
+            **money,
         }
 
 
@@ -149,15 +160,22 @@ class FunnelComparison:
         }
 
 
-def side_by_side(here: FunnelAnswer, there: FunnelAnswer) -> FunnelComparison:
+def side_by_side(
+    here: FunnelAnswer, there: FunnelAnswer, *, money: tuple[Grouping, Grouping] | None = None
+) -> FunnelComparison:
     """Compare two answers of funnels with the same steps: periods, segments, what differs.
 
     Shares are of units whose windows are all over, in both: who is still under way is
     neither lost nor through, and a recent period has more of them.
 
+    Args:
+        here: The first.
+        there: The other.
+        money: Of both, for the difference of their revenue; None: nothing is said of it.
+
     Assumes:
-        Units of the two are different ones, or few are in both; the interval is for
-        two independent shares.
+        Units of the two are different ones, or few are in both; the intervals are for
+        two independent shares, or means.
 
     Raises:
         BadQuestion: Their steps or what they are grouped by are not the same.
@@ -172,21 +190,26 @@ def side_by_side(here: FunnelAnswer, there: FunnelAnswer) -> FunnelComparison:
         here=here,
         there=there,
         groups=tuple(
-            ComparedGroup(group.value, tuple(_steps(group, others[group.value])))
+            ComparedGroup(group.value, tuple(_steps(group, others[group.value], money)))
             for group in here.groups
             if not group.others and group.value in others
         ),
     )
 
 
-def _steps(here: FunnelGroup, there: FunnelGroup) -> Iterator[ComparedStep]:
+def _steps(
+    here: FunnelGroup, there: FunnelGroup, money: tuple[Grouping, Grouping] | None
+) -> Iterator[ComparedStep]:
     before: int | None = None
+    if money is not None and any(here.value in each.folded for each in money):
+        money = None
     for nth, step in enumerate(here.steps):
         yield ComparedStep(
             here=step,
             there=there.steps[nth],
             from_first=_rates(here, there, 0, nth),
             from_before=None if before is None else _rates(here, there, before, nth),
+            revenue=None if money is None else revenue(*money, here.value, nth),
         )
         if not step.optional:
             before = nth
@@ -213,6 +236,26 @@ def _period(question: Funnel, segment: Segment | None) -> dict[str, Json]:
             for held in question.where
         ],
     }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """One of the two funnels in some buckets.
+
+    Attributes:
+        tally: Its units.
+        money: Their revenue; None where no money was asked.
+    """
+
+    tally: Tally
+    money: Grouping | None
+
+    def plus(self, other: Side, *, by: str | None) -> Side:
+        """Add the same funnel's units of other buckets."""
+        money = self.money
+        if money is not None and other.money is not None:
+            money = (money + other.money).kept(KEPT)
+        return Side(self.tally.plus(other.tally, by=by), money)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,19 +348,35 @@ class FunnelCompare:
             until=None if None in untils else max(filter(None, untils)),
         )
 
-    def partial(self, rows: pa.Table) -> tuple[Tally, Tally]:
+    def partial(self, rows: pa.Table) -> tuple[Side, Side]:
         """Count the units of one bucket, twice."""
         here = rows.filter(pc.equal(rows["side"], 0))
         there = rows.filter(pc.equal(rows["side"], 1))
-        return self.funnel.partial(here), self.against.partial(there)
+        return self._side(self.funnel, here), self._side(self.against, there)
 
-    def merge(self, left: tuple[Tally, Tally], right: tuple[Tally, Tally]) -> tuple[Tally, Tally]:
+    def _side(self, funnel: Funnel, rows: pa.Table) -> Side:
+        def counted(piece: pa.Table) -> Side:
+            walked = funnel.walk(piece)
+            money = None if funnel.amount is None else money_of(funnel, walked)
+            return Side(funnel.tally(walked), money)
+
+        found = map(counted, pieces(rows))
+        return reduce(lambda left, right: left.plus(right, by=funnel.by), found)
+
+    def merge(self, left: tuple[Side, Side], right: tuple[Side, Side]) -> tuple[Side, Side]:
         """Add the groups of two buckets."""
-        return self.funnel.merge(left[0], right[0]), self.against.merge(left[1], right[1])
+        by = self.funnel.by
+        return left[0].plus(right[0], by=by), left[1].plus(right[1], by=by)
 
-    def answer(self, partial: tuple[Tally, Tally]) -> FunnelComparison:
+    def answer(self, partial: tuple[Side, Side]) -> FunnelComparison:
         """Put both side by side."""
-        found = side_by_side(self.funnel.answer(partial[0]), self.against.answer(partial[1]))
+        here, there = partial
+        money = None
+        if here.money is not None and there.money is not None:
+            money = here.money, there.money
+        found = side_by_side(
+            self.funnel.answer(here.tally), self.against.answer(there.tally), money=money
+        )
         return replace(found, segments=self._segments)
 
 

@@ -249,6 +249,16 @@ def _show_comparison(document: Mapping[str, Any]) -> None:
         for step in group["steps"]:
             rates = step["from_before"] or step["from_first"]
             gap = rates["difference"] or {}
+            money = {}
+            if "revenue" in step:
+                more = step["revenue"]["difference_minor"] or {}
+                money = {
+                    "money per unit": step["revenue"]["per_unit_minor"],
+                    "against money": step["revenue"]["against_minor"],
+                    "money difference": more.get("value"),
+                    "money low": more.get("low"),
+                    "money high": more.get("high"),
+                }
             rows.append(
                 {
                     "by": group["by"],
@@ -261,6 +271,7 @@ def _show_comparison(document: Mapping[str, Any]) -> None:
                     "difference": gap.get("value"),
                     "low": gap.get("low"),
                     "high": gap.get("high"),
+                    **money,
                 }
             )
     show_rows({**document, "rows": rows})
