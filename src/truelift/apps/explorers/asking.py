@@ -83,7 +83,9 @@ def look(
     seen = known_events(place.name)
     zone = ZoneInfo(place.time_zone)
     names = tuple(each.event for each in seen)
-    empty = replace(explorer.empty(), has_segment=bool(reads.segments_of(place)))
+    empty = replace(
+        explorer.empty(), has_segment=bool(reads.segments_of(place) or query.get("segment"))
+    )
     form = empty.typed(query) if query else first_form(explorer, empty, seen, now=now)
     found = Look(form=form, names=names)
     if not seen and not query:

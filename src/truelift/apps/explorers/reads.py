@@ -84,9 +84,42 @@ def _said(annotation: Annotation) -> str:
     return annotation.text if annotation.text.startswith(kind) else f"{kind}: {annotation.text}"
 
 
-def segments_of(site: Site) -> tuple[tuple[str, str], ...]:
-    """List the saved segments of a site: what a question calls them, and words."""
-    return tuple((each.name, each.name) for each in segments_reads.segments_of(site))
+MOST_OLDER = 100
+"""Versions before the newest that a form offers; every other is chosen on the segments' page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """The segments that a form offers: what a question calls each, and words.
+
+    Attributes:
+        newest: Of every segment its newest version, which an address names without a number.
+        older: The versions before those.
+    """
+
+    newest: tuple[tuple[str, str], ...] = ()
+    older: tuple[tuple[str, str], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.newest)
+
+    @property
+    def values(self) -> frozenset[str]:
+        """Everything that can be chosen; what an address names besides is added to it."""
+        return frozenset(value for value, _ in (*self.newest, *self.older))
+
+
+def segments_of(site: Site) -> Segments:
+    """List the saved segments of a site, in all of their versions."""
+    newest = tuple((each.name, each.name) for each in segments_reads.segments_of(site))
+    older = segments_reads.older_of(site)[:MOST_OLDER] if newest else ()
+    return Segments(
+        newest,
+        tuple(
+            (f"{each.name}@{each.version}", f"{each.name}, version {each.version}")
+            for each in older
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from truelift.apps.explorers.page import ExplorerPage
 from truelift.apps.measurement.periods import PERIODS
 from truelift.apps.measurement.reads import this_minute
 from truelift.apps.measurement.running import answering
+from truelift.apps.measurement.segments_reads import whose_of
 from truelift.apps.measurement.views_asking import asking_of
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
@@ -53,6 +54,7 @@ def explore(request: SignedInRequest, site: str, explorer: str) -> HttpResponse:
         "names": found.names,
         "dimensions": DIMENSIONS,
         "segments": reads.segments_of(place),
+        "whose": whose_of(place, found.form.segment),
         "kept": reads.views_of(place, request.user),
         "kinds": AnnotationKind.choices,
         "pictures": tuple((each.name, each.units) for each in found.page.figures)

@@ -63,6 +63,44 @@ def versions_of(site: Site, name: str) -> QuerySet[SegmentRecord]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """The segment that a page asks about, in one of its versions.
+
+    Attributes:
+        name: Of the segment.
+        version: That is asked about.
+        newest: The newest one of it.
+        archived: Whether it was put away meanwhile.
+    """
+
+    name: str
+    version: int
+    newest: int
+    archived: bool
+
+    @property
+    def is_older(self) -> bool:
+        """Whether the segment was changed since."""
+        return self.version < self.newest
+
+
+def whose_of(site: Site, wanted: str) -> Whose | None:
+    """Say which version of a segment an address means; None for everybody and for none."""
+    found = segment_of(site, wanted) if wanted else None
+    newest = None if found is None else versions_of(site, found.name).first()
+    if found is None or newest is None:
+        return None
+    return Whose(found.name, found.version, newest.version, newest.archived)
+
+
+def older_of(site: Site) -> tuple[SegmentRecord, ...]:
+    """List the versions before the newest of every segment that was not put away."""
+    newest = {each.name: each.version for each in segments_of(site)}
+    found = SegmentRecord.objects.filter(site=site, name__in=newest).order_by("name", "-version")
+    return tuple(each for each in found if each.version < newest[each.name])
+
+
 def segment_of(site: Site, wanted: str) -> SegmentRecord | None:
     """Find a segment by `name` (its newest version, unless put away) or `name@version`."""
     name, at, version = wanted.partition("@")

@@ -46,7 +46,7 @@ from truelift.apps.measurement.ledger_page import ledger_page
 from truelift.apps.measurement.naming import period_said
 from truelift.apps.measurement.periods import PERIODS
 from truelift.apps.measurement.running import ComesLater, answering
-from truelift.apps.measurement.segments_reads import context_of
+from truelift.apps.measurement.segments_reads import context_of, whose_of
 from truelift.apps.measurement.views_asking import asking_of
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
@@ -110,7 +110,7 @@ def funnel(request: SignedInRequest, site: str) -> HttpResponse:
         "names": [each.event for each in seen],
         "dimensions": DIMENSIONS,
         "segments": segments_of(place),
-        "segment_names": [name for name, _ in segments_of(place)],
+        "whose": whose_of(place, form.segment),
         "periods": PERIODS,
         "orders": ORDERS,
         "windows": WINDOWS,
