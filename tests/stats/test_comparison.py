@@ -6,14 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from truelift.stats.comparison import (
-    Absent,
-    BadAlpha,
-    Effect,
-    NoSpread,
-    Procedure,
-    compare,
-)
+from truelift.stats.comparison import Absent, Effect, NoSpread, Procedure, compare
+from truelift.stats.effects import BadAlpha
 from truelift.stats.exact import wilson
 from truelift.stats.summary import ProportionSummary, RatioSummary, Summary, TooFewUnits
 

@@ -5,13 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from truelift.stats.comparison import BadAlpha
 from truelift.stats.contamination import (
     Adjudication,
     clean_part_suffices,
     split_by_change,
 )
-from truelift.stats.effects import Absence, Estimates, FixedHorizon
+from truelift.stats.effects import Absence, BadAlpha, Estimates, FixedHorizon
 from truelift.stats.estimating import Scale, differences
 from truelift.stats.heterogeneity import BadEffects
 from truelift.stats.moments import shares

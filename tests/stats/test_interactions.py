@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from truelift.stats.comparison import BadAlpha
+from truelift.stats.effects import BadAlpha
 from truelift.stats.interactions import (
     BadCells,
     Measured,

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from truelift.stats.comparison import BadAlpha
-from truelift.stats.effects import Absence, Estimates, FixedHorizon, Side
+from truelift.stats.effects import Absence, BadAlpha, Estimates, FixedHorizon, Side
 from truelift.stats.multiplicity import (
     BadFamily,
     Correction,

@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from truelift.stats.comparison import BadAlpha
-from truelift.stats.effects import Absence, Estimates, FixedHorizon, Side
+from truelift.stats.effects import Absence, BadAlpha, Estimates, FixedHorizon, Side
 from truelift.stats.non_inferiority import non_inferiority
 from truelift.stats.outcome import NoMargin
 

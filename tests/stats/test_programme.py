@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtri
 
-from truelift.stats.comparison import BadAlpha
+from truelift.stats.effects import BadAlpha
 from truelift.stats.outcome import Outcome
 from truelift.stats.programme import (
     BadProgramme,

@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from truelift.stats.comparison import BadAlpha
-from truelift.stats.effects import Estimates, FixedHorizon
+from truelift.stats.effects import BadAlpha, Estimates, FixedHorizon
 from truelift.stats.heterogeneity import BadEffects, heterogeneity
 from truelift.stats.multiplicity import benjamini_hochberg
 from truelift.stats.segment_effects import CellEffects, Dimension, Standing, effects_by_cell

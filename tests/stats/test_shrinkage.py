@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from truelift.stats.comparison import BadAlpha
+from truelift.stats.effects import BadAlpha
 from truelift.stats.heterogeneity import BadEffects
 from truelift.stats.shrinkage import TooFewResults, shrink
 

@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from truelift.stats.comparison import BadAlpha
-from truelift.stats.effects import Absence, Estimates, FixedHorizon
+from truelift.stats.effects import Absence, BadAlpha, Estimates, FixedHorizon
 from truelift.stats.moments import Form, Moments, shares
 from truelift.stats.status import Status
 from truelift.stats.validity import BadCheck, imbalance, multiple_exposure, past, power_reached

@@ -331,10 +331,11 @@ def comparison_document(comparison: Comparison) -> dict[str, Json]:
     if comparison.counted is not None:
         document["counted"] = numbers_of(comparison.counted)
         document["variance_saved"] = comparison.saved
-    if comparison.belief is not None:
+    if comparison.chances is not None:
         document |= {
-            "chance_to_win": comparison.belief.chance_to_win,
-            "expected_loss": comparison.belief.expected_loss,
+            "chance_to_win": comparison.chances.chance_to_win,
+            "expected_loss": comparison.chances.expected_loss,
+            "control_loss": comparison.chances.control_loss,
         }
     return document
 

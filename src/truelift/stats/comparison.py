@@ -11,8 +11,10 @@ from typing import ClassVar, Final
 import numpy as np
 
 from truelift.errors import Refusal
+from truelift.stats.bayesian import Bayesian, Belief
 from truelift.stats.effects import (
     Absence,
+    BadAlpha,
     Effects,
     Estimates,
     FixedHorizon,
@@ -21,7 +23,7 @@ from truelift.stats.effects import (
     Side,
     joined,
 )
-from truelift.stats.estimating import Scale, control_errors, differences
+from truelift.stats.estimating import Scale, control_errors, differences, values
 from truelift.stats.exact import exact_difference, newcombe
 from truelift.stats.moments import AnySummary, Form, Moments, moments_of
 from truelift.stats.summary import (
@@ -47,15 +49,6 @@ class Procedure(StrEnum):
     PROPORTION_EXACT = "proportion-exact"
     RATIO_DELTA = "ratio-delta"
     CUPED = "cuped"
-
-
-class BadAlpha(Refusal):
-    """An error level that is not a share between 0 and 1."""
-
-    code: ClassVar[str] = "stats.bad_alpha"
-
-    def __init__(self, *, alpha: float) -> None:
-        super().__init__(f"alpha must lie between 0 and 1; it is {alpha:g}.", alpha=alpha)
 
 
 class NoSpread(Refusal):
@@ -109,7 +102,7 @@ class Absent:
 
 
 @dataclass(frozen=True, slots=True)
-class Belief:
+class Chances:
     """What is believed of an effect after the data, given what was believed before.
 
     Attributes:
@@ -141,7 +134,7 @@ class Comparison:
             None for a method that has none.
         counted: The absolute effect without its covariate; None where there was none.
         saved: Share of the variance that the covariate took away; None where there was none.
-        belief: What a Bayesian method says besides; None for the others.
+        chances: What a Bayesian method says besides; None for the others.
     """
 
     absolute: Effect
@@ -154,7 +147,7 @@ class Comparison:
     p: float | None = None
     counted: Effect | None = None
     saved: float | None = None
-    belief: Belief | None = None
+    chances: Chances | None = None
 
 
 FEWEST_UNITS: Final = 2
@@ -171,6 +164,7 @@ class Estimated:
         relative: As shares of the control.
         counted: In each metric's unit, without covariates.
         control_se: Standard error of the control's value.
+        control_value: The control's value as counted; NaN where there is none.
     """
 
     table: Table
@@ -178,6 +172,7 @@ class Estimated:
     relative: Estimates
     counted: Estimates
     control_se: Floats
+    control_value: Floats
 
 
 FIXED: Final = FixedHorizon()
@@ -235,6 +230,7 @@ def estimated(table: Table) -> Estimated:
             relative=joined([part.relative for part in parts])[back],
             counted=joined([part.counted for part in parts])[back],
             control_se=np.concatenate([part.control_se for part in parts])[back],
+            control_value=np.concatenate([part.control_value for part in parts])[back],
         )
     )
 
@@ -262,9 +258,12 @@ def compared(
         finding: Whether each is a finding after correction; None: where its p is below alpha, or,
             for a method without p-values, where its interval leaves out 0.
     """
+    believed = method.believe(found.relative, alpha=alpha) if isinstance(method, Bayesian) else None
+    lifts = method.judge(found.relative, alpha=alpha)
+    if isinstance(method, Bayesian):
+        method = method.on_absolute_scale(found.control_value)
     method = exact_where_scarce(found, method)
     absolute = method.judge(found.absolute, alpha=alpha)
-    lifts = method.judge(found.relative, alpha=alpha)
     narrower = method.judge(found.absolute, alpha=np.minimum(2 * alpha, 1 - 1e-9))
     counted = method.judge(found.counted, alpha=alpha)
     corrected = absolute.p if p is None else p
@@ -300,6 +299,7 @@ def compared(
                     p=None if np.isnan(corrected[at]) else float(corrected[at]),
                     counted=_effect(counted, at) if adjusted and not counted.absent[at] else None,
                     saved=float(saved[at]) if adjusted and not np.isnan(saved[at]) else None,
+                    chances=None if believed is None else _chances(believed, at),
                 )
             )
     return told
@@ -360,6 +360,7 @@ def _group(table: Table) -> Estimated:
         relative=differences(control, treatment, scale=Scale.RELATIVE),
         counted=differences(control, treatment, adjust=False),
         control_se=control_errors(control, treatment),
+        control_value=np.broadcast_to(values(control), treatment.shape),
     )
 
 
@@ -431,6 +432,16 @@ def _procedure(samples: Sequence[AnySummary | None], column: int) -> Procedure:
             return Procedure.RATIO_DELTA
         case _:
             return Procedure.MEAN_WELCH
+
+
+def _chances(believed: Belief, at: tuple[int, int]) -> Chances | None:
+    if believed.absent[at]:
+        return None
+    return Chances(
+        chance_to_win=float(believed.chance_to_win[at]),
+        expected_loss=float(believed.loss_if_treatment[at]),
+        control_loss=float(believed.loss_if_control[at]),
+    )
 
 
 def _effect(effects: Effects, at: tuple[int, int]) -> Effect:

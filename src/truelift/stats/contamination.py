@@ -8,8 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike
 
-from truelift.stats.comparison import BadAlpha
-from truelift.stats.effects import Counts, Effects, Estimates, Floats, Method
+from truelift.stats.effects import BadAlpha, Counts, Effects, Estimates, Floats, Method
 from truelift.stats.heterogeneity import BadEffects, Heterogeneity, heterogeneity
 
 

@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from truelift.errors import Refusal
 
 
 Floats = NDArray[np.float64]
@@ -56,6 +58,15 @@ _REASONS: Final[Mapping[Absence, str]] = MappingProxyType(
         Absence.TOO_LARGE: "the numbers are too large or too small to calculate with",
     }
 )
+
+
+class BadAlpha(Refusal):
+    """An error level that is not a share between 0 and 1."""
+
+    code: ClassVar[str] = "stats.bad_alpha"
+
+    def __init__(self, *, alpha: float) -> None:
+        super().__init__(f"alpha must lie between 0 and 1; it is {alpha:g}.", alpha=alpha)
 
 
 class Side(StrEnum):

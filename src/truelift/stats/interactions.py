@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from truelift.errors import Refusal
-from truelift.stats.comparison import BadAlpha
-from truelift.stats.effects import Floats
+from truelift.stats.effects import BadAlpha, Floats
 from truelift.stats.moments import Form, Moments
 from truelift.stats.multiplicity import benjamini_hochberg
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
+
+from truelift.stats.bayesian import Bayesian
 from truelift.stats.comparison import (
     Absent,
     Comparison,
+    Estimated,
     Table,
     compared,
     estimated,
@@ -14,6 +19,7 @@ from truelift.stats.comparison import (
 )
 from truelift.stats.effects import Absence
 from truelift.stats.multiplicity import Correction, Scope, correct
+from truelift.stats.outcome import Direction
 from truelift.stats.plan import AnalysisPlan, PlannedMetric, Samples
 
 
@@ -25,6 +31,25 @@ def judge(plan: AnalysisPlan, samples: Samples) -> list[list[Comparison | Absent
     """
     table = table_of(plan, plan.metrics, samples)
     found = estimated(table)
+    if isinstance(plan.method, Bayesian):
+        less = [[metric.direction is Direction.DECREASE] for metric in plan.metrics]
+        method = replace(plan.method, less_is_better=np.array(less))
+        told = compared(found, method=method, alpha=np.full(found.absolute.shape, plan.alpha))
+    else:
+        told = _corrected(plan, found)
+    return [
+        [
+            Absent(reason_of(plan, metric, nth, table[row], each))
+            if isinstance(each, Absence)
+            else each
+            for nth, each in enumerate(told[row])
+        ]
+        for row, metric in enumerate(plan.metrics)
+    ]
+
+
+def _corrected(plan: AnalysisPlan, found: Estimated) -> list[list[Comparison | Absence]]:
+    """Judge by a method with p-values, corrected within each family of comparisons."""
     # Dunnett's correction asks for the fixed horizon as it is: it takes each t as a normal value.
     dunnett = plan.correction is Correction.DUNNETT
     corrected = correct(
@@ -39,22 +64,13 @@ def judge(plan: AnalysisPlan, samples: Samples) -> list[list[Comparison | Absent
         alpha=plan.alpha,
         control_se=found.control_se,
     )
-    told = compared(
+    return compared(
         found,
         method=plan.method,
         alpha=corrected.alpha,
         p=corrected.p,
         finding=corrected.found,
     )
-    return [
-        [
-            Absent(reason_of(plan, metric, nth, table[row], each))
-            if isinstance(each, Absence)
-            else each
-            for nth, each in enumerate(told[row])
-        ]
-        for row, metric in enumerate(plan.metrics)
-    ]
 
 
 def table_of(plan: AnalysisPlan, metrics: Sequence[PlannedMetric], samples: Samples) -> Table:

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from truelift.errors import Refusal
-from truelift.stats.comparison import BadAlpha
-from truelift.stats.effects import Effects, Estimates, FixedHorizon, Floats, Method, Side
+from truelift.stats.effects import BadAlpha, Effects, Estimates, FixedHorizon, Floats, Method, Side
 from truelift.stats.roles import MetricRole
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from truelift.stats.comparison import BadAlpha
-from truelift.stats.effects import Estimates, Floats, Reasons
+from truelift.stats.effects import BadAlpha, Estimates, Floats, Reasons
 from truelift.stats.outcome import NoMargin
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from truelift.errors import Refusal
-from truelift.stats.comparison import BadAlpha
-from truelift.stats.effects import Floats
+from truelift.stats.effects import BadAlpha, Floats
 from truelift.stats.outcome import Outcome
 
 

@@ -11,8 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from truelift.stats.comparison import BadAlpha
-from truelift.stats.effects import Effects, Estimates, Floats, Method
+from truelift.stats.effects import BadAlpha, Effects, Estimates, Floats, Method
 from truelift.stats.heterogeneity import (
     BadEffects,
     Deviations,

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from truelift.errors import Refusal
-from truelift.stats.comparison import BadAlpha
-from truelift.stats.effects import Floats
+from truelift.stats.effects import BadAlpha, Floats
 from truelift.stats.heterogeneity import BadEffects, drawn_together, heterogeneity, paired
 
 

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from truelift.errors import Refusal
-from truelift.stats.comparison import BadAlpha
-from truelift.stats.effects import Estimates, Floats, Method
+from truelift.stats.effects import BadAlpha, Estimates, Floats, Method
 from truelift.stats.integrity import CROSSOVERS_FAIL, CROSSOVERS_WARN
 from truelift.stats.moments import Form, Moments
 from truelift.stats.multiplicity import bonferroni
