@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import pickle
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from truelift.questions import readings as module
 from truelift.questions.readings import Readings, Spread
 from truelift.questions.session_tally import Coded
 
@@ -17,12 +20,12 @@ from truelift.questions.session_tally import Coded
 SPEED = 3
 
 
-def readings(*sent: tuple[str | None, int]) -> Readings:
+def readings(*sent: tuple[str | None, int], coarse: tuple[int, ...] = ()) -> Readings:
     texts = sorted({text for text, _ in sent if text})
     codes = [texts.index(text) if text else len(texts) for text, _ in sent]
     key = Coded(np.array(codes, np.int64), pa.array([*texts, None], pa.string()))
     steps = np.array([step for _, step in sent], np.int64)
-    return Readings.of([key], {SPEED: (np.arange(len(sent)), steps)})
+    return Readings.of([key], {SPEED: (np.arange(len(sent)), steps)}, coarse=coarse)
 
 
 def by_name(found: Readings) -> dict[str | None, Spread]:
@@ -72,6 +75,25 @@ def test_the_largest_groups_stand_for_themselves() -> None:
 
 def test_equal_spreads_are_one_in_a_set() -> None:
     assert len({spread(1, 2), spread(2, 1), spread(1)}) == 2
+
+
+@given(
+    sent=st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 400)), max_size=40),
+    buckets=st.integers(1, 5),
+    most=st.integers(12, 40),
+)
+def test_readings_are_as_coarse_whichever_way_they_are_split(
+    sent: list[tuple[str, int]], buckets: int, most: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "MOST_READINGS", most)
+
+        whole = readings(*sent, coarse=(SPEED,))
+        parts = [readings(*sent[nth::buckets], coarse=(SPEED,)) for nth in range(buckets)]
+        added = functools.reduce(operator.add, parts)
+
+    assert added.level == whole.level
+    assert by_name(added) == by_name(whole)
 
 
 @given(

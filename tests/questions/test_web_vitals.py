@@ -200,11 +200,26 @@ def test_the_interval_holds_the_readings_whose_ranks_conover_names() -> None:
     assert (lcp["low"], lcp["p75"], lcp["high"]) == (66, 75.25, 85)
 
 
-def test_too_many_different_readings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_readings_than_are_held_are_rounded_up_and_ratings_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(readings, "MOST_READINGS", 6)
+    events = [read(nth, nth, lcp=2500 + (nth - 2) / 10) for nth in range(8)]
+
+    document = ask(WebVitals(), events, buckets=3).document()
+
+    semantics: Any = document["semantics"]
+    found: Any = document["whole"]
+    assert semantics["resolution"] == "1 ms, CLS 0.001; rounded up"
+    assert found["lcp"]["good"] == 3 / 8
+    assert found["lcp"]["p75"] == 2501
+
+
+def test_what_is_too_much_even_so_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readings, "MOST_READINGS", 5)
 
     with pytest.raises(TooManyReadings, match="group by something with fewer values"):
-        ask(WebVitals(), [read(nth, nth, lcp=nth) for nth in range(5)])
+        ask(WebVitals(), [read(nth, nth, lcp=10 * nth) for nth in range(6)])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How often each reading of a measure occurs in each group: exact percentiles, and they add up."""
+"""How often each reading of a measure occurs in each group: percentiles, and they add up."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ from truelift.questions.shares import Z_95
 _STEP_BITS: Final = 24
 _MEASURE_BITS: Final = 4
 _LOW_BITS: Final = _STEP_BITS + _MEASURE_BITS
+_MEASURE: Final = (1 << _MEASURE_BITS) - 1
 
 MOST_STEPS: Final = 1 << _STEP_BITS
 """Readings are whole numbers of steps below this."""
 
-MOST_READINGS: Final = 4_000_000
-"""More different readings, group by group, are refused: each takes 16 bytes, several times over."""
+MOST_READINGS: Final = 2_000_000
+"""Different readings, group by group, that are held: each takes 16 bytes, several times over."""
+
+COARSEST: Final = 2
+"""How often readings may be made ten times coarser before more of them are refused."""
 
 Integers = NDArray[np.int64]
 
@@ -123,25 +127,41 @@ class Spread:
 class Readings:
     """Readings of measures that have numbers, in groups that texts name.
 
+    Where there are more different ones than are held, some measures are rounded up to tens
+    of steps, or to hundreds. What is added up comes out the same in whatever order: a part
+    never needs to be coarser than the whole, and rounding up twice is rounding up once.
+
     Attributes:
         titles: Per key a column with each group's text; null where it has none.
         packed: Group, measure and reading in one number, ascending.
         counts: How often each occurs.
+        coarse: The measures that may be made coarser.
+        level: How often they were: they are multiples of 10 to this power.
     """
 
     titles: tuple[pa.Array, ...]
     packed: Integers
     counts: Integers
+    coarse: tuple[int, ...] = ()
+    level: int = 0
 
     @classmethod
     def of(
-        cls, keys: Sequence[Coded], measured: Mapping[int, tuple[Integers, Integers]]
+        cls,
+        keys: Sequence[Coded],
+        measured: Mapping[int, tuple[Integers, Integers]],
+        *,
+        coarse: tuple[int, ...] = (),
     ) -> Readings:
         """Count the readings of units.
 
         Args:
             keys: What groups the units, one code a unit.
             measured: Measure → the units that have a reading, and their readings in steps.
+            coarse: The measures that may be made coarser.
+
+        Raises:
+            TooManyReadings: There are too many different ones even so.
         """
         units = (
             len(keys[0].code)
@@ -156,10 +176,15 @@ class Readings:
         ]
         titles = tuple(key.titles.take(pa.array(key.code[first])) for key in keys)
         everything = np.concatenate([*packed, np.zeros(0, np.int64)])
-        return _limited(cls(titles, *np.unique(everything, return_counts=True)))
+        packed_once, counts = np.unique(everything, return_counts=True)
+        return _limited(cls(titles, packed_once, counts.astype(np.int64), coarse))
 
     def __add__(self, other: Readings) -> Readings:
-        """Add the readings of two buckets."""
+        """Add the readings of two buckets.
+
+        Raises:
+            TooManyReadings: Together they are too many.
+        """
         both = [
             pa.concat_arrays([mine, theirs])
             for mine, theirs in zip(self.titles, other.titles, strict=True)
@@ -173,11 +198,20 @@ class Readings:
         moved = np.concatenate(
             [_moved(self.packed, group), _moved(other.packed, group[self.groups :])]
         )
-        packed, place = np.unique(moved, return_inverse=True)
-        counts = np.zeros(len(packed), np.int64)
-        np.add.at(counts, place, np.concatenate([self.counts, other.counts]))
         titles = tuple(each.take(pa.array(first)) for each in both)
-        return _limited(Readings(titles, packed, counts))
+        counts = np.concatenate([self.counts, other.counts])
+        level = max(self.level, other.level)
+        return _limited(Readings(titles, moved, counts, self.coarse).at_level(level))
+
+    def at_level(self, level: int) -> Readings:
+        """Round the measures that may be coarser up to this level, and count equal readings."""
+        low = self.packed & (MOST_STEPS - 1)
+        step = 10**level
+        rounded = np.where(
+            np.isin(self.packed >> _STEP_BITS & _MEASURE, self.coarse), -(-low // step) * step, low
+        )
+        packed, counts = _counted(self.packed - low + rounded, self.counts)
+        return Readings(self.titles, packed, counts, self.coarse, level)
 
     @property
     def groups(self) -> int:
@@ -222,10 +256,8 @@ class Readings:
         if groups is not None:
             chosen = np.isin(packed >> _LOW_BITS, groups)
             packed, counts = packed[chosen], counts[chosen]
-        everybody, place = np.unique(packed & ((1 << _LOW_BITS) - 1), return_inverse=True)
-        total = np.zeros(len(everybody), np.int64)
-        np.add.at(total, place, counts)
-        return Readings((), everybody, total)
+        everybody, total = _counted(packed & ((1 << _LOW_BITS) - 1), counts)
+        return Readings((), everybody, total, self.coarse, self.level)
 
     def spread(self, measure: int, group: int = 0) -> Spread:
         """Give one group's readings of a measure."""
@@ -239,16 +271,25 @@ class Readings:
         return Spread(self.packed[begin:end] & (MOST_STEPS - 1), self.counts[begin:end])
 
     def _of_measure(self, measure: int) -> NDArray[np.bool_]:
-        found: NDArray[np.bool_] = (
-            self.packed >> _STEP_BITS & ((1 << _MEASURE_BITS) - 1)
-        ) == measure
+        found: NDArray[np.bool_] = (self.packed >> _STEP_BITS & _MEASURE) == measure
         return found
 
 
 def _limited(readings: Readings) -> Readings:
-    if len(readings.packed) > MOST_READINGS:
-        raise TooManyReadings(readings=len(readings.packed))
+    """Make readings as coarse as they must be to be held, and no coarser."""
+    while len(readings.packed) > MOST_READINGS:
+        if not readings.coarse or readings.level == COARSEST:
+            raise TooManyReadings(readings=len(readings.packed))
+        readings = readings.at_level(readings.level + 1)
     return readings
+
+
+def _counted(packed: Integers, counts: Integers) -> tuple[Integers, Integers]:
+    """Put equal readings together."""
+    once, place = np.unique(packed, return_inverse=True)
+    total = np.zeros(len(once), np.int64)
+    np.add.at(total, place, counts)
+    return once, total
 
 
 def _moved(packed: Integers, group: Integers) -> Integers:

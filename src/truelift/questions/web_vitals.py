@@ -84,6 +84,11 @@ LIMITS: Final[Mapping[Vital, Limits]] = {
 }
 """The published limits. Browsers give times in tenths of a millisecond, so those are the steps."""
 
+RESOLUTIONS: Final = tuple(
+    f"{steps}; rounded up" for steps in ("0.1 ms, CLS 0.0001", "1 ms, CLS 0.001", "10 ms, CLS 0.01")
+)
+"""What readings are multiples of, by how often they were made coarser; every limit is one, too."""
+
 CORE: Final = (Vital.LCP, Vital.INP, Vital.CLS)
 """The core web vitals: a page passes when all three are good."""
 
@@ -168,11 +173,13 @@ class WebVitalsAnswer:
         rows: The groups with most page views first, small ones together at the end; days
             in their order.
         whole: Everything together.
+        level: How often readings were made ten times coarser to be held.
     """
 
     question: WebVitals
     rows: tuple[VitalsRow, ...]
     whole: VitalsRow
+    level: int = 0
 
     def document(self) -> dict[str, Json]:
         """Write it in the shape of `ask web-vitals --json`."""
@@ -190,7 +197,7 @@ class WebVitalsAnswer:
             "semantics": {
                 "percentile": PERCENT / 100,
                 "quantile": "interpolated between readings (Hyndman and Fan, definition 7)",
-                "resolution": "0.1 ms, CLS 0.0001; rounded up",
+                "resolution": RESOLUTIONS[self.level],
                 "events": question.carriers.title,
                 "page_view": question.page_view,
                 "smallest": question.smallest,
@@ -311,7 +318,7 @@ class WebVitals:
         # A page view counts when any of its readings is one.
         views = np.unique(np.concatenate([units for units, _ in measured.values()]))
         measured[_VIEWS] = (views, np.zeros(len(views), np.int64))
-        return Readings.of(keys, measured)
+        return Readings.of(keys, measured, coarse=tuple(_MEASURES.values()))
 
     def merge(self, left: Readings, right: Readings) -> Readings:
         """Add the readings of two buckets."""
@@ -321,7 +328,7 @@ class WebVitals:
         """Put the groups with most page views first and the small ones together."""
         whole = _row((), 0, partial.together(), 0)
         if not self.by:
-            return WebVitalsAnswer(self, (whole,), whole)
+            return WebVitalsAnswer(self, (whole,), whole, partial.level)
         is_daily = self.by == (Part.DAY,)
         shown, rest = partial.split(
             _VIEWS,
@@ -333,7 +340,7 @@ class WebVitals:
             rows.sort(key=lambda row: row.values[0] or "")
         if len(rest):
             rows.append(_row((None,) * len(self.by), len(rest), partial.together(rest), 0))
-        return WebVitalsAnswer(self, tuple(rows), whole)
+        return WebVitalsAnswer(self, tuple(rows), whole, partial.level)
 
     def _obstacles(self) -> list[str]:
         found = [*self.carriers.obstacles()]

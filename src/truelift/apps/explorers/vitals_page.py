@@ -188,7 +188,8 @@ def _interval(row: Row, vital: str) -> Interval | None:
 def _limits(asked: Asked, vital: str) -> str:
     limits = mapping_of(mapping_of(asked.answer.get("limits")).get(vital))
     good, poor = (_said(vital, number_of(limits.get(name))) for name in ("good", "poor_above"))
-    return f"Good up to {good}, poor above {poor}."
+    resolution = mapping_of(asked.answer.get("semantics")).get("resolution")
+    return f"Good up to {good}, poor above {poor}. Readings in steps of {resolution}."
 
 
 def _over_time(asked: Asked, rows: Sequence[Row]) -> tuple[Figure, ...]:
