@@ -38,6 +38,7 @@ UNNEEDED = {
     "truelift.collector",
     "truelift.lake.journal",
     "truelift.lake.loader",
+    "truelift.stats.comparison",
 }
 """What a funnel over an index does without."""
 

@@ -17,8 +17,8 @@ from truelift.stats.judging import judge
 from truelift.stats.moments import Form
 from truelift.stats.multiplicity import Correction
 from truelift.stats.outcome import Outcome
-from truelift.stats.plan import MetricKind, PlannedMetric, PlannedVariant, Samples
-from truelift.stats.roles import MetricRole, VariantRole
+from truelift.stats.plan import PlannedMetric, PlannedVariant, Samples
+from truelift.stats.roles import MetricKind, MetricRole, VariantRole
 from truelift.stats.segment_effects import Standing
 from truelift.stats.sequential import Sequential
 from truelift.stats.summary import (

@@ -8,7 +8,7 @@ from typing import Final
 
 from truelift.questions.dimensions import Placeholders, measured, number_of
 from truelift.questions.matching import Events, is_text
-from truelift.stats.plan import MetricKind
+from truelift.stats.roles import MetricKind
 
 
 __all__ = ["Amount", "AmountKind", "Counted", "Metric", "MetricKind"]

@@ -16,14 +16,13 @@ from truelift.stats.plan import (
     AnalysisData,
     AnalysisPlan,
     BadPlan,
-    MetricKind,
     PlannedMetric,
     PlannedVariant,
     sample_of,
 )
 from truelift.stats.reading import MetricAnalysis, Reading, reading_of
 from truelift.stats.recommendation import Action, Recommendation, recommend
-from truelift.stats.roles import MetricRole, VariantRole
+from truelift.stats.roles import MetricKind, MetricRole, VariantRole
 from truelift.stats.status import Status
 from truelift.stats.summary import (
     CovariateRatioSummary,

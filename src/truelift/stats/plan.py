@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import ClassVar, Final
 
 from truelift.errors import Refusal
@@ -14,7 +13,7 @@ from truelift.stats.comparison import FIXED
 from truelift.stats.effects import Method
 from truelift.stats.multiplicity import Correction
 from truelift.stats.outcome import Direction
-from truelift.stats.roles import MetricRole, VariantRole
+from truelift.stats.roles import MetricKind, MetricRole, VariantRole
 from truelift.stats.summary import (
     ImpossibleSummary,
     ProportionSummary,
@@ -22,16 +21,6 @@ from truelift.stats.summary import (
     Sample,
     Summary,
 )
-
-
-class MetricKind(StrEnum):
-    """How a unit's events become one number."""
-
-    PROPORTION = "proportion"
-    COUNT = "count"
-    SUM = "sum"
-    MEAN = "mean"
-    RATIO = "ratio"
 
 
 ANY_TIME: Final = frozenset({"sequential", "group-sequential"})

@@ -18,3 +18,13 @@ class MetricRole(StrEnum):
     PRIMARY = "primary"
     GUARDRAIL = "guardrail"
     SECONDARY = "secondary"
+
+
+class MetricKind(StrEnum):
+    """How a unit's events become one number."""
+
+    PROPORTION = "proportion"
+    COUNT = "count"
+    SUM = "sum"
+    MEAN = "mean"
+    RATIO = "ratio"
