@@ -23,12 +23,14 @@ import tempfile
 import time
 from pathlib import Path
 
-import duckdb
-import pyarrow as pa
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import duckdb
+
+from bench.made.rows import VISITED, made
 from truelift.lake.home import Home
 from truelift.lake.ledger import Counts
-from truelift.lake.schema import EVENTS
 from truelift.lake.tables import SiteTable, write_file
 
 
@@ -37,44 +39,21 @@ COMMITS = 10
 RUNS = 7
 STEPS = "view_item,add_to_cart,purchase"
 
-# Sixty page views, twenty-five item views, ten carts, two purchases of a hundred events.
-# Values come from a hash of the row, so that every run writes the same events.
-SYNTHESIS = """
+COLUMNS = {
+    "bucket": "0::INTEGER",
+    "person": "(hash(person_no) >> 1)::BIGINT",
+    "event": VISITED,
+    "message_id": "'m' || n",
+    "url": "'https://shop.example/p/' || die",
+    "properties": """'{"sku": "' || die || '"}'""",
+}
+NUMBERS = """
 SELECT
-    0::INTEGER AS bucket,
-    (hash(person_no) >> 1)::BIGINT AS person,
-    make_timestamptz(1_767_225_600_000_000 + at_ms * 1000) AS occurred_at,
-    make_timestamptz(1_767_225_600_000_000 + at_ms * 1000) AS received_at,
-    'bench' AS writer,
-    n AS position,
-    'stored' AS state,
-    'track' AS type,
-    CASE
-        WHEN die < 60 THEN 'page_view'
-        WHEN die < 85 THEN 'view_item'
-        WHEN die < 95 THEN 'add_to_cart'
-        WHEN die < 97 THEN 'purchase'
-        ELSE 'search'
-    END AS event,
-    'm' || n AS message_id,
-    'v' || person_no AS visitor_id,
-    false AS trusted,
-    false AS is_bot,
-    false AS is_internal,
-    'https://shop.example/p/' || die AS url,
-    'shop.example' AS host,
-    '/p/' || die AS path,
-    CASE hash(person_no + 5) % 3 WHEN 0 THEN 'phone' WHEN 1 THEN 'desktop' ELSE 'tablet' END
-        AS device,
-    '{"sku": "' || die || '"}' AS properties
-FROM (
-    SELECT
-        n,
-        hash(n * 13 + 7) % $people AS person_no,
-        hash(n * 3 + 2) % 100 AS die,
-        $span_ms::BIGINT * $part + (hash(n * 7 + 1) % $span_ms)::BIGINT AS at_ms
-    FROM range($first, $last) numbers(n)
-)
+    n,
+    hash(n * 13 + 7) % $people AS person_no,
+    hash(n * 3 + 2) % 100 AS die,
+    $span_ms::BIGINT * $part + (hash(n * 7 + 1) % $span_ms)::BIGINT AS at_ms
+FROM range($first, $last) numbers(n)
 """
 
 
@@ -85,21 +64,14 @@ def write_lake(home: Home, events: int) -> None:
     each = events // COMMITS
     with duckdb.connect(config={"threads": 2}) as connection:
         for part in range(COMMITS):
-            rows = connection.sql(
-                SYNTHESIS,
-                params={
-                    "people": max(events // 10, 1),
-                    "span_ms": 3 * 86_400_000,
-                    "part": part,
-                    "first": part * each,
-                    "last": (part + 1) * each,
-                },
-            ).to_arrow_table()
-            columns = [
-                rows[name].cast(kind) if name in rows.column_names else pa.nulls(each, kind)
-                for name, kind in zip(EVENTS.names, EVENTS.types, strict=True)
-            ]
-            whole = pa.table(columns, schema=EVENTS)
+            given = {
+                "people": max(events // 10, 1),
+                "span_ms": 3 * 86_400_000,
+                "part": part,
+                "first": part * each,
+                "last": (part + 1) * each,
+            }
+            whole = made(connection, COLUMNS, NUMBERS, given)
             file = write_file(table.store, whole, bucket=0, name=f"bench-{part}.parquet")
             state = table.current()
             assert state is not None

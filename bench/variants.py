@@ -4,7 +4,7 @@ A million people over 60 days, each with one or two exposures and some ten other
 and after them, are written as a site's lake of four buckets. Asked are ten metrics of two
 variants, in all and by new or returning, device, country and source. DuckDB answers the same
 over the same files in the same run with two threads: as an analyst writes it, one statement
-per dimension; and, for comparison, from one table of units that is made once.
+per dimension; and from one table of units that is made once, which is the better way.
 
     .venv/bin/python bench/variants.py                      a million units
     .venv/bin/python bench/variants.py --units 100000
@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import duckdb
-import pyarrow as pa
 
+from bench.made.rows import COUNTRY, in_bucket, made
 from truelift.lake.home import Home
 from truelift.lake.lake import Lake
 from truelift.lake.ledger import Counts
-from truelift.lake.schema import EVENTS
 from truelift.lake.tables import SiteTable, write_file
 from truelift.questions.matching import Events
 from truelift.questions.metric import Amount, AmountKind, Counted, Metric, MetricKind
@@ -49,50 +49,34 @@ EACH = 11
 """Events of a person, the first of them in the second half of the time an exposure."""
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
-# Values come from hashes of the row, so that every run writes the same events. The first event
-# of a person (n % 11 = 0) is the exposure and falls on the days 20 to 50.
-SYNTHESIS = """
-SELECT
-    $bucket::INTEGER AS bucket,
-    (((hash(person_no) >> 3) << 2) | $bucket)::BIGINT AS person,
-    make_timestamptz(1_767_225_600_000_000 + at_ms * 1000) AS occurred_at,
-    make_timestamptz(1_767_225_600_000_000 + at_ms * 1000) AS received_at,
-    'bench' AS writer,
-    n AS position,
-    'stored' AS state,
-    'track' AS type,
-    CASE
+PAID = "nth > 0 AND die BETWEEN 87 AND 96"
+COLUMNS = {
+    "bucket": "$bucket::INTEGER",
+    "person": in_bucket(2),
+    "event": """CASE
         WHEN nth = 0 THEN 'Experiment Viewed'
         WHEN die < 50 THEN 'page_view'
         WHEN die < 75 THEN 'view_item'
         WHEN die < 87 THEN 'add_to_cart'
         WHEN die < 93 THEN 'begin_checkout'
         WHEN die < 97 THEN 'purchase'
-        ELSE 'search'
-    END AS event,
-    'v' || person_no AS visitor_id,
-    false AS trusted,
-    false AS is_bot,
-    false AS is_internal,
-    'shop.example' AS host,
-    '/p/' || die AS path,
-    CASE hash(person_no + 5) % 3 WHEN 0 THEN 'phone' WHEN 1 THEN 'desktop' ELSE 'tablet' END
-        AS device,
-    CASE hash(person_no + 7) % 5
-        WHEN 0 THEN 'DE' WHEN 1 THEN 'FR' WHEN 2 THEN 'NL' WHEN 3 THEN 'AT' ELSE 'CH'
-    END AS country,
-    CASE hash(person_no + 6) % 7 WHEN 0 THEN NULL WHEN 1 THEN 'google' WHEN 2 THEN 'bing'
-        WHEN 3 THEN 'newsletter' WHEN 4 THEN 'facebook' WHEN 5 THEN 'criteo' ELSE 'idealo'
-    END AS source,
-    CASE WHEN nth = 0 THEN 'free-shipping' END AS experiment,
-    CASE WHEN nth = 0 THEN CASE hash(person_no + 9) % 2 WHEN 0 THEN 'control' ELSE 'free' END END
-        AS variant,
-    CASE WHEN nth > 0 AND die BETWEEN 87 AND 96 THEN 10.5 + hash(n) % 200 END AS value,
-    CASE WHEN nth > 0 AND die BETWEEN 87 AND 96 THEN 1050 + 100 * (hash(n) % 200)::BIGINT END
-        AS value_minor,
-    CASE WHEN nth > 0 AND die BETWEEN 87 AND 96 THEN 'EUR' END AS currency,
-    '{}' AS properties
-FROM (
+        ELSE 'search' END""",
+    "country": COUNTRY,
+    "source": """CASE hash(person_no + 6) % 7 WHEN 0 THEN NULL WHEN 1 THEN 'google'
+        WHEN 2 THEN 'bing' WHEN 3 THEN 'newsletter' WHEN 4 THEN 'facebook'
+        WHEN 5 THEN 'criteo' ELSE 'idealo' END""",
+    "experiment": "CASE WHEN nth = 0 THEN 'free-shipping' END",
+    "variant": """CASE WHEN nth = 0 THEN
+        CASE hash(person_no + 9) % 2 WHEN 0 THEN 'control' ELSE 'free' END END""",
+    "value": f"CASE WHEN {PAID} THEN 10.5 + hash(n) % 200 END",
+    "value_minor": f"CASE WHEN {PAID} THEN 1050 + 100 * (hash(n) % 200)::BIGINT END",
+    "currency": f"CASE WHEN {PAID} THEN 'EUR' END",
+    "properties": "'{}'",
+}
+
+# The first event of a person (n % 11 = 0) is the exposure and falls on the days 20 to 50.
+NUMBERS = """
+SELECT * FROM (
     SELECT
         n,
         n // 11 * 4 + $bucket AS person_no,
@@ -105,7 +89,6 @@ FROM (
     FROM range($first, $last) numbers(n)
 )
 WHERE at_ms >= $from_ms AND at_ms < $to_ms
-ORDER BY person, occurred_at
 """
 
 
@@ -118,24 +101,17 @@ def write_lake(home: Home, units: int) -> None:
     with duckdb.connect(config={"threads": 2}) as connection:
         for bucket in range(BUCKETS):
             for part in range(PARTS):
-                given: dict[str, Any] = {
+                given = {
                     "bucket": bucket,
                     "first": bucket * units // BUCKETS * EACH,
                     "last": (bucket + 1) * units // BUCKETS * EACH,
                     "from_ms": part * span_ms,
                     "to_ms": (part + 1) * span_ms,
                 }
-                rows = connection.sql(SYNTHESIS, params=given).to_arrow_table()
-                columns = [
-                    rows[name].cast(kind)
-                    if name in rows.column_names
-                    else pa.nulls(rows.num_rows, kind)
-                    for name, kind in zip(EVENTS.names, EVENTS.types, strict=True)
-                ]
-                whole = pa.table(columns, schema=EVENTS)
+                whole = made(connection, COLUMNS, NUMBERS, given, order="person, occurred_at")
                 name = f"bench-{bucket}-{part}.parquet"
                 files.append(write_file(table.store, whole, bucket=bucket, name=name))
-                stored += rows.num_rows
+                stored += whole.num_rows
     counts = Counts(received=stored, stored=stored)
     table.append(table.create(), (), reached={"bench": stored}, counts=counts)
     table.rewrite(table.create(), removed=(), added=files, buckets=BUCKETS, now=datetime.now(UTC))
@@ -302,25 +278,26 @@ def one_table(connection: duckdb.DuckDBPyConnection, covariate_s: int) -> dict[A
 
 
 def differs(answer: VariantSummariesAnswer, theirs: dict[Any, Any]) -> str:
-    """Hold every cell's units, means and spreads of the first moments against each other."""
-    for by in BY:
-        found = {(cell.variant, cell.value, cell.metric): cell for cell in answer.cells(by)}
+    """Hold every cell's units, mean and spread of every metric against each other."""
+    parts = answer.seen.whole, *answer.seen.groups
+    for by, part in zip((None, *BY), parts, strict=True):
         for row in theirs[by]:
-            variant, value, n, mean, m2 = row[:5]
-            cell = found[variant, value, METRICS[0].key]
-            ours = (cell.sample.n, cell.sample.value, cell.sample.m2)
-            if ours[0] != n or any(
-                abs(a - b) > 1e-9 * max(abs(b), 1)
-                for a, b in zip(ours[1:], (mean, m2), strict=True)
-            ):
-                return f"DIFFER in {by} {value}: {ours} and {(n, mean, m2)}"
-    for row in theirs[None]:
-        revenue = answer.samples["revenue"][row[0]]
-        place = 2 + sum(
-            5 if answer.question.covariate_s else 2 for each in METRICS[:7] if each.kind
-        )
-        if abs(revenue.value - row[place]) > 1e-6:
-            return f"DIFFER in revenue: {revenue.value} and {row[place]}"
+            variant, value = row[0], row[1] if by else None
+            place = part.titles.index(value) * len(VARIANTS) + VARIANTS.index(variant)
+            column = 2 if by else 1
+            units = row[column]
+            column += 1
+            for metric, vectors in zip(METRICS, part.metrics, strict=True):
+                names = 2 if metric.denominator else 1
+                names *= 2 if answer.question.covariate_s else 1
+                ours = (int(vectors.n[place]), vectors.mean[place, 0], vectors.about[place, 0, 0])
+                wanted = (units, row[column], row[column + 1])
+                if any(
+                    abs(one - other) > 1e-9 * max(abs(other), 1)
+                    for one, other in zip(ours, wanted, strict=True)
+                ):
+                    return f"DIFFER in {metric.key} of {by} {value}: {ours} and {wanted}"
+                column += 2 * names + names * (names - 1) // 2
     return "equal"
 
 
@@ -340,24 +317,30 @@ def main() -> None:
             print(f"wrote {options.units:,} units in {time.perf_counter() - began:.0f} s")
         lake, connection = Lake(home), connected(home)
         for covariate_s in (14 * 86_400, 0):
-            asked = question(covariate_s=covariate_s)
-            lake.ask(SITE, asked)
-            answer, ours = timed(lambda asked=asked: lake.ask(SITE, asked).answer, options.times)
-            title = "with the covariate of 14 days" if covariate_s else "without covariate"
-            print(
-                f"10 metrics x 2 variants x (total + 4 dimensions), {title}\n"
-                f"  Truelift: {ours.wall:.0f} ms, CPU {ours.cpu:.0f} ms"
-            )
-            ways = {"a statement per dimension": per_dimension, "one table of units": one_table}
-            for way, work in ways.items():
-                theirs, took = timed(
-                    lambda work=work, seconds=covariate_s: work(connection, seconds), 1
-                )
-                print(
-                    f"  DuckDB, {way}: {took.wall:.0f} ms, CPU {took.cpu:.0f} ms:"
-                    f" {took.wall / ours.wall:.1f} x, CPU {took.cpu / ours.cpu:.1f} x;"
-                    f" answers {differs(answer, theirs)}"
-                )
+            beside(lake, connection, covariate_s, options.times)
+
+
+def beside(lake: Lake, connection: duckdb.DuckDBPyConnection, covariate_s: int, times: int) -> None:
+    """Ask both, warm, and say how long each took."""
+    asked = question(covariate_s=covariate_s)
+    lake.ask(SITE, asked)
+    answer, ours = timed(lambda: lake.ask(SITE, asked).answer, times)
+    title = "with the covariate of 14 days" if covariate_s else "without covariate"
+    print(
+        f"10 metrics x 2 variants x (total + 4 dimensions), {title}\n"
+        f"  Truelift: {ours.wall:.0f} ms, CPU {ours.cpu:.0f} ms"
+    )
+    ways = {
+        "a statement per dimension": (per_dimension, 1),
+        "one table of units": (one_table, times),
+    }
+    for way, (work, often) in ways.items():
+        theirs, took = timed(partial(work, connection, covariate_s), often)
+        print(
+            f"  DuckDB, {way}: {took.wall:.0f} ms, CPU {took.cpu:.0f} ms:"
+            f" {took.wall / ours.wall:.1f} x, CPU {took.cpu / ours.cpu:.1f} x;"
+            f" answers {differs(answer, theirs)}"
+        )
 
 
 if __name__ == "__main__":

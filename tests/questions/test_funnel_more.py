@@ -20,7 +20,8 @@ from truelift.questions.funnel import Attribution, Funnel, Step, Unit
 from truelift.questions.funnel_compare import FunnelCompare, side_by_side
 from truelift.questions.funnel_people import FunnelPeople
 from truelift.questions.funnel_times import EDGES_S, FunnelTimes, quantiles
-from truelift.questions.funnel_trend import Every, FunnelTrend, local_days
+from truelift.questions.funnel_trend import Every, FunnelTrend
+from truelift.questions.local_days import local_days
 from truelift.questions.matching import BadQuestion, Comparison, Condition, Events
 from truelift.questions.metric import Amount, AmountKind
 from truelift.questions.parse import AnyQuestion, Context, parse_question

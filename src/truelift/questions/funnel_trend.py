@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import reduce
 from typing import Final
@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from truelift.questions.document import Json, epoch_ms, instant
+from truelift.questions.document import Json, instant
 from truelift.questions.forms import Context, Field, one_of, record
 from truelift.questions.funnel import MEMBERS, Funnel, StepCount, funnel_of, pieces
 from truelift.questions.funnel_tally import Tally, largest
+from truelift.questions.local_days import local_days
 from truelift.questions.matching import BadQuestion
 from truelift.questions.members import ZONE, Members
 from truelift.questions.question import Scan
@@ -26,9 +27,6 @@ from truelift.questions.zone import day_begins, is_zone, local_day
 MOST_ROWS: Final = 10_000
 """A longer stretch without bounds (a clock that was wrong by centuries) is not filled."""
 
-_DAY_MS: Final = 86_400_000
-_LAST_DAY: Final = (date.max - date(1970, 1, 1)).days
-_FIRST_DAY: Final = (date.min - date(1970, 1, 1)).days
 
 Integers = NDArray[np.int64]
 
@@ -226,19 +224,6 @@ class FunnelTrend:
     def _slot(self, moment: datetime) -> int:
         day = np.array([local_day(moment, self.time_zone)], dtype=np.int64)
         return int(_interval(day, self.every)[0])
-
-
-def local_days(at_ms: Integers, zone: str) -> Integers:
-    """Give the local dates of instants, as days since 1970."""
-    if not len(at_ms):
-        return at_ms
-    # Only the days that occur: a wrong clock may lie centuries away from all others.
-    utc = np.unique(at_ms // _DAY_MS)
-    around = np.unique(utc[:, None] + np.arange(-2, 3))
-    around = around[(around >= _FIRST_DAY) & (around <= _LAST_DAY)]
-    begins = np.array([epoch_ms(day_begins(int(day), zone)) for day in around], dtype=np.int64)
-    place = np.searchsorted(begins, at_ms, side="right") - 1
-    return around[np.maximum(place, 0)]
 
 
 def _interval(days: Integers, every: Every) -> Integers:

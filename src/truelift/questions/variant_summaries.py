@@ -29,6 +29,7 @@ from truelift.questions.forms import (
     whole,
     yes_or_no,
 )
+from truelift.questions.local_days import local_days
 from truelift.questions.matching import BadQuestion, is_text
 from truelift.questions.members import AS_OF, METRIC, SINCE, UNTIL, ZONE, Members
 from truelift.questions.metric import Metric, MetricKind
@@ -45,7 +46,6 @@ from truelift.questions.variant_units import (
     counted_by_title,
     exposed,
     first_seen,
-    local_days,
     texts,
 )
 from truelift.questions.zone import is_zone
@@ -134,7 +134,7 @@ class VariantSummaries:
         chosen = ~found.crossed & (variant >= 0)
         acts = acts_of(told, found, chosen)
         variant, first_us = variant[chosen], found.first_us[chosen]
-        days = local_days(first_us, self.time_zone)
+        days = local_days(first_us // 1000, self.time_zone)
         labels = self._labels(found, chosen, days, acts)
         layout = Layout.of(variant, len(self.variants), labels)
         finals = self._finals(first_us)
@@ -256,7 +256,7 @@ class VariantSummaries:
         first = found.first[chosen]
         for nth, dimension in enumerate(self.by):
             if dimension == VISITOR:
-                seen = local_days(first_seen(acts), self.time_zone)
+                seen = local_days(first_seen(acts) // 1000, self.time_zone)
                 labels.append(Labels((seen < days).astype(np.int64), ("new", "returning")))
             else:
                 labels.append(Labels(*texts(found.seen, f"value_{nth}", first)))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -15,17 +13,12 @@ from numpy.typing import NDArray
 
 from truelift.questions.table import codes, integers, whole
 from truelift.questions.variant_rows import Keys, Told
-from truelift.questions.zone import local_day
 from truelift.sequences.unit_sums import Acts, places, unit_sums
 
 
 Whole = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Chosen = NDArray[np.bool_]
-
-_QUARTER_US: Final = 900_000_000
-_MOST_QUARTERS: Final = 1 << 21
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Unit(StrEnum):
@@ -146,32 +139,6 @@ def first_seen(acts: Acts) -> Whole:
     found = acts.begun.copy()
     unit_sums(acts, (), first=found)
     return found
-
-
-def local_days(at_us: Whole, zone: str) -> Whole:
-    """Give the local dates of instants, as days since 1970.
-
-    Clocks are set at full quarters of an hour, so that one instant of each tells the rest.
-    """
-    quarter = at_us // _QUARTER_US
-    if not len(quarter):
-        return quarter
-    first = int(quarter.min())
-    quarter -= first
-    size = int(quarter.max()) + 1
-    if size > _MOST_QUARTERS:
-        different, place = np.unique(quarter, return_inverse=True)
-        found: Whole = _days(different + first, zone)[place]
-        return found
-    there = np.flatnonzero(np.bincount(quarter, minlength=size))
-    days = np.zeros(size, np.int64)
-    days[there] = _days(there + first, zone)
-    return days[quarter]
-
-
-def _days(quarters: Whole, zone: str) -> Whole:
-    moments = [_EPOCH + timedelta(microseconds=each * _QUARTER_US) for each in quarters.tolist()]
-    return np.array([local_day(moment, zone) for moment in moments], np.int64)
 
 
 def texts(seen: pa.Table, column: str, at: Whole) -> tuple[Whole, tuple[str | None, ...]]:
