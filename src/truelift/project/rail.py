@@ -79,7 +79,11 @@ GROUPS: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
     ),
     (
         "Is it real?",
-        (Place("Experiments", "experiments", "3"), Place("Measurement health", "health")),
+        (
+            Place("Experiments", "experiments", "3"),
+            Place("Power and duration", "planner"),
+            Place("Measurement health", "health"),
+        ),
     ),
     (
         "What did we learn, and is it live?",

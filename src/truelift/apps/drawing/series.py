@@ -40,7 +40,7 @@ class Line:
         focus: At most one line of a series is in focus.
         meaning: Colour of a line in focus: ink, better or worse.
         dashed: Drawn only to be compared with.
-        named: Whether a dashed line has its name at its end.
+        named: Whether it has its name at its end; None for all but dashed lines.
     """
 
     label: str
@@ -48,7 +48,7 @@ class Line:
     focus: bool = False
     meaning: str = "ink"
     dashed: bool = False
-    named: bool = False
+    named: bool | None = None
 
     @property
     def last(self) -> float | None:
@@ -86,7 +86,7 @@ class Band:
 class Note:
     """Something that happened: a release, a campaign, an incident."""
 
-    at: date
+    at: date | int
     words: str
 
 
@@ -229,7 +229,9 @@ class Series:
     def noted(self) -> tuple[Note, ...]:
         """Notes whose day is in the series, in order."""
         days: set[object] = set(self.days)
-        return tuple(sorted((n for n in self.notes if n.at in days), key=lambda note: note.at))
+        return tuple(
+            sorted((n for n in self.notes if n.at in days), key=lambda n: self.days.index(n.at))
+        )
 
     @property
     def grid(self) -> tuple[tuple[str, float, bool], ...]:
@@ -278,7 +280,7 @@ class Series:
                 for line in self.lines
                 if line.last is not None
                 and (line.label or line is self.focus)
-                and (line.named or not line.dashed)
+                and (not line.dashed if line.named is None else line.named)
             ),
             key=lambda end: -end[1],
         )

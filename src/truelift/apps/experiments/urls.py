@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from truelift.apps.experiments import views, views_library, views_plan
+from truelift.apps.experiments import views, views_library, views_plan, views_planner
 from truelift.apps.experiments.paths import ExperimentKey
 
 
@@ -26,6 +26,7 @@ urlpatterns = [
         views.snapshot,
         name="snapshot",
     ),
+    path("s/<site:site>/planner/", views_planner.planner, name="planner"),
     path("s/<site:site>/decisions/", views_library.decisions, name="decisions"),
     path("s/<site:site>/learnings/", views_library.learnings, name="learnings"),
     path("s/<site:site>/learnings/new/", views_library.new_learning, name="new_learning"),

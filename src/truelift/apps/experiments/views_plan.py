@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -25,6 +26,10 @@ from truelift.apps.research.reads import hypothesis_of
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
 from truelift.lifecycle.experiment import Stage
+
+
+PLANNED: Final = ("primary", "baseline", "cv", "minimum_effect", "visitors_per_week")
+"""What an address may bring along from the planner."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -99,6 +104,7 @@ def _start(site: Site, request: SignedInRequest) -> dict[str, object]:
         "variant_1": "control",
         "variant_2": "variant",
     }
+    initial |= {name: request.GET[name] for name in PLANNED if name in request.GET}
     hypothesis = hypothesis_of(site, request.GET.get("hypothesis", ""))
     if hypothesis is not None:
         initial |= {
