@@ -16,13 +16,14 @@ from truelift.questions.document import Json, epoch_ms, instant
 from truelift.questions.forms import Context, Field, Form, Mistakes, SavedMetric, one_of, record
 from truelift.questions.matching import BadQuestion, candidates
 from truelift.questions.members import AS_OF, METRIC, SINCE, UNTIL, ZONE, Members
-from truelift.questions.metric import Counted, Metric, MetricKind
+from truelift.questions.metric import AmountKind, Counted, Metric, MetricKind
 from truelift.questions.metric_library import (
     METRIC_LIBRARY,
     Definition,
     Passage,
     Quotient,
     Total,
+    Unit,
     What,
     for_site,
 )
@@ -111,7 +112,7 @@ class Described:
         key: Its name.
         title: Its name on pages.
         formula: In words; empty for a site's own.
-        unit: What it is counted in; empty for a site's own.
+        unit: What it is counted in; empty for one that was stated in full.
         better: Which way it gets better; empty where nobody said.
         version: Of a site's own metric, the one that the whole answer uses.
         breaks: Where the site changed its definition within the period.
@@ -521,8 +522,27 @@ def _own(
     metric = METRIC.read(pinned.definition, place, context, mistakes)
     if metric is None:
         return None
-    described = Described(own.key, title=own.title, better=own.better, version=pinned.version)
+    described = Described(
+        own.key,
+        title=own.title,
+        unit=unit_of(metric).value,
+        better=own.better,
+        version=pinned.version,
+    )
     return _Named(own.key, quotient_of(metric), described, saved=own)
+
+
+def unit_of(metric: Metric) -> Unit:
+    """Say what the value of a site's own metric is counted in."""
+    if metric.kind is MetricKind.PROPORTION:
+        return Unit.SHARE
+
+    def is_money(counted: Counted | None) -> bool:
+        amount = None if counted is None else counted.amount
+        return amount is not None and amount.kind is AmountKind.MONEY
+
+    is_rate_of_money = is_money(metric.counted) and is_money(metric.denominator)
+    return Unit.MONEY if is_money(metric.counted) and not is_rate_of_money else Unit.NUMBER
 
 
 def breaks_within(
@@ -550,6 +570,7 @@ def _metric_value(given: Mapping[str, object], context: Context) -> MetricValue:
         described = Described(
             described.key,
             title=described.title,
+            unit=described.unit,
             better=described.better,
             version=described.version,
             breaks=breaks,

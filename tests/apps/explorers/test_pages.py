@@ -29,6 +29,7 @@ DAYS = {"period": "days", "since": "2026-04-06", "until": "2026-04-25"}
 
 FIRST_LOOKS: dict[str, dict[str, object]] = {
     "trend": {"event": "purchase"},
+    "metric_value": {"metric": "order_rate"},
     "sessions": {"by": "device"},
     "channels": {},
     "landing_pages": {},

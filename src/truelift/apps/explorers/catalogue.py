@@ -11,6 +11,7 @@ from truelift.apps.explorers.engagement_page import engagement_page
 from truelift.apps.explorers.form import ExplorerForm
 from truelift.apps.explorers.inputs import Input, InputKind, inputs_of
 from truelift.apps.explorers.journeys_page import journeys_page
+from truelift.apps.explorers.metric_page import metric_page
 from truelift.apps.explorers.origins_page import channels_page, landing_pages_page
 from truelift.apps.explorers.page import Asked, ExplorerPage
 from truelift.apps.explorers.paths_page import paths_page
@@ -23,6 +24,7 @@ from truelift.apps.explorers.vitals_page import vitals_page
 from truelift.apps.measurement.funnel_form import default_steps
 from truelift.apps.measurement.periods import Period
 from truelift.questions.document import Json
+from truelift.questions.metric_library import METRIC_LIBRARY
 from truelift.questions.parse import QUESTIONS
 
 
@@ -117,6 +119,16 @@ def _trend(seen: Sequence[str]) -> Mapping[str, Json]:
     return {"event": goal(seen), "moving_average": 7}
 
 
+def _metric(seen: Sequence[str]) -> Mapping[str, Json]:
+    """Propose the first built-in metric all of whose events there are."""
+    fits = (
+        key
+        for key, metric in METRIC_LIBRARY.items()
+        if metric.definition is not None and set(metric.expects) <= set(seen)
+    )
+    return {"metric": next(fits, "retention_week_1")}
+
+
 def _paths(seen: Sequence[str]) -> Mapping[str, Json]:
     """Propose the ways from the entrance where pages are known, else from the first step."""
     if "page_view" in seen:
@@ -168,6 +180,17 @@ _ALL: Final = (
         },
         first=_trend,
         compares=True,
+    ),
+    Explorer(
+        question="metric_value",
+        folder="trends/metrics",
+        title="Metrics",
+        asks="What was it, and since when?",
+        offers="Here a metric stands day by day, with every change of its definition.",
+        page=metric_page,
+        bar=("metric", "interval"),
+        labels={"metric": "Metric", "interval": "A point for each"},
+        first=_metric,
     ),
     Explorer(
         question="sessions",

@@ -84,7 +84,9 @@ class Input:
     def suggestions(self) -> str:
         """The id of the list of names that it proposes; empty for none."""
         events = {InputKind.EVENTS, InputKind.EVENT_LIST, InputKind.NAMED_LIST}
-        if self.kind in events or self.name == "metric":
+        if self.name == "metric":
+            return "metric-names"
+        if self.kind in events:
             return "event-names"
         return "dimension-names" if self.name.rpartition(".")[2] in BY else ""
 

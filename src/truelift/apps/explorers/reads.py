@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from types import MappingProxyType
+from typing import Any, Final, cast
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from truelift.apps.accounts.models import User
@@ -15,8 +17,11 @@ from truelift.apps.explorers.models import Annotation, SavedView
 from truelift.apps.explorers.page import Happening
 from truelift.apps.measurement import reads, segments_reads
 from truelift.apps.sites.models import Site
+from truelift.lake.home import Home
+from truelift.lake.metrics import published_metrics
 from truelift.questions.document import Json
 from truelift.questions.forms import Context
+from truelift.questions.metric_library import METRIC_LIBRARY, LibraryMetric
 from truelift.questions.parse import parse_question
 from truelift.questions.question import Question
 from truelift.questions.remarks import Remark
@@ -84,7 +89,24 @@ def _said(annotation: Annotation) -> str:
     return annotation.text if annotation.text.startswith(kind) else f"{kind}: {annotation.text}"
 
 
-MOST_OLDER = 100
+def metric_names(site: Site, explorer: str, events: Sequence[str]) -> tuple[str, ...]:
+    """List what may be typed where a metric is asked for: the site's own ones first."""
+    if explorer not in METRICS_OF:
+        return ()
+    own = published_metrics(Home.of(settings.TRUELIFT), site.name)
+    built_in = (key for key, each in METRIC_LIBRARY.items() if METRICS_OF[explorer](each))
+    return (*own, *built_in, *(events if explorer == "segments" else ()))
+
+
+METRICS_OF: Final[Mapping[str, Callable[[LibraryMetric], bool]]] = MappingProxyType(
+    {
+        "metric_value": lambda metric: metric.definition is not None,
+        "segments": lambda metric: metric.per_person is not None,
+    }
+)
+"""Explorers of metrics, and which built-in ones each takes."""
+
+MOST_OLDER: Final = 100
 """Versions before the newest that a form offers; every other is chosen on the segments' page."""
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from truelift.apps.drawing.series import Line, Note, Series
+from truelift.apps.drawing.series import Band, Line, Note, Series
 from truelift.apps.drawing.wording import Measure, lift, short_day
 from truelift.apps.explorers.page import Happening
 from truelift.apps.explorers.table import Row, Scalar
@@ -93,6 +93,7 @@ def series(
     *,
     measure: Measure,
     happened: Sequence[Happening] = (),
+    band: Band | None = None,
     from_zero: bool = True,
 ) -> Series | None:
     """Draw lines over the intervals; None where fewer than two could be drawn."""
@@ -101,12 +102,16 @@ def series(
         keep = [at for at, day in enumerate(days) if at == 0 or day != days[at - 1]]
         days = tuple(days[at] for at in keep)
         lines = [_kept(line, keep) for line in lines]
+        if band is not None:
+            low, high = (tuple(each[at] for at in keep) for each in (band.low, band.high))
+            band = replace(band, low=low, high=high)
     if len(days) < 2:
         return None
     return Series(
         days=days,
         lines=tuple(lines),
         measure=measure,
+        band=band,
         notes=timeline.notes(happened),
         from_zero=from_zero,
         day=timeline.written,

@@ -53,6 +53,7 @@ def explore(request: SignedInRequest, site: str, explorer: str) -> HttpResponse:
         "periods": PERIODS,
         "names": found.names,
         "dimensions": DIMENSIONS,
+        "metrics": reads.metric_names(place, chosen.question, found.names),
         "segments": reads.segments_of(place),
         "whose": whose_of(place, found.form.segment),
         "kept": reads.views_of(place, request.user),
