@@ -20,7 +20,7 @@ from truelift.stats.multiplicity import (
     dunnett_reach,
     holm,
 )
-from truelift.stats.plan import MetricRole
+from truelift.stats.roles import MetricRole
 
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
