@@ -166,7 +166,7 @@ ROLES: Final[Mapping[str, str]] = MappingProxyType(
         VIEW: "somebody looks at a product",
         CART: "somebody puts a product into the cart",
         CHECKOUT: "somebody begins a checkout",
-        PURCHASE: "an order, with its money",
+        PURCHASE: "somebody orders, with the money of the order",
         REFUND: "an order is paid back",
         LEAD: "somebody becomes a lead",
         MQL: "marketing qualifies a lead",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -17,7 +17,10 @@ from truelift.questions.page_engagement import PageEngagement
 from truelift.questions.web_vitals import WebVitals
 
 
-def vitals(*rows: tuple[str, dict[str, float]], by: tuple[str, ...] = ("path",)) -> ExplorerPage:
+PATHS = (("/a", 88), ("/b", 90))
+
+
+def vitals(*rows: tuple[str, Mapping[str, float]], by: tuple[str, ...] = ("path",)) -> ExplorerPage:
     events = [
         event(nth, nth, "web_vitals", path=path, position=nth, properties=said)
         for nth, (path, said) in enumerate(rows)
@@ -68,13 +71,31 @@ def test_a_period_without_readings_says_how_to_send_some() -> None:
 
 
 def test_the_slowest_page_is_drawn_first_with_its_rating() -> None:
-    page = vitals(("/fast", {"lcp": 900}), ("/fast", {"lcp": 900}), ("/slow", {"lcp": 4100}))
+    page = vitals(*[("/fast", {"lcp": 900})] * 30, *[("/slow", {"lcp": 4100})] * 20)
 
     (figure,) = page.figures
     assert isinstance(figure.chart, Bars)
     assert [bar.label for bar in figure.chart.bars] == ["/slow", "/fast"]
     assert figure.sentence == "LCP is highest for “/slow”: 4,100 ms, poor."
     assert "Good up to 2,500 ms, poor above 4,000 ms." in figure.source
+
+
+def test_pages_that_the_data_cannot_tell_apart_are_not_ranked_in_words() -> None:
+    readings = [(path, {"inp": begin + nth}) for path, begin in PATHS for nth in range(20)]
+
+    (figure,) = vitals(*readings).figures
+
+    assert figure.sentence == (
+        "The data cannot tell for which INP is highest: the intervals overlap."
+        " The highest is 104 ms, good."
+    )
+
+
+def test_times_stand_in_whole_milliseconds_in_the_table() -> None:
+    (table,) = vitals(("/", {"inp": 87.3, "lcp": 1234.5})).tables
+
+    cells = dict(zip((column.label for column in table.columns), table.rows[0].cells, strict=True))
+    assert (cells["INP, ms"], cells["LCP, ms"]) == ("87", "1,234")
 
 
 def test_a_row_says_whether_its_core_vitals_are_good() -> None:
@@ -114,7 +135,9 @@ def test_the_page_on_which_most_sessions_end_leads() -> None:
 
     assert f"{page.answer} {page.marked}" == "Most sessions end on “/b”: 66.7%"
     assert "not known" in page.grounds
-    assert [figure.name for figure in page.figures] == ["exits"]
+    (figure,) = page.figures
+    assert figure.name == "exits"
+    assert figure.sentence.startswith("The data cannot tell from which people leave")
 
 
 def test_engaged_time_is_drawn_where_the_site_sends_some() -> None:

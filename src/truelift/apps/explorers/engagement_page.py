@@ -140,13 +140,23 @@ def _exits(asked: Asked, rows: Sequence[Row], keys: Sequence[str]) -> Figure:
         label=said(keys).capitalize(),
         head="Exit rate",
     )
-    top = max(bars, key=lambda bar: bar.value)
+    ranked = sorted(bars, key=lambda bar: -bar.value)
+    top, last = ranked[0], ranked[-1]
+    sentence = f"{percent(top.value)} of the page views of “{top.label}” end a session."
+    if len(ranked) > 1:
+        apart = top.interval and last.interval and top.interval.low > last.interval.high
+        sentence = (
+            f"People leave most often from “{top.label}”, least from “{last.label}”:"
+            f" {percent(top.value)} and {percent(last.value)} of their page views end a session."
+            if apart
+            else "The data cannot tell from which people leave most often: the intervals overlap."
+        )
     left = len(rows) - len(drawn)
     return Figure(
         name="exits",
         kind="bars",
         chart=chart,
-        sentence=f"Of its page views, “{top.label}” ends the most sessions: {percent(top.value)}.",
+        sentence=sentence,
         units=f"Share of page views that end a session, by {said(keys)}; line: its 95% interval"
         + ("; tick: the period before" if asked.before is not None else ""),
         source=f"{asked.period}. {SEMANTICS} Wilson intervals."

@@ -35,16 +35,16 @@ SEMANTICS: Final = (
 COLUMNS: Final = (
     Column("page_views", "Page views"),
     Column("verdict", "Core web vitals", Unit.TEXT),
-    Column("lcp.p75", "LCP", Unit.MILLISECONDS, nothing="not sent"),
+    Column("lcp.ms", "LCP, ms", nothing="not sent"),
     Column("lcp.good", "LCP good", Unit.SHARE, nothing="not sent"),
-    Column("inp.p75", "INP", Unit.MILLISECONDS, nothing="not sent"),
+    Column("inp.ms", "INP, ms", nothing="not sent"),
     Column("inp.good", "INP good", Unit.SHARE, nothing="not sent"),
     Column("cls.p75", "CLS", Unit.NUMBER, nothing="not sent"),
     Column("cls.good", "CLS good", Unit.SHARE, nothing="not sent"),
-    Column("fcp.p75", "FCP", Unit.MILLISECONDS, nothing="not sent"),
-    Column("ttfb.p75", "TTFB", Unit.MILLISECONDS, nothing="not sent"),
-    Column("before.lcp.p75", "LCP before", Unit.MILLISECONDS, nothing="none"),
-    Column("before.inp.p75", "INP before", Unit.MILLISECONDS, nothing="none"),
+    Column("fcp.ms", "FCP, ms", nothing="not sent"),
+    Column("ttfb.ms", "TTFB, ms", nothing="not sent"),
+    Column("before.lcp.ms", "LCP before, ms", nothing="none"),
+    Column("before.inp.ms", "INP before, ms", nothing="none"),
     Column("before.cls.p75", "CLS before", Unit.NUMBER, nothing="none"),
 )
 """What a table of vitals shows; the file has everything."""
@@ -88,7 +88,12 @@ def vitals_page(asked: Asked) -> ExplorerPage:
 def _judged(row: Row) -> dict[str, Scalar]:
     words = {True: "good", False: "not all good", None: "not known"}
     passes = row.get("passes")
-    return {**row, "verdict": words[passes if isinstance(passes, bool) else None]}
+    milliseconds: dict[str, Scalar] = {}
+    for name in (f"{when}{vital}" for when in ("", "before.") for vital in VITALS):
+        value = row.get(f"{name}.p75")
+        if f"{name}.p75" in row and not name.endswith("cls"):
+            milliseconds[f"{name}.ms"] = round(value) if isinstance(value, float | int) else None
+    return {**row, **milliseconds, "verdict": words[passes if isinstance(passes, bool) else None]}
 
 
 def _verdict(whole: Mapping[str, Json], period: str) -> tuple[str, str, str]:
@@ -163,20 +168,33 @@ def _bars(asked: Asked, rows: Sequence[Row], keys: Sequence[str], vital: str) ->
         label=said(keys).capitalize(),
         head=vital.upper(),
     )
-    slowest = there[0]
+    slowest, others = there[0], chart.bars[1:]
     rating = str(slowest.get(f"{vital}.rating") or "").replace("_", " ")
     value = _said(vital, number_of(slowest.get(f"{vital}.p75")))
+    sentence = f"{vital.upper()} is highest for “{slowest[NAME]}”: {value}, {rating}."
+    if others and not _apart(chart.bars[0], others[-1]):
+        sentence = (
+            f"The data cannot tell for which {vital.upper()} is highest: the intervals overlap."
+            f" The highest is {value}, {rating}."
+        )
     unit = "" if vital == "cls" else ", milliseconds"
     return Figure(
         name=vital,
         kind="bars",
         chart=chart,
-        sentence=f"{vital.upper()} is highest for “{slowest[NAME]}”: {value}, {rating}.",
+        sentence=sentence,
         units=f"{vital.upper()} at the 75th percentile{unit}, {MEANINGS[vital]}; line: 95% interval"
         + ("; tick: the period before" if asked.before is not None else ""),
         source=f"{asked.period}. The {len(there)} largest rows. {SEMANTICS}"
         f" {_limits(asked, vital)}",
     )
+
+
+def _apart(high: Bar, low: Bar) -> bool:
+    """Say whether two bars are known to differ."""
+    if high.interval is None or low.interval is None:
+        return False
+    return high.interval.low > low.interval.high
 
 
 def _interval(row: Row, vital: str) -> Interval | None:
