@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,22 +139,115 @@ def test_duration_is_in_whole_weeks() -> None:
     assert told("duration", {**asked, "allocation": 0.5})["weeks"] == 7
 
 
-@pytest.mark.parametrize("method", ["sequential", "bayesian"])
-def test_a_method_of_a_later_release_is_refused_by_its_own_code(method: str) -> None:
-    asked = {"kind": "proportion", "baseline": "a", "method": method, "arms": ARMS}
+def test_every_method_answers_with_what_it_has() -> None:
+    def effect(**settings: Any) -> dict[str, Any]:
+        asked = {"kind": "proportion", "baseline": "a", "arms": ARMS, **settings}
+        (found,) = told("compare", asked)["effects"]
+        assert isinstance(found, dict)
+        return found
 
-    error = refused("compare", json.dumps(asked))
+    fixed = effect()
+    sequential = effect(method="sequential", tuning_n=50_000)
+    grouped = effect(method="group_sequential", looks=[0.5, 1.0])
+    believed = effect(method="bayesian", prior={"mean": 0, "sd": 0.1})
 
-    assert error["code"] == "stats.method_not_available"
-    assert error["facts"]["method"] == method
+    def width(found: dict[str, Any]) -> float:
+        return float(found["relative"]["high"] - found["relative"]["low"])
+
+    assert width(fixed) < width(grouped) < width(sequential)
+    assert believed["p"] is None
+    assert believed["relative"]["p"] is None
+    assert believed["chance_to_win"] < 0.01
+    assert believed["expected_loss"] > 0.02 > believed["control_loss"]
 
 
-def test_a_covariate_is_refused_and_not_ignored() -> None:
-    arms = [{"variant": v, "n": 9, "mean": 1, "m2": 1, "pre_mean": 1} for v in ("a", "b")]
+def test_a_published_sequential_interval_comes_out(shared: Path) -> None:
+    case = json.loads((shared / "cases" / "stats_oracles.json").read_text())
+    case = case["sequential_asymptotic_cs"][0]
+    arms = [
+        {
+            "variant": name,
+            "n": sums["n"],
+            "mean": sums["sum"] / sums["n"],
+            "m2": sums["sum_squares"] - sums["sum"] ** 2 / sums["n"],
+        }
+        for name, sums in (("a", case["a"]), ("b", case["b"]))
+    ]
+    asked = {"kind": "mean", "baseline": "a", "method": "sequential", "arms": arms}
 
-    error = refused("compare", json.dumps({"kind": "mean", "baseline": "a", "arms": arms}))
+    (effect,) = told("compare", {**asked, "tuning_n": case["N_star"]})["effects"]
 
-    assert error["code"] == "stats.method_not_available"
+    assert effect["relative"]["value"] == pytest.approx(case["lift"], abs=5e-6)
+    assert [effect["relative"]["low"], effect["relative"]["high"]] == pytest.approx(
+        case["ci"], abs=5e-6
+    )
+
+
+def test_a_covariate_narrows_what_is_compared() -> None:
+    arm = {"n": 900, "mean": 1, "m2": 900, "pre_mean": 1, "pre_m2": 900, "pre_cross": 720}
+    arms = [{"variant": name, **arm} for name in ("a", "b")]
+    half = [{**arms[0]}, {"variant": "b", "n": 9, "mean": 1, "m2": 1, "pre_mean": 1}]
+
+    (effect,) = told("compare", {"kind": "mean", "baseline": "a", "arms": arms})["effects"]
+
+    assert effect["procedure"] == "cuped"
+    assert effect["variance_saved"] == pytest.approx(0.64)
+    assert effect["counted"]["se"] > effect["absolute"]["se"]
+    error = refused("compare", json.dumps({"kind": "mean", "baseline": "a", "arms": half}))
+    assert "pre_mean, pre_m2 and pre_cross" in error["message"]
+
+
+def test_several_treatments_may_share_their_error_level() -> None:
+    arms = [*ARMS, {"variant": "c", "n": 45_000, "successes": 8_500}]
+    asked = {"kind": "proportion", "baseline": "a", "arms": arms, "multiplicity": "holm"}
+
+    first, second = told("compare", asked)["effects"]
+
+    assert first["p_corrected"] == pytest.approx(2 * first["p"])
+    assert second["p"] == second.get("p_corrected", second["p"])
+
+
+def test_a_split_is_followed_from_day_to_day(shared: Path) -> None:
+    case = json.loads((shared / "cases" / "stats_oracles.json").read_text())
+    case = case["ssrm_dirichlet_multinomial"][0]
+    days = {"observed": case["data"], "weights": [1, 1], "method": "sequential"}
+
+    answer = told("srm", days)
+
+    assert answer["p"] == min(answer["daily"])
+    assert len(answer["daily"]) == len(case["data"])
+
+
+def test_many_tests_are_read_together() -> None:
+    results = [{"value": v, "se": 0.02, "live": v > 0.03} for v in (0.05, 0.01, -0.02, 0.04, 0.0)]
+
+    assert told("fpr", {"prior": 0.08})["fpr"] == pytest.approx(0.26, abs=0.005)
+    shrunken = told("shrink", {"results": results})
+    assert 0 < shrunken["live"]["value"] < shrunken["live"]["plain"]
+    concluded = [{"se": 0.02, "margin": 0.05, "outcome": "inconclusive"}] * 3
+    assert told("inconclusive", {"results": concluded})["observed"] == 3
+
+
+def test_two_experiments_are_tested_for_disturbing_each_other() -> None:
+    cells = [
+        [
+            {"n": 5_000, "value": 0.10, "variance": 1.8e-5},
+            {"n": 5_010, "value": 0.11, "variance": 1.9e-5},
+        ],
+        [
+            {"n": 4_990, "value": 0.11, "variance": 1.9e-5},
+            {"n": 5_003, "value": 0.15, "variance": 2.5e-5},
+        ],
+    ]
+
+    found = told("interaction", {"cells": cells, "worth": 0.03})
+
+    assert not found["traffic"]["found"]
+    assert found["metric"]["effects"][0][0]["value"] == pytest.approx(0.03)
+    assert found["metric"]["p"] < 0.01
+    assert found["metric"]["power"] > 0.8
+    without = told("interaction", {"cells": [[{"n": n} for n in row] for row in ([9, 8], [7, 9])]})
+    assert without["metric"] is None
 
 
 @pytest.mark.parametrize(

@@ -336,18 +336,23 @@ def compare(control: Sample, treatment: Sample, *, alpha: float = 0.05) -> Compa
         raise BadAlpha(alpha=alpha)
     found = estimated([[control, treatment]])
     ((told,),) = compared(found, method=FIXED, alpha=np.full((1, 1), alpha))
-    match told:
-        case Comparison():
-            return told
+    if isinstance(told, Comparison):
+        return told
+    raise refusal_of(control, treatment)
+
+
+def refusal_of(control: AnySummary, treatment: AnySummary) -> Refusal:
+    """Say why two samples cannot be compared."""
+    fewest = min(control.n, treatment.n)
+    match Absence(estimated([[control, treatment]]).absolute.absent[0, 0]):
         case Absence.NO_ARM | Absence.TOO_FEW_UNITS:
-            fewest = min(control.n, treatment.n)
-            raise TooFewUnits(statistic="comparison", n=fewest, needs=FEWEST_UNITS)
+            return TooFewUnits(statistic="comparison", n=fewest, needs=FEWEST_UNITS)
         case Absence.NO_DENOMINATOR:
-            raise NoDenominator(n=min(control.n, treatment.n))
+            return NoDenominator(n=fewest)
         case Absence.NO_SPREAD:
-            raise NoSpread(n=treatment.n, control_n=control.n)
-        case _:
-            raise NoEffect(reason=told.reason)
+            return NoSpread(n=treatment.n, control_n=control.n)
+        case absence:
+            return NoEffect(reason=absence.reason or "the baseline has no value to compare with")
 
 
 def _group(table: Table) -> Estimated:

@@ -1,30 +1,20 @@
-"""`truelift stats`: the statistics as JSON in on stdin, JSON out on stdout."""
+"""`truelift stats power` and `duration`: what a test needs, or could see."""
 
 from __future__ import annotations
 
-import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 import msgspec
-import typer
 
-from truelift.errors import Refusal
+from truelift.cli.stats.asking import BadInput, JsonOption, app, asked_for, tell
 
 
-# The statistics themselves are imported by the command that uses them: a split
-# check must answer in 0.4 s, and Student's t alone takes longer to load.
 if TYPE_CHECKING:
     from truelift.stats.design import Design
-    from truelift.stats.summary import Sample
 
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
-
-JsonOption = Annotated[bool, typer.Option("--json", help="The answer is JSON with or without it.")]
-Method = Literal["fixed", "sequential", "bayesian"]
 Multiplicity = Literal["bonferroni", "dunnett", "none"]
 PlannedKind = Literal[
     "proportion",
@@ -38,129 +28,6 @@ PlannedKind = Literal[
     "hazard",
 ]
 PlannedMethod = Literal["fixed", "sequential", "group_sequential", "bayesian"]
-Input = TypeVar("Input")
-
-
-class BadInput(Refusal):
-    """What came in on stdin is not the document that the statistic takes."""
-
-    code: ClassVar[str] = "stats.bad_input"
-
-    def __init__(self, *, reason: str) -> None:
-        super().__init__(f"The input cannot be used: {reason}.", reason=reason)
-
-
-class MethodNotAvailable(Refusal):
-    """A method that this release does not compute."""
-
-    code: ClassVar[str] = "stats.method_not_available"
-
-    def __init__(self, *, method: str, instead: str) -> None:
-        super().__init__(
-            f"The method {method} is not in this release; {instead}.",
-            method=method,
-            instead=instead,
-        )
-
-
-class Arm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One variant's mean, with its covariate where there is one."""
-
-    variant: str
-    n: int
-    mean: float
-    m2: float
-    pre_mean: float | None = None
-    pre_m2: float | None = None
-    pre_cross: float | None = None
-
-    def sample(self) -> Sample:
-        """Give the sample; a covariate is refused, not ignored."""
-        from truelift.stats.summary import Summary
-
-        if (self.pre_mean, self.pre_m2, self.pre_cross) != (None, None, None):
-            raise MethodNotAvailable(method="cuped", instead="leave out the fields pre_*")
-        return Summary(n=self.n, mean=self.mean, m2=self.m2)
-
-
-class ProportionArm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One variant's proportion."""
-
-    variant: str
-    n: int
-    successes: int
-
-    def sample(self) -> Sample:
-        """Give the sample."""
-        from truelift.stats.summary import ProportionSummary
-
-        return ProportionSummary(n=self.n, successes=self.successes)
-
-
-class RatioArm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One variant's ratio of two totals."""
-
-    variant: str
-    n: int
-    mean: float
-    m2: float
-    den_mean: float
-    den_m2: float
-    cross: float
-
-    def sample(self) -> Sample:
-        """Give the sample."""
-        from truelift.stats.summary import RatioSummary
-
-        return RatioSummary(
-            n=self.n,
-            mean=self.mean,
-            m2=self.m2,
-            den_mean=self.den_mean,
-            den_m2=self.den_m2,
-            cross=self.cross,
-        )
-
-
-class CompareInput(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", kw_only=True
-):
-    """What `compare` takes, whatever the metric is."""
-
-    baseline: str
-    method: Method = "fixed"
-    alpha: float = 0.05
-    tuning_n: int | None = None
-    prior: Mapping[str, float | bool] | None = None
-
-
-class CompareMeans(CompareInput, frozen=True, tag="mean", kw_only=True):
-    """Compare means."""
-
-    arms: Sequence[Arm]
-
-
-class CompareProportions(CompareInput, frozen=True, tag="proportion", kw_only=True):
-    """Compare proportions."""
-
-    arms: Sequence[ProportionArm]
-
-
-class CompareRatios(CompareInput, frozen=True, tag="ratio", kw_only=True):
-    """Compare ratios of totals."""
-
-    arms: Sequence[RatioArm]
-
-
-AnyComparison = CompareMeans | CompareProportions | CompareRatios
-
-
-class SplitInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `srm` takes; several rows of counts are daily ones."""
-
-    observed: Sequence[int | Sequence[int]]
-    weights: Sequence[float]
-    method: Literal["chi2", "fixed", "sequential"] = "chi2"
 
 
 NUMBERS: Final = (
@@ -267,56 +134,6 @@ class DurationInput(PowerInput, frozen=True, kw_only=True):
 
 
 @app.command()
-def compare(*, as_json: JsonOption = False) -> None:  # noqa: ARG001 - accepted everywhere
-    """Compare each treatment with the baseline: a mean, a proportion or a ratio."""
-    from truelift.stats.analysis import MULTIPLICITY, comparison_document
-    from truelift.stats.comparison import compare as compare_samples
-
-    asked = asked_for(cast("type[AnyComparison]", AnyComparison))
-    if asked.method != "fixed":
-        raise MethodNotAvailable(method=asked.method, instead='ask with "method": "fixed"')
-    names = [arm.variant for arm in asked.arms]
-    if len(set(names)) < len(names):
-        raise BadInput(reason="two arms share a name")
-    if asked.baseline not in names:
-        raise BadInput(reason=f"no arm is named {asked.baseline!r}, the baseline")
-    if len(names) < 2:
-        raise BadInput(reason="it takes two arms")
-    samples = {arm.variant: arm.sample() for arm in asked.arms}
-    control = samples.pop(asked.baseline)
-    tell(
-        {
-            "method": asked.method,
-            "alpha": asked.alpha,
-            "baseline": asked.baseline,
-            "multiplicity": MULTIPLICITY,
-            "effects": [
-                {
-                    "variant": variant,
-                    **comparison_document(compare_samples(control, sample, alpha=asked.alpha)),
-                }
-                for variant, sample in samples.items()
-            ],
-        }
-    )
-
-
-@app.command()
-def srm(*, as_json: JsonOption = False) -> None:  # noqa: ARG001 - accepted everywhere
-    """Check whether the variants got the shares of units that were planned."""
-    from truelift.stats.srm import check_split
-
-    asked = asked_for(SplitInput)
-    if asked.method == "sequential":
-        raise MethodNotAvailable(method="sequential", instead="add up the days for a chi-squared")
-    observed = [count for count in asked.observed if isinstance(count, int)]
-    if len(observed) < len(asked.observed):
-        raise BadInput(reason="daily counts are for the sequential check; give one count each")
-    split = check_split(observed, asked.weights)
-    tell({"chi2": split.chi2, "p": split.p, "status": split.status.value})
-
-
-@app.command()
 def power(*, as_json: JsonOption = False) -> None:  # noqa: ARG001 - accepted everywhere
     """Give the units a test needs, the lift it can see, or its power."""
     tell(size_of(asked_for(PowerInput)))
@@ -375,21 +192,3 @@ def size_of(asked: PowerInput) -> dict[str, object]:
         "arms": asked.variants,
         "method": asked.method,
     }
-
-
-def asked_for(shape: type[Input]) -> Input:
-    """Read the one JSON document on stdin, strictly.
-
-    Raises:
-        BadInput: It is no JSON (NaN and Infinity are none), a field is missing,
-            of the wrong type, or not known.
-    """
-    try:
-        return msgspec.json.decode(sys.stdin.buffer.read(), type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadInput(reason=str(error).rstrip(".")) from error
-
-
-def tell(document: Mapping[str, object]) -> None:
-    """Print the answer: exactly one JSON document."""
-    typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
