@@ -108,12 +108,6 @@ class ChannelsAnswer:
         """Write it in the shape of `ask channels --json`."""
         question = self.question
         names = [level.value for level in question.levels]
-        rows: list[Json] = []
-        for row in self.rows:
-            entry: dict[str, Json] = {"by": dict(zip(names, row.values, strict=True))}
-            if row.others:
-                entry["others"] = row.others
-            rows.append({**entry, **question.row(row.tally)})
         semantics = {**question.semantics(), "attribution": question.attribution.value}
         if question.attribution is Attribution.LAST_NON_DIRECT:
             semantics["lookback_s"] = question.lookback_s
@@ -122,7 +116,7 @@ class ChannelsAnswer:
             "semantics": semantics,
             "only": question.only.given,
             "currency": question.currency,
-            "rows": rows,
+            "rows": question.rows(names, self.rows),
             "whole": question.row(self.whole),
         }
 

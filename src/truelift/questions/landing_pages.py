@@ -54,17 +54,11 @@ class LandingPagesAnswer:
         """Write it in the shape of `ask landing-pages --json`."""
         question = self.question
         names = [Part.ENTRY_PAGE.value, *([question.by] if question.by else [])]
-        rows: list[Json] = []
-        for row in self.rows:
-            entry: dict[str, Json] = {"by": dict(zip(names, row.values, strict=True))}
-            if row.others:
-                entry["others"] = row.others
-            rows.append({**entry, **question.row(row.tally)})
         return {
             "question": question.name,
             "semantics": {**question.semantics(), "smallest": question.smallest},
             "currency": question.currency,
-            "rows": rows,
+            "rows": question.rows(names, self.rows),
             "whole": question.row(self.whole),
         }
 

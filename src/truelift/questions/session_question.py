@@ -6,7 +6,7 @@ Method:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypedDict
@@ -35,6 +35,7 @@ from truelift.questions.session_tally import (
     LOW,
     LOW_BITS,
     Coded,
+    SessionRow,
     SessionTally,
     counted_together,
     tallied,
@@ -313,6 +314,21 @@ class SessionQuestion:
     def row(self, tally: SessionTally) -> dict[str, Json]:
         """Write what was counted, with money where it was asked for."""
         return tally.document(money=self.revenue is not None)
+
+    def rows(self, names: Sequence[str], rows: Iterable[SessionRow]) -> list[Json]:
+        """Write rows of groups.
+
+        Args:
+            names: What they are grouped by.
+            rows: With a value of each.
+        """
+        found: list[Json] = []
+        for row in rows:
+            entry: dict[str, Json] = {"by": dict(zip(names, row.values, strict=True))}
+            if row.others:
+                entry["others"] = row.others
+            found.append({**entry, **self.row(row.tally)})
+        return found
 
     def _campaigns(self, rows: pa.Table, kind: NDArray[np.signedinteger]) -> Integers:
         named = Coded.column(rows, "named")

@@ -12,8 +12,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from truelift.questions.dimensions import INDEXED, Placeholders, text_of
-from truelift.questions.document import Json, epoch_ms
+from truelift.questions.document import Json
 from truelift.questions.forms import Context, Field, record, text
+from truelift.questions.local_days import local_days
 from truelift.questions.matching import BadQuestion, is_text
 from truelift.questions.members import ROWS, Members
 from truelift.questions.question import Scan, Sequence, Tie
@@ -36,7 +37,6 @@ from truelift.questions.session_tally import (
     SessionTally,
     ranked,
 )
-from truelift.questions.zone import day_begins
 
 
 __all__ = [
@@ -54,9 +54,6 @@ __all__ = [
     "group_of",
     "group_texts",
 ]
-
-
-_DAY_MS: Final = 86_400_000
 
 
 class Part(StrEnum):
@@ -93,11 +90,7 @@ def group_of(cut: SessionCut, by: str, rows: pa.Table, time_zone: str) -> Coded:
 
 def days_of(at_ms: NDArray[np.int64], zone: str) -> Coded:
     """Give the site's day of each instant, as text."""
-    # The local day is the one in UTC or a neighbour of it.
-    near = np.unique(at_ms // _DAY_MS)
-    days = np.unique(np.concatenate([near - 1, near, near + 1]))
-    begins = np.array([epoch_ms(day_begins(int(day), zone)) for day in days], dtype=np.int64)
-    place = np.searchsorted(begins, at_ms, side="right") - 1
+    days, place = np.unique(local_days(at_ms, zone), return_inverse=True)
     titles = np.datetime_as_string(days.astype("datetime64[D]")).tolist()
     return Coded(place, pa.array([*titles, None], pa.string()))
 
@@ -119,16 +112,11 @@ class SessionsAnswer:
     def document(self) -> dict[str, Json]:
         """Write it in the shape of `ask sessions --json`."""
         question = self.question
-        rows: list[Json] = []
-        for row in self.rows:
-            entry: dict[str, Json] = {"by": {question.by: row.values[0]} if question.by else {}}
-            if row.others:
-                entry["others"] = row.others
-            rows.append({**entry, **question.row(row.tally)})
+        names = [question.by] if question.by else []
         found: dict[str, Json] = {
             "question": question.name,
             "semantics": question.semantics(),
-            "rows": rows,
+            "rows": question.rows(names, self.rows),
             "whole": question.row(self.whole),
         }
         return found | ({"currency": question.currency} if question.currency else {})
