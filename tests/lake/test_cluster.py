@@ -32,6 +32,8 @@ from truelift.lake.lake import Lake, NoSuchSite
 from truelift.lake.loader import Loader
 from truelift.lake.snapshot import Slice
 from truelift.lake.stopping import Cancelled, Stop
+from truelift.questions.matching import Events
+from truelift.questions.page_engagement import PageEngagement
 from truelift.questions.question import Scan
 from truelift.questions.sessions import Sessions
 
@@ -125,7 +127,8 @@ def test_both_executors_give_equal_answers_also_when_questions_end_and_workers_d
     filled: Home, machines: Machines
 ) -> None:
     here, there = Lake(filled), Lake(filled, machines.address)
-    asked: list[Any] = [*questions(), Sessions(), Sessions(by="device"), Rows()]
+    pages = PageEngagement(views=Events(("view",)), by=("device", "day"))
+    asked: list[Any] = [*questions(), Sessions(), Sessions(by="device"), pages, Rows()]
 
     for question in asked:
         assert there.ask("shop", question).answer == here.ask("shop", question).answer
