@@ -117,7 +117,8 @@ def _placebos(before: Floats, *, independent: bool, relative: bool) -> tuple[Pla
     if n < FEWEST_INTERVALS + 1:
         return ()
     tell = share if relative else float
-    design = np.column_stack([np.ones(n), np.arange(n) - (n - 1) / 2])
+    day = np.arange(n, dtype=float)
+    design = np.column_stack([np.ones(n), day - day.mean()])
     trend = told(regress(design, before, independent=independent), [0, 1], alpha=PLACEBO_FAIL)
     made = [Placebo(PlaceboKind.TREND, tell(trend.value), trend.p)]
     if n >= 2 * FEWEST_INTERVALS:

@@ -186,7 +186,7 @@ def _affine(points: Floats) -> Floats:
     system[1:, 1:] = points.T @ points
     right = np.zeros(k + 1)
     right[0] = 1.0
-    return np.asarray(np.linalg.lstsq(system, right, rcond=None)[0][1:])
+    return np.asarray(np.linalg.lstsq(system, right, rcond=None)[0][1:], dtype=float)
 
 
 def _fit(y: Floats, donors: Floats, until: int, *, level: bool) -> tuple[Floats, Floats]:
