@@ -20,7 +20,7 @@ def test_an_error_comes_back_whole() -> None:
     with pytest.raises(NoSuchSite) as raised:
         apart(_refused, seconds=20)
 
-    assert raised.value.facts == {"site": "nowhere"}
+    assert raised.value.facts == {"site": "nowhere", "did_you_mean": ()}
 
 
 def test_an_end_without_an_answer_is_named() -> None:

@@ -204,7 +204,11 @@ def test_errors_travel_between_processes_whole() -> None:
 
     again = pickle.loads(pickle.dumps(error))
 
-    assert (type(again), str(again), again.facts) == (NoSuchSite, str(error), {"site": "nowhere"})
+    assert (type(again), str(again), again.facts) == (
+        NoSuchSite,
+        str(error),
+        {"site": "nowhere", "did_you_mean": ()},
+    )
 
 
 @dataclass(frozen=True)
