@@ -21,6 +21,7 @@ from truelift.questions.question import Scan
 from truelift.questions.sessions import PAGES
 
 
+_PURCHASE: Final = "purchase"
 ORDERS: Final = Events(("purchase", "Order Completed", "Purchase", "order_completed"))
 """What the usual clients call an order."""
 
@@ -373,11 +374,17 @@ class RecentEvents:
         return RecentEventsAnswer(question=self, rows=partial)
 
 
+def orders_of(event_names: Mapping[str, tuple[str, ...]]) -> Events:
+    """Give the events that are a site's orders: the names it has for them, else the usual ones."""
+    names = event_names.get(_PURCHASE)
+    return Events(names) if names else ORDERS
+
+
 def _checks(given: Mapping[str, object], context: Context) -> Checks:
     members = Members(given)
     return Checks(
         currency=members.get("currency", context.currency),
-        orders=members.get("orders", ORDERS),
+        orders=members.get("orders", orders_of(context.event_names)),
         since=members.maybe("since", datetime),
         deducted=context.deducted,
     )

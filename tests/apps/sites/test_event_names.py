@@ -165,6 +165,7 @@ def test_every_answer_counts_the_sites_own_events(
     sessions = said_by(capsys, "ask", "sessions", "--site", "shop", "--revenue")
     segments = said_by(capsys, "ask", "segments", "--site", "shop")
     known = said_by(capsys, "metrics", "--site", "shop")
+    checks = said_by(capsys, "ask", "checks", "--site", "shop")
     days = {"period": "days", "since": "2026-05-01", "until": "2026-05-01", "metric": "order_rate"}
     page = client_of(ada).get("/s/shop/segments/", days)
 
@@ -175,6 +176,7 @@ def test_every_answer_counts_the_sites_own_events(
     assert segments["total"]["value"] == 0.5
     order_rate = next(each for each in known["metrics"] if each["key"] == "order_rate")
     assert order_rate["expects"] == ["Order Completed", "order"]
+    assert checks["findings"]["orders"] == 2
     assert page.status_code == 200
     assert "50" in page.context["page"].marked
 

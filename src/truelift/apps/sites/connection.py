@@ -13,7 +13,7 @@ from truelift.apps.sites.models import Site
 from truelift.apps.sites.publish import settings_of
 from truelift.errors import Outage, Refusal
 from truelift.lake.sites import parse_site
-from truelift.questions.checks import CheckName, Checks, CheckStatus, Findings
+from truelift.questions.checks import CheckName, Checks, CheckStatus, Findings, orders_of
 
 
 _NAMES: Final = {
@@ -131,7 +131,11 @@ def keys_last_used(site: Site, *, now: datetime) -> Mapping[str, datetime]:
 def five_checks(site: Site) -> tuple[Check, ...]:
     """Hold what has arrived against what funnels, revenue and experiments need."""
     published = parse_site(settings_of(site))
-    question = Checks(currency=published.currency, deducted=published.deducted)
+    question = Checks(
+        currency=published.currency,
+        orders=orders_of(dict(published.event_names)),
+        deducted=published.deducted,
+    )
     answer = lake().ask(site.name, question).answer
     return tuple(
         Check(_NAMES[check.name], *_DRAWN[check.status], check.says) for check in answer.checks
