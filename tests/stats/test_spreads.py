@@ -12,6 +12,7 @@ from truelift.stats.spreads import (
     BadDesign,
     Count,
     Hazard,
+    Mean,
     Share,
     log_normal_density,
     quantile_of,
@@ -35,6 +36,17 @@ def test_revenue_takes_the_published_multiple_of_the_order_rate(
 
 def test_revenue_of_visitors_who_all_buy_spreads_as_their_orders() -> None:
     assert revenue_per_visitor(buys=1.0, order_cv=0.7).cv == pytest.approx(0.7)
+
+
+def test_a_spread_that_grows_with_the_mean_takes_more_units() -> None:
+    stays = units_needed(Design(Mean(2.0)), lift=0.2)
+    buyers = units_needed(Design(Mean(2.0, grows=1)), lift=0.2)
+    alike = units_needed(Design(Mean(2.0, grows=2)), lift=0.2)
+
+    assert buyers / stays == pytest.approx((1 + 1.2) / 2, rel=0.001)
+    assert alike / stays == pytest.approx((1 + 1.44) / 2, rel=0.001)
+    with pytest.raises(BadDesign):
+        Mean(2.0, grows=-1)
 
 
 def test_a_ratio_whose_parts_move_together_spreads_little() -> None:

@@ -349,8 +349,8 @@ def other_questions(traffic: Traffic, *, reach: Reach) -> Iterator[Step]:
         advised=asked and lift <= BOLD,
         does="Decide by expected loss: ship when less than 1% is expected to be lost by it.",
         because=f"Before any data, lifts are believed to lie within 20% of nothing. After {weeks}"
-        f" weeks it would be shipped with power {traffic.power:g} if its lift was {percent(lift)};"
-        " a null is then shipped now and then, and costs little.",
+        f" weeks it would be shipped in {percent(traffic.power)} of cases if its lift was"
+        f" {percent(lift)}; a null is then shipped now and then, and costs little.",
     )
 
 

@@ -94,8 +94,8 @@ def _quantile(
 RECIPES: Final[Mapping[PlannedKind, Recipe]] = MappingProxyType(
     {
         PlannedKind.PROPORTION: Recipe(("baseline",), {}, Share),
-        PlannedKind.MEAN: Recipe(("cv",), {}, Mean),
-        PlannedKind.REVENUE: Recipe(("buys", "order_cv"), {}, revenue_per_visitor),
+        PlannedKind.MEAN: Recipe(("cv",), {"grows": 0.0}, Mean),
+        PlannedKind.REVENUE: Recipe(("buys", "order_cv"), {"grows": 0.0}, revenue_per_visitor),
         PlannedKind.RATIO: Recipe(("cv", "den_cv", "correlation"), {}, ratio_of_totals),
         PlannedKind.COUNT: Recipe(("mean",), {"dispersion": 1.0}, Count),
         PlannedKind.QUANTILE: Recipe(

@@ -80,13 +80,19 @@ class Mean:
 
     Attributes:
         cv: Standard deviation divided by the mean, above 0.
+        grows: With which power of the mean the variance grows: 0 when a lift leaves the spread
+            as it is, as sample sizes are usually given; 1 when it brings more buyers; 2 when
+            every value grows alike.
     """
 
     cv: float
+    grows: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.cv < math.inf:
             raise BadDesign(f"the cv is {self.cv:g}, not above 0")
+        if not 0 <= self.grows <= 4:
+            raise BadDesign(f"the variance grows with power {self.grows:g}, not 0 to 4")
 
     @property
     def highest_lift(self) -> float:
@@ -94,17 +100,18 @@ class Mean:
         return math.inf
 
     def variances(self, lift: Floats) -> tuple[Floats, Floats]:
-        """Give the same spread to both variants."""
-        both = np.full_like(lift, self.cv) ** 2
-        return both, both
+        """Give the control's spread, and the treatment's as far as it grows."""
+        control = np.full_like(lift, self.cv) ** 2
+        return control, control * (1 + lift) ** self.grows
 
 
-def revenue_per_visitor(*, buys: float, order_cv: float) -> Mean:
+def revenue_per_visitor(*, buys: float, order_cv: float, grows: float = 0.0) -> Mean:
     """Give the spread of revenue per visitor from its two parts.
 
     Args:
         buys: Share of visitors who buy.
         order_cv: Standard deviation of what buyers spend, divided by its mean.
+        grows: As that of `Mean`.
 
     Source:
         The variance of a product of a yes or no and an amount: CV² = (1 + c²)/p − 1;
@@ -117,7 +124,7 @@ def revenue_per_visitor(*, buys: float, order_cv: float) -> Mean:
         wrong.append(f"the cv of orders is {order_cv:g}, not 0 or above")
     if wrong:
         raise BadDesign(*wrong)
-    return Mean(math.sqrt((1 + order_cv**2) / buys - 1))
+    return Mean(math.sqrt((1 + order_cv**2) / buys - 1), grows)
 
 
 def ratio_of_totals(*, cv: float, den_cv: float, correlation: float) -> Mean:

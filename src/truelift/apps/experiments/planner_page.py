@@ -206,7 +206,7 @@ def over_lifts(plan: Plan, weeks: int) -> Figure:
                 )
             ),
             focus=focus,
-            named=focus,
+            named=False,
         )
         for length, focus in times.items()
     )
@@ -218,7 +218,7 @@ def over_lifts(plan: Plan, weeks: int) -> Figure:
         name="lifts",
         sentence=f"After {counted(weeks, 'week')} it would {what} it in"
         f" {percent(reached, digits=0)} of cases, for {truth}",
-        units="Chance over the true lift; thin: after half and after twice as many weeks",
+        units="Chance over the true lift at the planned end; thin: after half and twice the weeks",
         chart=Series(
             days=places,
             lines=(*lines, Line("asked for", (plan.power,) * len(lifts), dashed=True)),

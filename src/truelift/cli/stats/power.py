@@ -33,6 +33,7 @@ PlannedMethod = Literal["fixed", "sequential", "group_sequential", "bayesian"]
 NUMBERS: Final = (
     *("baseline", "cv", "buys", "order_cv", "den_cv", "correlation", "mean", "dispersion"),
     *("level", "relative_density", "log_sd", "observations_per_unit", "alike", "happened"),
+    "grows",
 )
 """Members of `power` that describe the metric."""
 
@@ -58,6 +59,7 @@ class PowerInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     observations_per_unit: float = 1.0
     alike: float = 0.0
     happened: float | None = None
+    grows: float = 0.0
 
     lift: float | None = None
     power: float | None = None
@@ -105,7 +107,9 @@ class PowerInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
                 factor=self.factor,
                 looks=self.looks,
                 spending=self.spending,
-                alpha=self.alpha / (self.variants - 1) if self.variants > 1 else self.alpha,
+                alpha=self.alpha
+                if self.multiplicity == "none"
+                else self.alpha / max(1, self.variants - 1),
                 power=0.8 if self.power is None else self.power,
                 prior_mean=float(prior.get("mean", 0.0)),
                 prior_sd=float(prior.get("sd", math.inf)) if proper else math.inf,
