@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -333,6 +334,8 @@ class Design:
         )
 
 
+# A design asks for it at every step of a search.
+@lru_cache(maxsize=256)
 def dunnett_alpha(alpha: float, *, shares: tuple[float, ...], two_sided: bool = True) -> float:
     """Give each comparison's error level when all treatments meet the same control.
 
