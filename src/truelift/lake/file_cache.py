@@ -96,6 +96,7 @@ class FileCache:
     limit_bytes: int
     origin: Origin
     _sound: dict[str, _State] = field(default_factory=dict, repr=False)
+    _trimmed: bool = False
     _fetching: dict[str, threading.Lock] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -109,7 +110,7 @@ class FileCache:
         """
         lacking = sum(not self.path(each.name).exists() for each in wanted)
         with ExitStack() as held:
-            if lacking:
+            if lacking or not self._trimmed:
                 held.callback(self.trim)
             try:
                 self._hold(wanted, held, at_once=lacking > 1)
@@ -156,6 +157,7 @@ class FileCache:
 
     def trim(self, *, room: int = 0) -> None:
         """Remove what was not used for longest and nobody reads, until all fits with more room."""
+        self._trimmed = True
         found = []
         for path in _files(self.folder):
             with suppress(FileNotFoundError):

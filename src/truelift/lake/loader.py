@@ -499,14 +499,14 @@ class Loader:
         self._retire(site, [file.name for file in merged])
         if moves != site.tail.moves and site.tail.moves is not None:
             site.retired.append(site.tail.moves)
-        self._publish_tail(site, files=(*left, written), moves=moves)
+        site.tail = folder.publish(replace(site.tail, files=(*left, written), moves=moves))
         self._at("tail.published")
         site.identities.keep(resolution.steps)
         self._at("identities.kept")
 
     @staticmethod
     def _publish_tail(site: _Site, *, files: tuple[TailFile, ...], moves: str | None) -> None:
-        """Let readers see another tail, and a lake that has what is in it no more."""
+        """Let readers see a tail without something, and a lake that has it."""
         lake = site.lake
         tail = replace(
             site.tail, files=files, moves=moves, lake=lake.version if lake is not None else 0
@@ -653,7 +653,7 @@ class Loader:
                     counts=sum((file.counts for file in files), Counts()),
                 )
             except CommitLost:
-                if not _is_in(table.current(), added, reached):
+                if not _is_in(table.current(certain=True), reached):
                     # Nothing of it is in the table: the next step plans the commit anew.
                     table.remove_planned(manifest.lake_files)
                     manifest.forget(self.home)
@@ -921,7 +921,7 @@ class Loader:
             steps = [Step(*step) for step in about.get("steps", [])]
         if len(whole) < len(site.tail.files):
             # What follows a broken file goes too: positions must have no holes.
-            self._publish_tail(site, files=tuple(whole), moves=site.tail.moves)
+            site.tail = folder.publish(replace(site.tail, files=tuple(whole)))
         site.identities.keep(steps)
         for path in folder.strays():
             path.unlink(missing_ok=True)
@@ -942,12 +942,9 @@ def _take_lock(home: Home) -> IO[bytes]:
     return lock
 
 
-def _is_in(state: LakeState | None, added: Iterable[LakeFile], reached: Mapping[str, int]) -> bool:
+def _is_in(state: LakeState | None, reached: Mapping[str, int]) -> bool:
     """Say whether a commit of which nobody knew came about."""
-    if state is None:
-        return False
-    there = {file.path for file in state.files}
-    return all(file.path in there for file in added) and all(
+    return state is not None and all(
         state.reached(writer) >= last for writer, last in reached.items()
     )
 

@@ -145,7 +145,8 @@ class SiteReader:
             listed = self.tail.current()
             lake = self.table.current(at_least=listed.lake)
             tail = listed
-            if lake is not None and listed.files:
+            # Of the very version that the tail names, none of its files is a part.
+            if lake is not None and listed.files and lake.version != listed.lake:
                 writers = {writer for file in listed.files for writer in file.spans}
                 tail = listed.beyond({writer: lake.reached(writer) for writer in writers})
             committed = lake.counts.received if lake is not None else 0

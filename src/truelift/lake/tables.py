@@ -29,6 +29,9 @@ from truelift.lake.storage import LOG, StorageUnreachable, TableStore
 log: Final = logging.getLogger(__name__)
 
 _TRIES: Final = 5
+_AWAY_S: Final = 5.0
+"""So long nobody tries a store again that did not answer, unless something must be known."""
+
 _REST_S: Final = 0.05
 
 COMMITS_PER_CHECKPOINT: Final = 20
@@ -120,6 +123,24 @@ class LakeState:
                 found = self._reached[writer] = self.delta.transaction_version(writer) or 0
         return found
 
+    def reached_by(self, version: int) -> dict[str, int]:
+        """Give what is known of positions at a later version, by the log entries in between.
+
+        Reading those few is quicker than asking for each writer again, and it is known
+        then when the store is away.
+        """
+        if not 0 <= version - self.version <= COMMITS_PER_CHECKPOINT:
+            return {}
+        known = dict(self._reached)
+        try:
+            for each in range(self.version + 1, version + 1):
+                for action in _entry(self.store, each):
+                    if "txn" in action:
+                        known[action["txn"]["appId"]] = int(action["txn"]["version"])
+        except (OSError, ValueError, KeyError):
+            return {}
+        return known
+
 
 @dataclass(slots=True)
 class SiteTable:
@@ -131,16 +152,19 @@ class SiteTable:
     store: TableStore
     _state: LakeState | None = None
     _looked_at: float | None = None
+    _away_at: float | None = None
     _in_doubt: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def current(self, *, at_least: int = 0) -> LakeState | None:
+    def current(self, *, at_least: int = 0, certain: bool = False) -> LakeState | None:
         """Give the newest version, or None while nothing was ever committed.
 
-        Where a look costs a request, one holds for a while.
+        Where a look costs a request, one holds for a while; where the store is away, the
+        last known version does, which nothing that left the fresh tail is newer than.
 
         Args:
             at_least: There is this version, as the fresh tail says from which rows went into it.
+            certain: Whether another version may have come about must be known.
 
         Raises:
             StorageUnreachable: The store does not say what there is.
@@ -148,15 +172,22 @@ class SiteTable:
         with self._lock:
             state = self._state
             holds = (0 if state is None else state.version) >= at_least
-            if not self._in_doubt and holds and self._looked_lately():
-                return state
-            if state is not None and holds and self._is_newest(state):
+            if holds and self._looked_lately(certain=certain):
                 return state
             if state is None and not self.store.begun():
                 return None
-            with self.store.reaching():
-                self._state = self._look(state)
-            self._looked_at, self._in_doubt = time.monotonic(), False
+            try:
+                if state is None or not holds or not self._is_newest(state):
+                    with self.store.reaching():
+                        self._state = self._look(state)
+            except StorageUnreachable:
+                if state is None or not holds or certain:
+                    raise
+                if self._away_at is None:
+                    log.warning("%s is away; its last known version holds", self.store.address)
+                self._away_at = time.monotonic()
+                return state
+            self._looked_at, self._in_doubt, self._away_at = time.monotonic(), False, None
             return self._state
 
     def doubt(self) -> None:
@@ -164,28 +195,22 @@ class SiteTable:
         with self._lock:
             self._in_doubt = True
 
-    def _looked_lately(self) -> bool:
+    def _looked_lately(self, *, certain: bool) -> bool:
+        now = time.monotonic()
+        if not certain and self._away_at is not None and now - self._away_at < _AWAY_S:
+            return True
         return (
-            self._looked_at is not None
-            and time.monotonic() - self._looked_at < self.store.look_every_s
+            not self._in_doubt
+            and self._looked_at is not None
+            and now - self._looked_at < self.store.look_every_s
         )
 
     def _is_newest(self, state: LakeState) -> bool:
         # Versions have no gaps, so one look tells whether there is a newer one; when the
         # log of this version has gone, later ones may have gone with it.
-        try:
-            newest = not self.store.exists(_log(state.version + 1)) and self.store.exists(
-                _log(state.version)
-            )
-        except StorageUnreachable:
-            if self._in_doubt:
-                raise
-            # Nothing of this home has gone into a newer one: what is known answers.
-            log.warning("%s cannot be reached; its last known version holds", self.store.address)
-            newest = True
-        if newest:
-            self._looked_at, self._in_doubt = time.monotonic(), False
-        return newest
+        return not self.store.exists(_log(state.version + 1)) and self.store.exists(
+            _log(state.version)
+        )
 
     def _look(self, state: LakeState | None) -> LakeState | None:
         for left in reversed(range(_TRIES)):
@@ -201,7 +226,7 @@ class SiteTable:
 
     def create(self) -> LakeState:
         """Make the empty table when it is not there, and add the columns that it lacks."""
-        found = self.current()
+        found = self.current(certain=True)
         if found is not None:
             return self._grown(found)
         self.store.begin()
@@ -218,7 +243,7 @@ class SiteTable:
                 ),
             )
         self.store.settle(_log(0))
-        created = self.current()
+        created = self.current(certain=True)
         if created is None:
             raise CommitLost(table=self.store.address)
         return created
@@ -243,7 +268,7 @@ class SiteTable:
                 post_commithook_properties=_NO_HOOKS,
             )
         self.store.settle(_log(state.version + 1))
-        grown = self.current()
+        grown = self.current(certain=True)
         if grown is None:
             raise CommitLost(table=self.store.address)
         return grown
@@ -331,7 +356,7 @@ class SiteTable:
 
     def forget_history(self) -> None:
         """Leave nothing but the newest version: no other file or copy, no older log entry."""
-        state = self.current()
+        state = self.current(certain=True)
         if state is None:
             return
         known = {file.path for file in state.files}
@@ -378,10 +403,15 @@ class SiteTable:
         return len(names)
 
     def remove_planned(self, planned: Iterable[str]) -> None:
-        """Remove files that were written, and stand in no log, by what they were to be called."""
+        """Remove files that are not in the table, by what they were to be called."""
         gone = set(planned)
-        if gone:
-            self.store.remove(name for name in self.store.names() if planned_name(name) in gone)
+        if not gone:
+            return
+        state = self.current(certain=True)
+        known = set() if state is None else {file.path for file in state.files}
+        self.store.remove(
+            name for name in self.store.names() if planned_name(name) in gone and name not in known
+        )
 
     @contextmanager
     def _committing(self) -> Iterator[None]:
@@ -499,6 +529,7 @@ def _state_of(store: TableStore, *, previous: LakeState | None) -> LakeState | N
         mixed=bool(about.get("mixed")) or set(column_names(delta)) != set(EVENTS.names),
         delta=delta,
         store=store,
+        _reached={} if previous is None else previous.reached_by(int(delta.version())),
     )
 
 
@@ -514,8 +545,7 @@ def _about(counts: Counts, *, buckets: int, mixed: bool = False) -> dict[str, ob
 
 def _about_of(delta: DeltaTable, store: TableStore) -> dict[str, object] | None:
     try:
-        for line in store.read(_log(int(delta.version()))).decode().splitlines():
-            action = json.loads(line)
+        for action in _entry(store, int(delta.version())):
             if "commitInfo" in action and _ABOUT in action["commitInfo"]:
                 return dict(action["commitInfo"][_ABOUT])
     except (OSError, ValueError):
@@ -526,6 +556,11 @@ def _about_of(delta: DeltaTable, store: TableStore) -> dict[str, object] | None:
         if _ABOUT in commit:
             return dict(commit[_ABOUT])
     return None
+
+
+def _entry(store: TableStore, version: int) -> Iterator[dict[str, Any]]:
+    for line in store.read(_log(version)).decode().splitlines():
+        yield json.loads(line)
 
 
 def _add(store: TableStore, file: LakeFile, *, data_change: bool) -> AddAction:

@@ -74,7 +74,8 @@ class Tail:
         serial: Grows with every publication.
         files: The tail files, oldest first.
         moves: Name of the Arrow file of persons that moved and are not rewritten yet, or None.
-        lake: A version of the table that has all rows which were in the tail before.
+        lake: A version of the table that has everything which was in the tail before and is
+            not any more; a reader looks for it or a newer one.
     """
 
     serial: int = 0
