@@ -27,6 +27,12 @@ ENDLESS = Rows("event", "(SELECT count(*) FROM range(1000000000000)) > 0", param
 TOKEN = "0123456789abcdef0123"
 
 
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    """Forget what was cancelled before; a page never uses a name twice, and tests do."""
+    running._early.clear()
+
+
 @pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(8) as made:

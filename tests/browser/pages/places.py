@@ -17,6 +17,22 @@ MANY = {"experiments:detail": 9, "experiments:snapshot": 2, "sites:connect": 6}
 LEAVES = {"account_logout", "experiments:progress", "sites:status"}
 """Not pages to look at: leaving, and pieces of pages."""
 
+FURTHER = (
+    # A segment being written, its versions, one that is changed, and questions of it.
+    "segments/saved/?match=all&kind-1=did&event-1=purchase&times-1=1&kind-2=did_not&event-2=refund",
+    "segments/saved/?edit=buyers&versions=buyers",
+    "trends/?event=purchase&segment=buyers%401&period=all",
+    "funnels/?step=view_item&step=purchase&segment=buyers%401&period=all",
+    # Names that the site has never seen, and a question that was cancelled.
+    "trends/?event=purchas&period=all",
+    "funnels/?step=view_item&step=purchas&by=devise&period=all",
+    "trends/?event=purchase&cancelled=1",
+    "funnels/?step=view_item&step=purchase&cancelled=1",
+    # The other tabs of an explorer are of its kind for who walks along links.
+    "trends/metrics/?metric=order_rate&period=all",
+)
+"""Addresses under a site's that look different from the first one of their kind."""
+
 FILES = "-rows"
 """What the names of addresses end with that give a file."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response
 
 from tests.browser.conftest import Violation
 from tests.browser.pages.company import SITE, Company
-from tests.browser.pages.places import kind_of, name_of, places_from
+from tests.browser.pages.places import FURTHER, kind_of, name_of, places_from
 
 
 WIDTHS = [1440, 390]
@@ -27,12 +28,21 @@ pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture(scope="module")
-def places(company: Company, mara: str) -> list[str]:
-    """Every kind of page of the demo company, as its owner reaches them."""
+def kept(company: Company) -> None:
+    """Keep a segment in two versions."""
+    file = company.served.home / "segment.json"
+    for event in ("purchase", "add_to_cart"):
+        file.write_text(json.dumps({"did": event}))
+        company.served.command("segments", "save", "buyers", "--site", SITE, "--file", str(file))
+
+
+@pytest.fixture(scope="module")
+def places(company: Company, mara: str, kept: None) -> list[str]:
+    """Every kind of page of the demo company, as its owner reaches them, in all their states."""
     context = company.context(mara)
     found = places_from(context, f"/s/{SITE}/")
     context.close()
-    return found
+    return [*found, *(f"/s/{SITE}/{place}" for place in FURTHER)]
 
 
 @pytest.fixture(scope="module")

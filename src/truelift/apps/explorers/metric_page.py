@@ -53,7 +53,7 @@ def metric_page(asked: Asked) -> ExplorerPage:
         _table(f"{title}, {interval} by {interval}", rows, asked, timeline, unit),
         *([_changes(title, breaks, asked)] if breaks else []),
     ]
-    when = period_said(asked.period)
+    when = "over all time" if asked.period == "all time" else period_said(asked.period)
     return ExplorerPage(
         answer=f"{title} was" if value is not None else f"{title} is not known {when}.",
         marked="" if value is None else _said(value, unit, asked.currency),
@@ -156,7 +156,7 @@ def _grounds(
     parts = [f"{text}." for text in (str(metric.get("formula") or "").rstrip("."),) if text]
     if below:
         top = money(above, asked.currency) if unit is Unit.MONEY else number(above, digits=0)
-        parts.append(f"{top} by {count(below)}.")
+        parts.append(f"{top} {'of' if unit is Unit.SHARE else 'by'} {count(below)}.")
     if open_ := number_of(asked.answer.get("immature")):
         parts.append(f"{count(open_)} still have time and are not counted.")
     if asked.before is not None:
@@ -191,7 +191,7 @@ def _source(asked: Asked, timeline: Timeline, breaks: Sequence[_Change], which: 
 
 
 def _table(title: str, rows: Sequence[Row], asked: Asked, timeline: Timeline, unit: Unit) -> Table:
-    amount = unit if unit is Unit.MONEY else Unit.NUMBER
+    amount = unit if unit is Unit.MONEY else Unit.COUNT
     named = [timeline.written(each) for each in timeline.days]
     shown = [
         {**row, "begins": f"{name}, so far" if at >= timeline.whole else name}
@@ -204,7 +204,7 @@ def _table(title: str, rows: Sequence[Row], asked: Asked, timeline: Timeline, un
         columns=(
             Column("value", "Value", unit, nothing="not known"),
             Column("numerator", "Above", amount),
-            Column("denominator", "Below", Unit.NUMBER),
+            Column("denominator", "Below"),
             Column("immature", "Still open"),
         ),
         whole={
