@@ -106,6 +106,7 @@ def test_power_takes_every_method_and_a_split_that_is_not_even() -> None:
     bayesian = told("power", {**asked, "method": "bayesian", "prior": prior, "scale": "absolute"})
     uneven = told("power", {**asked, "weights": [4, 1]})
 
+    assert sequential["power_at_any_time"] > 0.85
     assert fixed["n_per_arm"] < looks["n_per_arm"] < sequential["n_per_arm"]
     assert bayesian["n_per_arm"] > fixed["n_per_arm"]
     assert uneven["n_by_arm"][0] == pytest.approx(4 * uneven["n_by_arm"][1], abs=4)
@@ -202,9 +203,14 @@ def test_several_treatments_may_share_their_error_level() -> None:
     asked = {"kind": "proportion", "baseline": "a", "arms": arms, "multiplicity": "holm"}
 
     first, second = told("compare", asked)["effects"]
+    pairs = told("compare", {**asked, "pairs": "all", "units_per_week": 1_000})["effects"]
 
     assert first["p_corrected"] == pytest.approx(2 * first["p"])
     assert second["p"] == second.get("p_corrected", second["p"])
+    assert [(each["against"], each["variant"]) for each in pairs] == [
+        ("a", "b"), ("a", "c"), ("b", "c"),
+    ]  # fmt: skip
+    assert pairs[0]["impact"]["week"]["value"] == pytest.approx(1_000 * first["absolute"]["value"])
 
 
 def test_a_split_is_followed_from_day_to_day(shared: Path) -> None:

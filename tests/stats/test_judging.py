@@ -13,9 +13,9 @@ import pytest
 from tests.stats.samples import moments_from, shop_units
 from truelift.stats.analysis import Action, Analysis, AnalysisData, AnalysisPlan, analyse
 from truelift.stats.comparison import Absent, Comparison, Procedure, compare
-from truelift.stats.judging import judge
+from truelift.stats.judging import judge, judge_pairs
 from truelift.stats.moments import Form
-from truelift.stats.multiplicity import Correction
+from truelift.stats.multiplicity import BadFamily, Correction
 from truelift.stats.outcome import Outcome
 from truelift.stats.plan import PlannedMetric, PlannedVariant, Samples
 from truelift.stats.roles import MetricKind, MetricRole, VariantRole
@@ -155,6 +155,23 @@ def test_dunnett_is_tighter_than_bonferroni(arms: dict[str, dict[str, Sample]]) 
         widths[correction] = one.absolute.high - one.absolute.low
 
     assert widths[Correction.DUNNETT] < widths[Correction.BONFERRONI]
+
+
+def test_all_pairs_are_one_family_and_each_as_it_is_alone(
+    arms: dict[str, dict[str, Sample]],
+) -> None:
+    samples = {variant: found["revenue"] for variant, found in arms.items()}
+
+    told = judge_pairs(samples, correction=Correction.BONFERRONI)
+
+    assert list(told) == [("control", "test"), ("control", "bold"), ("test", "bold")]
+    for (one, other), each in told.items():
+        alone = compare(samples[one], samples[other], alpha=0.05 / 3)
+        assert isinstance(each, Comparison)
+        assert each.absolute == alone.absolute
+        assert each.p == pytest.approx(min(1, 3 * (alone.absolute.p or 0)))
+    with pytest.raises(BadFamily, match="one control"):
+        judge_pairs(samples, correction=Correction.DUNNETT)
 
 
 def test_a_metric_without_samples_does_not_spoil_the_others(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from truelift.stats.bayesian import Bayesian
 from truelift.stats.comparison import (
+    FIXED,
     Absent,
     Comparison,
     Estimated,
@@ -17,8 +19,9 @@ from truelift.stats.comparison import (
     estimated,
     exact_where_scarce,
 )
-from truelift.stats.effects import Absence
-from truelift.stats.multiplicity import Correction, Scope, correct
+from truelift.stats.effects import Absence, Method
+from truelift.stats.moments import AnySummary
+from truelift.stats.multiplicity import BadFamily, Correction, Family, Scope, correct
 from truelift.stats.outcome import Direction
 from truelift.stats.plan import AnalysisPlan, PlannedMetric, Samples
 
@@ -46,6 +49,47 @@ def judge(plan: AnalysisPlan, samples: Samples) -> list[list[Comparison | Absent
         ]
         for row, metric in enumerate(plan.metrics)
     ]
+
+
+def judge_pairs(
+    samples: Mapping[str, AnySummary],
+    *,
+    method: Method = FIXED,
+    correction: Correction = Correction.HOLM,
+    alpha: float = 0.05,
+) -> dict[tuple[str, str], Comparison | Absence]:
+    """Compare every variant with every one before it, all pairs as one family.
+
+    Args:
+        samples: By variant, in the order in which they are compared.
+        method: One with p-values.
+        correction: Any but Dunnett's, which is for one control.
+        alpha: Error level of the family.
+
+    Returns:
+        By the pair's first and second variant, the second against the first.
+
+    Raises:
+        BadFamily: The method gives no p-values, or the correction is Dunnett's.
+
+    Source:
+        docs/methods/multiplicity-holm.md.
+    """
+    if correction is Correction.DUNNETT:
+        raise BadFamily(reason="Dunnett’s correction is for one control; take Holm for all pairs")
+    pairs = list(itertools.combinations(samples, 2))
+    found = estimated([[samples[one], samples[other]] for one, other in pairs])
+    family = Family("pairwise", np.ones((len(pairs), 1), dtype=bool), correction, alpha)
+    corrected = correct(
+        found.absolute,
+        method=exact_where_scarce(found, method),
+        scope=Scope((family,)),
+        alpha=alpha,
+    )
+    told = compared(
+        found, method=method, alpha=corrected.alpha, p=corrected.p, finding=corrected.found
+    )
+    return {pair: row[0] for pair, row in zip(pairs, told, strict=True)}
 
 
 def _corrected(plan: AnalysisPlan, found: Estimated) -> list[list[Comparison | Absence]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal, cast
 
 import msgspec
@@ -121,6 +122,8 @@ class CompareInput(
     spending: Literal["obrien-fleming", "pocock"] = "obrien-fleming"
     prior: Prior = Prior()
     better: Literal["increase", "decrease"] = "increase"
+    pairs: Literal["baseline", "all"] = "baseline"
+    units_per_week: float | None = None
 
     def judged_by(self) -> Method:
         """Give the method with its settings."""
@@ -168,11 +171,12 @@ def compare(*, as_json: JsonOption = False) -> None:  # noqa: ARG001 - accepted 
     from truelift.stats.analysis import comparison_document
     from truelift.stats.comparison import Comparison, refusal_of
     from truelift.stats.effects import BadAlpha
-    from truelift.stats.judging import judge
+    from truelift.stats.impact import scaled_impact
+    from truelift.stats.judging import judge, judge_pairs
     from truelift.stats.multiplicity import Correction
     from truelift.stats.outcome import Direction
-    from truelift.stats.plan import AnalysisPlan, MetricKind, PlannedMetric, PlannedVariant
-    from truelift.stats.roles import MetricRole, VariantRole
+    from truelift.stats.plan import AnalysisPlan, PlannedMetric, PlannedVariant
+    from truelift.stats.roles import MetricKind, MetricRole, VariantRole
 
     asked = asked_for(cast("type[AnyComparison]", AnyComparison))
     names = [arm.variant for arm in asked.arms]
@@ -202,12 +206,31 @@ def compare(*, as_json: JsonOption = False) -> None:  # noqa: ARG001 - accepted 
         method=asked.judged_by(),
         correction=Correction(asked.multiplicity),
     )
-    (row,) = judge(plan, {"metric": samples})
+    order = [asked.baseline, *(name for name in names if name != asked.baseline)]
+    told: dict[tuple[str, str], object]
+    if asked.pairs == "all":
+        told = dict(
+            judge_pairs(
+                {name: samples[name] for name in order},
+                method=plan.method,
+                correction=plan.correction,
+                alpha=asked.alpha,
+            )
+        )
+    else:
+        (row,) = judge(plan, {"metric": samples})
+        told = {(asked.baseline, t.key): each for t, each in zip(plan.treatments, row, strict=True)}
     effects = []
-    for treatment, told in zip(plan.treatments, row, strict=True):
-        if not isinstance(told, Comparison):
-            raise refusal_of(samples[asked.baseline], samples[treatment.key])
-        effects.append({"variant": treatment.key, **comparison_document(told)})
+    for (against, variant), each in told.items():
+        if not isinstance(each, Comparison):
+            raise refusal_of(samples[against], samples[variant])
+        effect: dict[str, object] = {"variant": variant, **comparison_document(each)}
+        if asked.pairs == "all":
+            effect["against"] = against
+        if asked.units_per_week is not None:
+            impact = scaled_impact(each.absolute, per_week=asked.units_per_week)
+            effect["impact"] = asdict(impact)
+        effects.append(effect)
     answer: dict[str, object] = {
         "method": asked.method,
         "alpha": asked.alpha,
