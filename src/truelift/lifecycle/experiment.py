@@ -11,6 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from truelift.lifecycle.judging import USUAL_JUDGING, Inference, Judging
 from truelift.lifecycle.obstacle import MoveRefused, Obstacle
 
 
@@ -164,7 +165,8 @@ class Experiment:
         stage: Where it stands.
         method: How the question is put.
         origin: Run here, or brought in: what was brought in meets no guard.
-        inference: How the effect is estimated, chosen before launch: `fixed`.
+        inference: How the effect is estimated, chosen before launch; an `Inference`.
+        judging: Its settings.
         hypothesis: Key of the hypothesis; empty when none is linked.
         hypothesis_accepted: Whether that hypothesis was accepted.
         decision_owner: Who decides; None when nobody is named.
@@ -195,7 +197,8 @@ class Experiment:
     stage: Stage = Stage.DRAFT
     method: Method = Method.AB
     origin: Origin = Origin.TRUELIFT
-    inference: str = "fixed"
+    inference: str = Inference.FIXED.value
+    judging: Judging = USUAL_JUDGING
     hypothesis: str = ""
     hypothesis_accepted: bool = False
     decision_owner: Person | None = None
@@ -345,6 +348,7 @@ def plan_digest(experiment: Experiment) -> str:
         "power": experiment.power,
         "n_per_variant": experiment.n_per_variant,
         "waiver": experiment.waiver,
+        **experiment.judging.promised,
     }
     text = json.dumps(plan, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -488,11 +492,21 @@ def _has_power(experiment: Experiment, _: Asked) -> Iterable[Obstacle]:
 
 
 def _known_inference(experiment: Experiment, _: Asked) -> Iterable[Obstacle]:
-    if experiment.inference != "fixed":
+    if experiment.inference not in set(Inference):
         yield Obstacle(
             "experiment.unknown_inference",
             f"There is no way of estimating called {experiment.inference!r}.",
-            "Choose `fixed`.",
+            f"Choose one of {', '.join(Inference)}.",
+        )
+    if (
+        experiment.inference == Inference.GROUP_SEQUENTIAL
+        and experiment.randomised
+        and experiment.n_per_variant is None
+    ):
+        yield Obstacle(
+            "experiment.looks_of_nothing",
+            "Its looks are shares of the planned visitors, and nobody has planned how many.",
+            "Plan the sample size, or choose `sequential`, which needs none.",
         )
 
 

@@ -240,6 +240,26 @@ def test_what_cannot_exist_does_not(ada: User, client_of: ClientOf, path: str, c
     assert (response.status_code, response.json()["code"]) == (404, code)
 
 
+def test_how_it_is_judged_is_told_with_what_follows_from_the_plan(
+    site: Site, planned: ExperimentRecord, ada: User, client_of: ClientOf
+) -> None:
+    del site
+    ExperimentRecord.objects.filter(pk=planned.pk).update(inference="sequential")
+
+    told = client_of(ada).get(f"/api/v1/experiments/{planned.key}?site=shop").json()
+
+    assert told["inference"] == "sequential"
+    assert told["judging"] == {
+        "tuning_n": 62_468,
+        "looks": None,
+        "spending": None,
+        "prior_sd": None,
+        "correction": "holm",
+        "covariate_days": 0,
+        "segments": [],
+    }
+
+
 def test_an_analysis_is_asked_for_and_not_computed_in_the_request(
     planned: ExperimentRecord, moved: Callable[..., None], ada: User, client_of: ClientOf
 ) -> None:

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from truelift.apps.experiments.models import MetricRecord
-from truelift.apps.experiments.spec import ExperimentSpec, MetricSpec, PlanSpec
+from truelift.apps.experiments.spec import ExperimentSpec, JudgingSpec, MetricSpec, PlanSpec
 from truelift.lifecycle.experiment import TRANSITIONS, Method
+from truelift.lifecycle.judging import Inference
+from truelift.stats.group_sequential import Spending
+from truelift.stats.multiplicity import Correction
 
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "guide" / "the-loop.md").read_text(encoding="utf-8")
@@ -34,7 +37,12 @@ def test_every_method_is_described(method: Method) -> None:
     assert f"`{method}`" in GUIDE
 
 
-@pytest.mark.parametrize("spec", [ExperimentSpec, MetricSpec, PlanSpec])
+@pytest.mark.parametrize("named", [*Inference, *Spending, *Correction])
+def test_every_way_of_judging_is_described(named: str) -> None:
+    assert f"`{named}`" in GUIDE
+
+
+@pytest.mark.parametrize("spec", [ExperimentSpec, JudgingSpec, MetricSpec, PlanSpec])
 def test_every_name_of_the_file_is_described(spec: type) -> None:
     told = set(re.findall(r"`\[*([a-z_]+)\]*`", GUIDE))
 

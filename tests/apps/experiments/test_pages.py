@@ -292,6 +292,52 @@ def test_a_plan_is_edited_as_it_was_written(
     assert planned.metrics.count() == 3
 
 
+def test_how_it_is_judged_is_chosen_on_the_page_and_edited_as_it_was_written(
+    site: Site, planned: ExperimentRecord, ben: User, client_of: ClientOf
+) -> None:
+    client, here = client_of(ben), f"/s/{site.name}/experiments/{planned.key}/edit/"
+    form = client.get(here).context["form"]
+    same = {name: value for name, value in form.initial.items() if value not in (None, "", [], 0)}
+    chosen = {
+        "inference": "group-sequential",
+        "looks": "3",
+        "covariate_days": "14",
+        "segments": ["device"],
+    }
+
+    response = client.post(here, {**same, **chosen})
+    again = client.get(here).context["form"].initial
+
+    planned.refresh_from_db()
+    assert response.status_code == 302
+    assert planned.inference == "group-sequential"
+    assert (planned.looks, planned.covariate_days, planned.segments) == (3, 14, ["device"])
+    assert (again["looks"], again["segments"]) == (3, ["device"])
+
+
+def test_a_setting_of_another_method_is_said_at_its_field(
+    site: Site, planned: ExperimentRecord, ben: User, client_of: ClientOf
+) -> None:
+    client, here = client_of(ben), f"/s/{site.name}/experiments/{planned.key}/edit/"
+    form = client.get(here).context["form"]
+    same = {name: value for name, value in form.initial.items() if value not in (None, "", [], 0)}
+
+    response = client.post(here, {**same, "tuning_n": "5000", "prior_sd": "30"})
+
+    assert response.status_code == 422
+    assert set(response.context["form"].errors) == {"tuning_n", "prior_sd"}
+
+
+def test_a_new_plan_suggests_to_adjust_by_two_weeks_before(
+    site: Site, spec: ExperimentSpec, ben: User, client_of: ClientOf
+) -> None:
+    del spec
+
+    form = client_of(ben).get(f"/s/{site.name}/experiments/new/").context["form"]
+
+    assert form.initial["covariate_days"] == 14
+
+
 def test_a_study_is_concluded_by_its_findings(
     site: Site, hypothesis: HypothesisRecord, ada: User, now: datetime, client_of: ClientOf
 ) -> None:

@@ -13,6 +13,7 @@ from django.db.models import ProtectedError
 
 from truelift.apps.accounts.audit import verify
 from truelift.apps.accounts.models import AuditEvent, User
+from truelift.apps.experiments.domain import judging_of
 from truelift.apps.experiments.metrics import current_metrics, define_metric
 from truelift.apps.experiments.models import (
     AnalysisRecord,
@@ -41,6 +42,7 @@ from truelift.apps.research.actor import Actor
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.experiment import Action, Choice, Method, Origin, Stage
+from truelift.lifecycle.judging import Inference, Judging
 from truelift.lifecycle.obstacle import MoveRefused
 
 
@@ -52,6 +54,44 @@ pytestmark = [pytest.mark.database, pytest.mark.django_db]
 def test_a_plan_works_out_its_sample_size_and_weeks(planned: ExperimentRecord) -> None:
     assert planned.n_per_variant == 31_234
     assert planned.weeks_needed == 2
+
+
+@pytest.mark.parametrize("inference", list(Inference))
+def test_the_sample_size_is_that_of_the_method(
+    site: Site, spec: ExperimentSpec, ada: User, now: datetime, inference: Inference
+) -> None:
+    fixed = plan_experiment(site, spec, by=Actor(ada), now=now)
+    other = replace(spec, key="other", inference=inference)
+
+    made = plan_experiment(site, other, by=Actor(ada), now=now)
+
+    ratio = (made.n_per_variant or 0) / (fixed.n_per_variant or 1)
+    least, most = {
+        Inference.FIXED: (1, 1),
+        Inference.SEQUENTIAL: (1.8, 2.2),
+        Inference.GROUP_SEQUENTIAL: (1.005, 1.05),
+        Inference.BAYESIAN: (1, 1.2),
+    }[inference]
+    assert least <= ratio <= most
+
+
+def test_what_nobody_set_about_judging_follows_from_the_plan(
+    site: Site, spec: ExperimentSpec, ada: User, now: datetime
+) -> None:
+    looked = replace(spec, key="looked", inference=Inference.GROUP_SEQUENTIAL)
+    peeked = replace(spec, key="peeked", inference=Inference.SEQUENTIAL)
+    believed = replace(spec, key="believed", inference=Inference.BAYESIAN)
+    made = {
+        each.key: plan_experiment(site, each, by=Actor(ada), now=now)
+        for each in (looked, peeked, believed)
+    }
+
+    judging = {key: judging_of(record) for key, record in made.items()}
+
+    assert (judging["looked"].looks, judging["looked"].spending) == (4, "obrien-fleming")
+    assert judging["peeked"].tuning_n == 2 * (made["peeked"].n_per_variant or 0)
+    assert (judging["believed"].prior_sd, judging["believed"].correction) == (0.3, "none")
+    assert judging_of(plan_experiment(site, spec, by=Actor(ada), now=now)) == Judging()
 
 
 def test_the_whole_chain_can_be_walked_both_ways(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from truelift.apps.accounts.models import User
@@ -27,6 +27,15 @@ from truelift.lifecycle.experiment import (
     Stage,
     Variant,
 )
+from truelift.lifecycle.judging import Inference, Judging
+from truelift.stats.bayesian import NormalPrior
+from truelift.stats.group_sequential import Spending
+from truelift.stats.multiplicity import Correction
+from truelift.stats.sequential import USUAL_TUNING_N
+
+
+USUAL_LOOKS: Final = 4
+"""Enough to end a clear test at half its plan, few enough to cost the last look little."""
 
 
 def as_domain(record: ExperimentRecord) -> Experiment:
@@ -44,6 +53,7 @@ def as_domain(record: ExperimentRecord) -> Experiment:
         method=Method(record.method),
         origin=Origin(record.origin),
         inference=record.inference,
+        judging=judging_of(record),
         hypothesis=record.hypothesis.key if record.hypothesis else "",
         hypothesis_accepted=bool(record.hypothesis and record.hypothesis.stage != "draft"),
         decision_owner=person_of(record.decision_owner),
@@ -72,6 +82,34 @@ def as_domain(record: ExperimentRecord) -> Experiment:
         stopped_at=record.stopped_at,
         evidence=evidence_of(latest),
         has_learning=record.learnings.exists(),
+    )
+
+
+def judging_of(record: ExperimentRecord) -> Judging:
+    """Give the settings of how it is judged, with what follows where nobody gave one."""
+    inference = Inference(record.inference)
+    tuning_n = looks = spending = prior_sd = None
+    match inference:
+        case Inference.SEQUENTIAL:
+            planned = 2 * record.n_per_variant if record.n_per_variant else USUAL_TUNING_N
+            tuning_n = record.tuning_n or planned
+        case Inference.GROUP_SEQUENTIAL:
+            looks = record.looks or USUAL_LOOKS
+            spending = record.spending or Spending.OBRIEN_FLEMING.value
+        case Inference.BAYESIAN:
+            prior_sd = record.prior_sd or NormalPrior().sd
+        case Inference.FIXED:
+            pass
+    # Beliefs have no p-values to correct.
+    usual = Correction.NONE if inference is Inference.BAYESIAN else Correction.HOLM
+    return Judging(
+        tuning_n=tuning_n,
+        looks=looks,
+        spending=spending,
+        prior_sd=prior_sd,
+        correction=record.correction or usual.value,
+        covariate_days=record.covariate_days,
+        segments=tuple(record.segments),
     )
 
 

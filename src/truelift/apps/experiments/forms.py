@@ -12,7 +12,13 @@ from truelift.apps.accounts.reads import members_of
 from truelift.apps.experiments.metrics import current_metrics
 from truelift.apps.experiments.models import Better, ExperimentRecord, MetricKind
 from truelift.apps.experiments.spec import BadSpec, ExperimentSpec, MetricSpec, spec_from
-from truelift.apps.experiments.wording import METHODS
+from truelift.apps.experiments.wording import (
+    CORRECTIONS,
+    INFERENCES,
+    METHODS,
+    SEGMENTS,
+    SPENDINGS,
+)
 from truelift.apps.research.reads import testable_hypotheses
 from truelift.apps.sites.models import Site
 
@@ -20,7 +26,7 @@ from truelift.apps.sites.models import Site
 VARIANTS: Final = 4
 """Rows for variants on the form; files and the API take more."""
 
-PERCENT: Final = ("margin", "minimum_effect")
+PERCENT: Final = ("margin", "minimum_effect", "prior_sd")
 """Fields that a person types in per cent."""
 
 _NO_TRAFFIC_HELP: Final = "Not needed for methods that split no visitors."
@@ -84,6 +90,60 @@ class ExperimentForm(forms.Form):
     visitors_per_week = forms.FloatField(
         label="Visitors a week who could see it", min_value=1, required=False
     )
+    inference = forms.ChoiceField(
+        label="When its effects may be read",
+        choices=list(INFERENCES.items()),
+        initial="fixed",
+        required=False,
+        help_text="Looking whenever one likes with a method for one look makes winners of about a"
+        " third of all changes that do nothing.",
+    )
+    tuning_n = forms.IntegerField(
+        label="Sequential: tightest at so many visitors",
+        min_value=1,
+        max_value=10**12,
+        required=False,
+        help_text="Of both variants together. Empty: as many as are planned.",
+    )
+    looks = forms.IntegerField(
+        label="Planned looks: how many",
+        min_value=2,
+        max_value=20,
+        required=False,
+        help_text="At equal shares of the planned visitors, the last at the end. Empty: four.",
+    )
+    spending = forms.ChoiceField(
+        label="Planned looks: how they share the error",
+        choices=[("", "the usual: strict early"), *SPENDINGS.items()],
+        required=False,
+    )
+    prior_sd = forms.FloatField(
+        label="Bayesian: spread of usual lifts, %",
+        min_value=0.01,
+        max_value=1000,
+        required=False,
+        help_text="Two of three changes lie within it. Empty: 30, which says little.",
+    )
+    correction = forms.ChoiceField(
+        label="Several variants share the error by",
+        choices=[("", "the usual: Holm, or nothing for beliefs"), *CORRECTIONS.items()],
+        required=False,
+    )
+    covariate_days = forms.IntegerField(
+        label="Adjust by the days before",
+        min_value=0,
+        max_value=90,
+        required=False,
+        help_text="What visitors did before they saw it explains a part of the noise (CUPED). 14"
+        " is usual; 0 or empty: not adjusted. It pays where most visitors come again.",
+    )
+    segments = forms.MultipleChoiceField(
+        label="Where the effect is expected to differ",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Named now, a difference is a finding. Whatever else is shown asks a question"
+        " for the next test.",
+    )
     waiver = forms.CharField(
         label="Why it may go on without enough visitors",
         max_length=300,
@@ -111,6 +171,9 @@ class ExperimentForm(forms.Form):
         self._offer("primary", [("", "none yet"), *metrics])
         self._offer("guardrails", metrics)
         self._offer("secondary", metrics)
+        named = self.initial.get("segments") or ()
+        others = [(each, each) for each in named if each not in SEGMENTS]
+        self._offer("segments", [*SEGMENTS.items(), *others])
         for number in range(1, VARIANTS + 1):
             self.fields[f"variant_{number}"] = forms.CharField(
                 label="Key", max_length=80, required=False
@@ -149,6 +212,11 @@ class ExperimentForm(forms.Form):
         return self.bound("primary", "guardrails", "secondary", "margin")
 
     @property
+    def judged(self) -> list[forms.BoundField]:
+        """How its effects are judged; each method has settings of its own."""
+        return self.bound("tuning_n", "looks", "spending", "prior_sd", "correction")
+
+    @property
     def sample(self) -> list[forms.BoundField]:
         """What the sample size is worked out from."""
         return self.bound("baseline", "minimum_effect", "visitors_per_week", "cv", "waiver")
@@ -179,7 +247,7 @@ class ExperimentForm(forms.Form):
     def blame(self, error: BadSpec) -> None:
         """Say at each field what is wrong with it."""
         for where, what in error.wrong.items():
-            name = where.removeprefix("plan.")
+            name = where.removeprefix("plan.").removeprefix("judging.")
             if where.startswith("variants["):
                 number, _, part = where.removeprefix("variants[").partition("].")
                 name = {"key": "variant", "name": "title", "weight": "weight"}.get(part, "variant")
@@ -225,6 +293,20 @@ class ExperimentForm(forms.Form):
                 if given[f"variant_{number}"]
             ],
             "plan": {name: value for name, value in plan.items() if value is not None},
+            "inference": given["inference"],
+            "judging": {
+                name: value
+                for name, value in (
+                    ("tuning_n", given["tuning_n"]),
+                    ("looks", given["looks"]),
+                    ("spending", given["spending"]),
+                    ("prior_sd", _share(given["prior_sd"])),
+                    ("correction", given["correction"]),
+                    ("covariate_days", given["covariate_days"]),
+                    ("segments", given["segments"]),
+                )
+                if value not in (None, "", [])
+            },
         }
         return {name: value for name, value in written.items() if value not in (None, "", [])}
 
@@ -262,6 +344,14 @@ class ExperimentForm(forms.Form):
             "minimum_effect": _per_cent(record.minimum_effect),
             "visitors_per_week": record.visitors_per_week,
             "waiver": record.waiver,
+            "inference": record.inference,
+            "tuning_n": record.tuning_n,
+            "looks": record.looks,
+            "spending": record.spending,
+            "prior_sd": _per_cent(record.prior_sd),
+            "correction": record.correction,
+            "covariate_days": record.covariate_days or None,
+            "segments": record.segments,
         }
         # The control has the first row, wherever it stood in the file.
         variants = sorted(record.variants.all(), key=lambda each: not each.is_control)

@@ -10,6 +10,7 @@ from django.db import models
 from typing_extensions import override
 
 from truelift.lifecycle.experiment import Action, Advice, Choice, Method, Origin, Stage
+from truelift.lifecycle.judging import Inference
 
 
 class MetricKind(models.TextChoices):
@@ -80,6 +81,10 @@ class ExperimentRecord(models.Model):
         key: As the exposure events carry it; unique within the site.
         ends_on: The first day that no longer counts.
         n_given: Whether somebody gave the number per variant, so that it is not computed.
+        tuning_n: As somebody gave it; None for what follows from the plan. So are the others
+            below; `domain.judging_of` fills them in.
+        covariate_days: Days before the first exposure that effects are adjusted by; 0: not.
+        segments: Dimensions named beforehand.
         plan_hash: Frozen at launch.
     """
 
@@ -88,7 +93,14 @@ class ExperimentRecord(models.Model):
     name = models.CharField(max_length=200)
     surface = models.CharField(max_length=120, blank=True)
     method = models.CharField(max_length=14, default=Method.AB.value)
-    inference = models.CharField(max_length=12, default="fixed")
+    inference = models.CharField(max_length=20, default=Inference.FIXED.value)
+    tuning_n = models.PositiveBigIntegerField(null=True, blank=True)
+    looks = models.PositiveSmallIntegerField(null=True, blank=True)
+    spending = models.CharField(max_length=20, blank=True)
+    prior_sd = models.FloatField(null=True, blank=True)
+    correction = models.CharField(max_length=20, blank=True)
+    covariate_days = models.PositiveSmallIntegerField(default=0)
+    segments = models.JSONField(default=list, blank=True)
     unit = models.CharField(max_length=10, default="visitor")
     origin = models.CharField(max_length=10, default=Origin.TRUELIFT.value)
     stage = models.CharField(max_length=10, default=Stage.DRAFT.value)
@@ -144,6 +156,10 @@ class ExperimentRecord(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(unit__in=["visitor"]), name="experiment_unit_is_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(inference__in=[each.value for each in Inference]),
+                name="experiment_inference_is_known",
             ),
         ]
 

@@ -152,6 +152,8 @@ _PLAN_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "experiment.part_weeks": "id_weeks",
         "experiment.too_long": "id_weeks",
         "experiment.no_sample_size": "id_minimum_effect",
+        "experiment.looks_of_nothing": "id_minimum_effect",
+        "experiment.unknown_inference": "id_inference",
         "experiment.too_few_visitors": "id_weeks",
     }
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypedDict
 
@@ -39,6 +40,7 @@ class ExperimentDocument(TypedDict):
     origin: str
     method: str
     inference: str
+    judging: dict[str, object]
     unit: str
     surface: str
     stage: str
@@ -113,6 +115,7 @@ def experiment_document(
         "origin": record.origin,
         "method": record.method,
         "inference": record.inference,
+        "judging": asdict(domain.judging) | {"segments": list(domain.judging.segments)},
         "unit": record.unit,
         "surface": record.surface,
         "stage": record.stage,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -12,7 +13,7 @@ from django.db import models, transaction
 
 from truelift.apps.accounts.audit import record as audit
 from truelift.apps.accounts.models import User
-from truelift.apps.experiments.domain import as_domain, asked_by
+from truelift.apps.experiments.domain import as_domain, asked_by, judging_of
 from truelift.apps.experiments.metrics import current_metrics, define_metric
 from truelift.apps.experiments.models import (
     AnalysisRecord,
@@ -45,8 +46,11 @@ from truelift.lifecycle.experiment import (
 from truelift.lifecycle.hypothesis import Finding
 from truelift.lifecycle.obstacle import MoveRefused, Obstacle
 from truelift.stats.design import Design
+from truelift.stats.group_sequential import Spending
+from truelift.stats.planned import PlannedKind, PlannedMethod, method_of, scale_of
 from truelift.stats.power import duration_of, units_needed
-from truelift.stats.spreads import BadDesign, Mean, Share
+from truelift.stats.sequential import USUAL_TUNING_N
+from truelift.stats.spreads import BadDesign, Mean, Share, Spread
 
 
 class NoSuchExperiment(Refusal):
@@ -546,7 +550,14 @@ def _fill(record: ExperimentRecord, spec: ExperimentSpec, *, by: Actor, now: dat
     record.name = spec.name or spec.key
     record.surface = spec.surface
     record.method = spec.method.value
-    record.inference = spec.inference
+    record.inference = spec.inference.value
+    record.tuning_n = spec.judging.tuning_n
+    record.looks = spec.judging.looks
+    record.spending = spec.judging.spending
+    record.prior_sd = spec.judging.prior_sd
+    record.correction = spec.judging.correction
+    record.covariate_days = spec.judging.covariate_days
+    record.segments = list(spec.judging.segments)
     record.unit = spec.unit
     record.origin = spec.origin.value
     record.hypothesis = hypothesis_of(site, spec.hypothesis) if spec.hypothesis else None
@@ -635,8 +646,7 @@ def _fill_plan(
     if not record.n_given and known and plan.minimum_effect is not None:
         try:
             spread = Share(baseline) if baseline is not None else Mean(cv or 0.0)
-            design = Design(spread, alpha=record.alpha, arms=max(arms, 2))
-            needed = units_needed(design, lift=plan.minimum_effect, power=plan.power)
+            needed = _units_of(record, spread, lift=plan.minimum_effect, arms=max(arms, 2))
         except (BadDesign, OverflowError) as error:
             wrong["plan.minimum_effect"] = str(error)
             return
@@ -655,6 +665,41 @@ def _fill_plan(
             wrong["plan.visitors_per_week"] = f"With so few visitors it takes {weeks:,} weeks."
             return
         record.weeks_needed = weeks
+
+
+def _units_of(record: ExperimentRecord, spread: Spread, *, lift: float, arms: int) -> int:
+    """Work out the units per variant for the way in which the experiment is judged."""
+    method = PlannedMethod(record.inference.replace("-", "_"))
+    kind = PlannedKind.PROPORTION if isinstance(spread, Share) else PlannedKind.MEAN
+    settings = judging_of(record)
+
+    def needed(tuning_n: float) -> int:
+        design = Design(
+            spread,
+            alpha=record.alpha,
+            arms=arms,
+            scale=scale_of(kind, method),
+            method=method_of(
+                method,
+                tuning_n=tuning_n,
+                looks=settings.looks,
+                spending=settings.spending or Spending.OBRIEN_FLEMING,
+                alpha=record.alpha,
+                power=record.power,
+                prior_sd=settings.prior_sd or math.inf,
+            ),
+        )
+        return units_needed(design, lift=lift, power=record.power)
+
+    found = needed(record.tuning_n or USUAL_TUNING_N)
+    if method is PlannedMethod.SEQUENTIAL and record.tuning_n is None:
+        # Tuned to what it needs, which depends on what it is tuned to: settled after a few.
+        for _ in range(_ROUNDS):
+            found = needed(2 * found)
+    return found
+
+
+_ROUNDS: Final = 4
 
 
 def _member(site: Site, email: str, field: str, wrong: dict[str, str]) -> User | None:
@@ -682,6 +727,8 @@ def _facts(record: ExperimentRecord) -> dict[str, Any]:
         "starts_on": record.starts_on.isoformat() if record.starts_on else None,
         "ends_on": record.ends_on.isoformat() if record.ends_on else None,
         "alpha": record.alpha,
+        "inference": record.inference,
+        "judging": judging_of(record).promised,
         "n_per_variant": record.n_per_variant,
         "waiver": record.waiver,
         "variants": [[each.key, each.weight, each.is_control] for each in record.variants.all()],

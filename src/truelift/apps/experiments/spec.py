@@ -8,11 +8,15 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from truelift.apps.research.fields import is_storable
 from truelift.errors import Refusal
 from truelift.lifecycle.experiment import Method, Origin
+from truelift.lifecycle.judging import Inference
+from truelift.stats.group_sequential import Spending
+from truelift.stats.multiplicity import Correction
 
 
 KEY: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}$")
@@ -88,6 +92,29 @@ class PlanSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgingSpec:
+    """How effects will be judged, as somebody wrote it; what is missing follows from the plan.
+
+    Attributes:
+        tuning_n: Units of both variants at which sequential intervals are tightest.
+        looks: Looks of a group-sequential test.
+        spending: How they share the error level; empty for the usual way.
+        prior_sd: Spread of the lifts that a Bayesian test expects.
+        correction: How several treatments share the error level; empty for the usual way.
+        covariate_days: Days before the first exposure that effects are adjusted by; 0: not.
+        segments: Dimensions in which the effect is expected to differ.
+    """
+
+    tuning_n: int | None = None
+    looks: int | None = None
+    spending: str = ""
+    prior_sd: float | None = None
+    correction: str = ""
+    covariate_days: int = 0
+    segments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ExperimentSpec:
     """An experiment, as somebody wrote it; `docs/guide/the-loop.md` describes each name.
 
@@ -102,7 +129,7 @@ class ExperimentSpec:
     name: str = ""
     origin: Origin = Origin.TRUELIFT
     method: Method = Method.AB
-    inference: str = "fixed"
+    inference: Inference = Inference.FIXED
     unit: str = "visitor"
     surface: str = ""
     hypothesis: str = ""
@@ -119,6 +146,7 @@ class ExperimentSpec:
     waiver: str = ""
     variants: tuple[VariantSpec, ...] = ()
     plan: PlanSpec = PlanSpec()
+    judging: JudgingSpec = JudgingSpec()
     metrics: tuple[MetricSpec, ...] = ()
 
 
@@ -158,12 +186,16 @@ def spec_from(given: Mapping[str, object]) -> ExperimentSpec:
     metrics = tuple(_metric(part) for part in read.tables("metrics"))
     plan = _plan(read.table("plan"))
     margins = read.table("margins")
+    inference = Inference(
+        read.choice("inference", [each.value for each in Inference], Inference.FIXED)
+    )
+    judging = _judging(read.table("judging"), inference)
     spec = ExperimentSpec(
         key=read.key("key"),
         name=read.text("name", limit=200),
         origin=Origin(read.choice("origin", [o.value for o in Origin], Origin.TRUELIFT)),
         method=Method(read.choice("method", [m.value for m in Method], Method.AB)),
-        inference=read.choice("inference", ["fixed"], "fixed"),
+        inference=inference,
         unit=read.choice("unit", ["visitor"], "visitor"),
         surface=read.text("surface", limit=120),
         hypothesis=read.text("hypothesis", limit=20),
@@ -184,6 +216,7 @@ def spec_from(given: Mapping[str, object]) -> ExperimentSpec:
         waiver=read.text("waiver", limit=300),
         variants=variants,
         plan=plan,
+        judging=judging,
         metrics=metrics,
     )
     if spec.key == "new":
@@ -236,6 +269,58 @@ def _plan(part: _Reader) -> PlanSpec:
         allocation=_or(part.number("allocation", low=0, high=1, above=True), 1.0),
         n_per_variant=None if n is None else int(n),
     )
+
+
+_OF_METHOD: Final[Mapping[str, tuple[Inference, str]]] = MappingProxyType(
+    {
+        "tuning_n": (Inference.SEQUENTIAL, "tightest intervals"),
+        "looks": (Inference.GROUP_SEQUENTIAL, "planned looks"),
+        "spending": (Inference.GROUP_SEQUENTIAL, "looks that share an error level"),
+        "prior_sd": (Inference.BAYESIAN, "a prior"),
+    }
+)
+"""Setting → the only method that has it, and what it sets."""
+
+
+def _judging(part: _Reader, inference: Inference) -> JudgingSpec:
+    tuning_n = part.number("tuning_n", low=1, high=1e12)
+    looks = part.number("looks", low=2, high=20)
+    days = part.number("covariate_days", low=0, high=90)
+    for name, number in (("tuning_n", tuning_n), ("looks", looks), ("covariate_days", days)):
+        if number is not None and number != int(number):
+            part.wrong[part.path(name)] = "It is a whole number."
+    judging = JudgingSpec(
+        tuning_n=None if tuning_n is None else int(tuning_n),
+        looks=None if looks is None else int(looks),
+        spending=part.choice("spending", [each.value for each in Spending], ""),
+        prior_sd=part.number("prior_sd", low=0, high=10, above=True),
+        correction=part.choice("correction", [each.value for each in Correction], ""),
+        covariate_days=int(days or 0),
+        segments=part.texts("segments"),
+    )
+    for name, (owner, what) in _OF_METHOD.items():
+        if getattr(judging, name) and inference is not owner:
+            part.wrong.setdefault(
+                part.path(name), f"Only `{owner}` has {what}, and the inference is `{inference}`."
+            )
+    if inference is Inference.BAYESIAN and judging.correction not in {"", Correction.NONE}:
+        part.wrong.setdefault(
+            part.path("correction"), "Beliefs have no p-values to correct; leave it out."
+        )
+    if judging.correction == Correction.DUNNETT and inference is not Inference.FIXED:
+        part.wrong.setdefault(
+            part.path("correction"), f"Dunnett’s is for `{Inference.FIXED}` alone; choose `holm`."
+        )
+    if len(judging.segments) > MOST_SEGMENTS:
+        part.wrong[part.path("segments")] = (
+            f"Name at most {MOST_SEGMENTS}: the more are named, the less each can show."
+        )
+    if any(len(each) > 80 for each in judging.segments):
+        part.wrong[part.path("segments")] = "A dimension has at most 80 characters."
+    return judging
+
+
+MOST_SEGMENTS: Final = 8
 
 
 def _or(number: float | None, default: float) -> float:

@@ -32,6 +32,10 @@ PLANNED: Final = ("primary", "baseline", "cv", "minimum_effect", "visitors_per_w
 """What an address may bring along from the planner."""
 
 
+USUAL_COVARIATE_DAYS: Final = 14
+"""What the form suggests; a file or the API that says nothing of it gets none."""
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: SignedInRequest, site: str) -> HttpResponse:
     """Plan a new experiment."""
@@ -101,6 +105,7 @@ def _start(site: Site, request: SignedInRequest) -> dict[str, object]:
     initial: dict[str, object] = {
         "decision_owner": request.user.email,
         "weeks": 2,
+        "covariate_days": USUAL_COVARIATE_DAYS,
         "variant_1": "control",
         "variant_2": "variant",
     }

@@ -11,6 +11,9 @@ from zoneinfo import ZoneInfo
 from truelift.apps.drawing import wording as numbers
 from truelift.apps.experiments.models import MetricRecord
 from truelift.lifecycle.experiment import Action, Advice, Choice, Method, Stage
+from truelift.lifecycle.judging import Inference
+from truelift.stats.group_sequential import Spending
+from truelift.stats.multiplicity import Correction
 
 
 STAGES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
@@ -44,6 +47,43 @@ METHODS: Final[Mapping[str, str]] = MappingProxyType(
         Method.DIRECT_SHIP: "Shipped directly",
     }
 )
+
+INFERENCES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Inference.FIXED: "Once, at the planned end (fixed horizon)",
+        Inference.SEQUENTIAL: "At any time (sequential)",
+        Inference.GROUP_SEQUENTIAL: "At a few planned looks (group sequential)",
+        Inference.BAYESIAN: "Once, as a chance to win (Bayesian)",
+    }
+)
+"""A way of judging as a person reads it: when effects may be read comes first."""
+
+SPENDINGS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Spending.OBRIEN_FLEMING: "strict early, the end almost as without looks (O’Brien–Fleming)",
+        Spending.POCOCK: "evenly, for early stops (Pocock)",
+    }
+)
+
+CORRECTIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Correction.HOLM: "Holm: hardly any false finding",
+        Correction.BONFERRONI: "Bonferroni: the same, and all intervals hold at once",
+        Correction.DUNNETT: "Dunnett: the same, exact for several variants and one control",
+        Correction.BENJAMINI_HOCHBERG: "Benjamini–Hochberg: a small share of findings is false",
+        Correction.NONE: "Nothing: each errs by itself",
+    }
+)
+
+SEGMENTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "visitor": "New and returning visitors",
+        "device": "Device",
+        "country": "Country",
+        "channel": "Channel",
+    }
+)
+"""Dimensions that every analysis looks at, as a person reads them."""
 
 PAST: Final[Mapping[str, str]] = MappingProxyType(
     {
