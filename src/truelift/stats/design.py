@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -95,8 +95,15 @@ class MethodPlan(Protocol):
 class FixedPlan:
     """One look, at the planned end."""
 
-    inflation: ClassVar[float] = 1.0
-    pools: ClassVar[bool] = True
+    @property
+    def inflation(self) -> float:
+        """No more than a single look."""
+        return 1.0
+
+    @property
+    def pools(self) -> bool:
+        """As the test of two shares does."""
+        return True
 
     def reach(self, se: Floats, bar: Bar) -> Floats:
         """Give z times the standard error."""
@@ -123,8 +130,15 @@ class SequentialPlan:
 
     tuning_n: float = USUAL_TUNING_N
 
-    inflation: ClassVar[float] = 1.0
-    pools: ClassVar[bool] = False
+    @property
+    def inflation(self) -> float:
+        """No more than a single look."""
+        return 1.0
+
+    @property
+    def pools(self) -> bool:
+        """Its interval takes each variant by itself."""
+        return False
 
     def reach(self, se: Floats, bar: Bar) -> Floats:
         """Give the half width of the interval."""
@@ -151,7 +165,10 @@ class GroupSequentialPlan:
 
     factor: float
 
-    pools: ClassVar[bool] = True
+    @property
+    def pools(self) -> bool:
+        """As the test of two shares does."""
+        return True
 
     @property
     def inflation(self) -> float:
@@ -187,8 +204,15 @@ class BayesianPlan:
     sd: float = math.inf
     loss: float | None = None
 
-    inflation: ClassVar[float] = 1.0
-    pools: ClassVar[bool] = False
+    @property
+    def inflation(self) -> float:
+        """No more than a single look."""
+        return 1.0
+
+    @property
+    def pools(self) -> bool:
+        """Its interval takes each variant by itself."""
+        return False
 
     def reach(self, se: Floats, bar: Bar) -> Floats:
         """Give the smallest estimate beyond the bar whose posterior convinces."""

@@ -116,6 +116,12 @@ def test_the_curves_say_in_words_what_they_draw() -> None:
     assert len(weeks.chart.numbers) == 16
 
 
+def test_a_test_that_is_looked_at_all_the_time_says_how_often_it_finds_at_some_moment() -> None:
+    _, lifts = planner_page(form("method=sequential&baseline=5&weekly=40000").plan()).figures
+
+    assert "at some moment in" in lifts.source
+
+
 def test_everything_that_is_wrong_is_said_at_once() -> None:
     problems = form("baseline=0&lift=much&arms=2.5").problems()
 

@@ -12,7 +12,8 @@ from truelift.apps.drawing.series import Line, Series
 from truelift.apps.drawing.wording import Kind, Measure, count, percent
 from truelift.apps.experiments.planner_form import Plan
 from truelift.apps.experiments.wording import counted
-from truelift.stats.design import Aim
+from truelift.stats.anytime import powers_at_any_time
+from truelift.stats.design import Aim, SequentialPlan
 from truelift.stats.ladder import LONGEST_WEEKS, Ladder, Reach, ladder_of
 from truelift.stats.power import (
     FEWEST_WEEKS,
@@ -227,7 +228,18 @@ def over_lifts(plan: Plan, weeks: int) -> Figure:
             day=lambda millionth: said(millionth / 1e6),
             head="True lift",
         ),
-        source="Each chance counts only findings of the right direction.",
+        source=f"Each chance counts only findings of the right direction.{looked_at(plan, n)}",
+    )
+
+
+def looked_at(plan: Plan, n: float) -> str:
+    """Say how much more a sequential test finds when it is looked at all the time."""
+    if plan.design.aim is not Aim.SUPERIORITY or not isinstance(plan.design.method, SequentialPlan):
+        return ""
+    ever = float(powers_at_any_time(plan.design, lift=plan.lift, n_per_arm=n))
+    return (
+        f" At the end; looked at all the time, it sees the lift at some moment in"
+        f" {percent(ever, digits=0)} of cases."
     )
 
 

@@ -184,6 +184,12 @@ def size_of(asked: PowerInput) -> dict[str, object]:
         case _:
             raise BadInput(reason="give two of lift, power and n_per_arm, not all three")
     split = power.split_of(design, n_per_arm=n)
+    ever = {}
+    if superior and asked.method == "sequential" and wanted is not None:
+        from truelift.stats.anytime import powers_at_any_time
+
+        found = powers_at_any_time(design, lift=wanted, n_per_arm=n)
+        ever = {"power_at_any_time": float(found)}
     return {
         "n_per_arm": n,
         "n_by_arm": split,
@@ -191,6 +197,7 @@ def size_of(asked: PowerInput) -> dict[str, object]:
         "lift": wanted if superior else truth,
         **({} if superior else {"margin": wanted}),
         "power": aimed,
+        **ever,
         "alpha": asked.alpha,
         "alpha_per_comparison": design.alpha_per_comparison,
         "arms": asked.variants,
