@@ -8,6 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -30,7 +32,7 @@ from truelift.lake.home import Home
 from truelift.lake.indexing import Indexing
 from truelift.lake.lake import Lake
 from truelift.lake.ledger import Counts
-from truelift.lake.loader import Loader
+from truelift.lake.loader import Loader, Loading
 from truelift.lake.storage import StorageUnreachable
 from truelift.lake.tables import CommitLost, LakeFile, LakeState, SiteTable
 from truelift.settings import S3Lake
@@ -324,6 +326,37 @@ def test_a_loader_whose_store_is_away_keeps_everything_and_commits_it_once_when_
     assert Lake(home).ledger("shop").stored == 15
     assert sum(file.rows for file in lake_files(home)) == 15
     assert checkup(home).healthy
+
+
+def test_a_loader_that_is_started_while_the_store_is_away_begins_when_it_is_back(
+    home: Home, clock: Clock, store: Store
+) -> None:
+    def die(point: str) -> None:
+        if point == "files.written":
+            raise KeyboardInterrupt
+
+    sender = Sender(home, clock)
+    sender({"message_id": "waits"})
+    with Loader(home, now=clock, reached=die) as interrupted, pytest.raises(KeyboardInterrupt):
+        interrupted.flush()
+    store.away()
+    loading, stop = Loading(home, now=clock, rest_s=0.05), threading.Event()
+
+    began = loading.open()
+    store.back()
+    thread = threading.Thread(target=loading.run, args=(stop,))
+    thread.start()
+    lake, until = Lake(home), time.monotonic() + 20
+    while not lake_files(home):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    stop.set()
+    thread.join()
+    sender.close()
+
+    assert began is False
+    assert message_ids(home, lake) == ["waits"]
+    assert [file.rows for file in lake_files(home)] == [1]
 
 
 @dataclass(slots=True)

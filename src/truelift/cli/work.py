@@ -32,9 +32,11 @@ def work() -> None:
         signal.signal(number, lambda _number, _frame: stop.set())
 
     from truelift.lake.indexing import Indexing
-    from truelift.lake.loader import Loader
+    from truelift.lake.loader import Loading
 
-    loops = (Loader(home, now=lambda: datetime.now(UTC)), Indexing(home))
+    loading = Loading(home, now=lambda: datetime.now(UTC))
+    loading.open()
+    loops = (loading, Indexing(home))
     threads = [threading.Thread(target=run_or_end, args=(loop, stop)) for loop in loops]
     for thread in threads:
         thread.start()

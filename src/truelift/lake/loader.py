@@ -47,6 +47,7 @@ from truelift.lake.schema import EVENTS
 from truelift.lake.seen import WINDOW_S, Seen
 from truelift.lake.sites import PublishedSites, SiteSettings
 from truelift.lake.snapshot import Engine, SiteReader, Slice, Snapshot
+from truelift.lake.storage import StorageUnreachable
 from truelift.lake.tables import CommitLost, LakeFile, LakeState, write_file
 from truelift.lake.tail import SMALL_BYTES, Tail, TailFile, TailGone
 from truelift.lake.waiting import keep_cursors, segment_key
@@ -69,6 +70,7 @@ GROUP BY user_id, visitor_id, person
 """
 
 _IDLE_S: Final = 0.25
+_REST_S: Final = 5.0
 _ERASE_AGAIN: Final = timedelta(minutes=1)
 _NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 _TINY_BYTES: Final = 64 << 10
@@ -250,7 +252,11 @@ class Loader:
         # What was on its way to disk or to a store when it was killed are rows, too.
         shutil.rmtree(home.loader / "scratch", ignore_errors=True)
         home.storage.forget_drafts()
-        self._recover()
+        try:
+            self._recover()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of the lock and of everything held open; what was taken is on disk."""
@@ -300,7 +306,7 @@ class Loader:
                 busy = self.step()
             except (Outage, OSError):
                 log.exception("the loader rests after a failure")
-                stop.wait(5)
+                stop.wait(_REST_S)
                 continue
             # A trickle is gathered for a moment, which saves most of the work; a backlog is not.
             if not (busy and self._more):
@@ -925,6 +931,43 @@ class Loader:
         site.identities.keep(steps)
         for path in folder.strays():
             path.unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class Loading:
+    """The loader of a home, as soon as the store of its lake answers.
+
+    Attributes:
+        home: The installation.
+        now: The clock.
+        rest_s: How long it rests before the store is tried again.
+    """
+
+    home: Home
+    now: Callable[[], datetime]
+    rest_s: float = _REST_S
+    _loader: Loader | None = None
+
+    def open(self) -> bool:
+        """Begin, and say whether the store answered.
+
+        Raises:
+            LoaderRunning: Another process holds the home's loader lock.
+        """
+        try:
+            self._loader = Loader(self.home, now=self.now)
+        except StorageUnreachable as error:
+            log.error("no events are loaded: %s", error)  # noqa: TRY400 - it says all there is
+            return False
+        return True
+
+    def run(self, stop: threading.Event) -> None:
+        """Load until told to stop."""
+        while self._loader is None and not self.open():
+            if stop.wait(self.rest_s):
+                return
+        if self._loader is not None:
+            self._loader.run(stop)
 
 
 def _take_lock(home: Home) -> IO[bytes]:
