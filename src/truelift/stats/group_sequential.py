@@ -435,12 +435,11 @@ class _Upward:
         return found
 
 
-@lru_cache(maxsize=64)
-def _walked(
+def _walk_through(
     looks: tuple[float, ...],
     spending: Spending,
     sides: int,
-    closing: bool,  # noqa: FBT001 - part of the cache's key, called in one place
+    closing: bool,  # noqa: FBT001 - part of the cache's key
     alphas: tuple[float, ...],
     farthest: float = _FARTHEST,
 ) -> _Walk:
@@ -478,6 +477,9 @@ def _walked(
             )
         since = until
     return _Walk(upward=tuple(legs), bounds=np.array(bounds), spent=np.array(spendings))
+
+
+_walked = lru_cache(maxsize=32)(_walk_through)
 
 
 def _bound(
@@ -575,7 +577,9 @@ def _levels_by_bound(
     quantiles = -(np.linspace(np.sqrt(-ndtri(SMALLEST_P / 2)), 0.15, 48) ** 2)
     # Levels that are alike have bounds that are alike, and need equally many nodes.
     walks = [
-        _walked(looks, spending, sides, closing, tuple(part.tolist()), _FARTHEST_WITHOUT_DRIFT)
+        _walk_through(
+            looks, spending, sides, closing, tuple(part.tolist()), _FARTHEST_WITHOUT_DRIFT
+        )
         for part in np.split(2 * ndtr(quantiles), 8)
     ]
     bounds = np.concatenate([walk.bounds[-1] for walk in walks])
