@@ -272,19 +272,7 @@ def _welch_df(noise: Floats, base_noise: Floats, n: Counts, base_n: Counts) -> F
 
 def _broadcast(control: Moments, treatment: Moments) -> tuple[Moments, Moments]:
     shape = np.broadcast_shapes(control.shape, treatment.shape)
-    k = control.means.shape[-1]
-    first, second = (
-        each
-        if each.shape == shape
-        else Moments(
-            each.form,
-            np.broadcast_to(each.n, shape),
-            np.broadcast_to(each.means, (*shape, k)),
-            np.broadcast_to(each.products, (*shape, k, k)),
-        )
-        for each in (control, treatment)
-    )
-    return first, second
+    return control.broadcast(shape), treatment.broadcast(shape)
 
 
 def _described(samples: Moments) -> str:

@@ -101,11 +101,21 @@ class Moments:
         wheres = where if isinstance(where, tuple) else (where,)
         index = cast("tuple[slice, ...]", wheres if Ellipsis in wheres else (*wheres, Ellipsis))
         every = slice(None)
-        return Moments(
-            self.form,
+        return self._of(
             np.asarray(self.n[index]),
             self.means[(*index, every)],
             self.products[(*index, every, every)],
+        )
+
+    def broadcast(self, shape: tuple[int, ...]) -> Moments:
+        """Repeat the samples along new axes, as an array is broadcast."""
+        if shape == self.shape:
+            return self
+        k = self.means.shape[-1]
+        return self._of(
+            np.broadcast_to(self.n, shape),
+            np.broadcast_to(self.means, (*shape, k)),
+            np.broadcast_to(self.products, (*shape, k, k)),
         )
 
     def __add__(self, other: Moments) -> Moments:
@@ -133,7 +143,15 @@ class Moments:
     def without_covariate(self) -> Moments:
         """Leave out what was before the exposure."""
         k = self.form.width
-        return Moments(self.form, self.n, self.means[..., :k], self.products[..., :k, :k])
+        return self._of(self.n, self.means[..., :k], self.products[..., :k, :k])
+
+    def _of(self, n: Counts, means: Floats, products: Floats) -> Moments:
+        """Take arrays out of these. They were checked once; again would take a third of a look."""
+        part = object.__new__(Moments)
+        given = (self.form, n, means, products)
+        for name, each in zip(("form", "n", "means", "products"), given, strict=True):
+            object.__setattr__(part, name, each)
+        return part
 
 
 AnySummary = Sample | CovariateSummary | CovariateRatioSummary
