@@ -12,6 +12,8 @@ interface Request {
 const SHOWN_AFTER_MS = 300;
 const SAID_AFTER_MS = 2000;
 const HEADER = 'Truelift-Asking';
+/** Other islands inside the form have places of that name, too. */
+const SAID = '[data-asking] [data-said]';
 
 /**
  * Wraps an explorer's form while htmx asks for its answer:
@@ -96,13 +98,13 @@ export class AskProgress extends HTMLElement {
       const cancel = this.#part('[data-cancel]');
       if (asking) asking.hidden = false;
       if (cancel) cancel.hidden = false;
-      this.#say('Reading the events of this question …', '[data-said]');
+      this.#say('Reading the events of this question …', SAID);
       this.#say('Asking', '[data-status]');
     };
     const count = () => {
       const seconds = Math.round((Date.now() - began) / 1000);
       if (Date.now() - began >= SAID_AFTER_MS) {
-        this.#say(`Reading the events of this question: ${seconds} s so far. A shorter period is quicker.`, '[data-said]');
+        this.#say(`Reading the events of this question: ${seconds} s so far. A shorter period is quicker.`, SAID);
       }
     };
     this.#timers = [setTimeout(show, SHOWN_AFTER_MS), setInterval(count, 1000)];
@@ -124,7 +126,7 @@ export class AskProgress extends HTMLElement {
       this.#tell();
       const said = this.#unanswered(status);
       if (asking) asking.hidden = false;
-      this.#say(said, '[data-said]');
+      this.#say(said, SAID);
       this.#say(said, '[data-status]');
     }
     // The button goes before the focus does, or the focus would be lost with it.

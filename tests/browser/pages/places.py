@@ -28,8 +28,6 @@ FURTHER = (
     "funnels/?step=view_item&step=purchas&by=devise&period=all",
     "trends/?event=purchase&cancelled=1",
     "funnels/?step=view_item&step=purchase&cancelled=1",
-    # The other tabs of an explorer are of its kind for who walks along links.
-    "trends/metrics/?metric=order_rate&period=all",
 )
 """Addresses under a site's that look different from the first one of their kind."""
 

@@ -24,7 +24,7 @@ QUICK_MS = 200
 Axe = Callable[..., list[Violation]]
 Shot = Callable[[Page, str], Path]
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")

@@ -51,19 +51,38 @@ def test_another_question_is_answered_on_the_page_and_its_address_is_the_questio
     expect(page.locator("h1")).to_have_text(said)
 
 
-def test_a_question_that_takes_long_says_so_and_is_cancelled(page: Page) -> None:
-    page.goto(f"/s/{SITE}/trends/")
+@pytest.mark.parametrize("place", ["trends/", "funnels/"])
+def test_a_question_that_takes_long_says_so_and_is_cancelled(place: str, page: Page) -> None:
+    page.goto(f"/s/{SITE}/{place}")
     before = page.locator("h1").inner_text()
-    page.route("**/trends/?*", hang)
-    page.get_by_label("Event", exact=True).fill("view_item")
-    page.get_by_role("button", name="Show").click()
-    expect(page.locator("[data-said]")).to_contain_text("Reading the events")
+    page.route(f"**/{place}?*", hang)
+    page.get_by_label("Period").select_option("all")
+    with page.expect_request(f"**/{place}?*") as asked:
+        page.get_by_role("button", name="Show").click()
+    expect(page.locator("[data-asking] [data-said]")).to_contain_text("Reading the events")
 
-    page.get_by_role("button", name="Cancel").click()
+    with page.expect_request("**/questions/cancel/") as told:
+        page.get_by_role("button", name="Cancel").click()
 
-    expect(page.locator("[data-said]")).to_contain_text("Cancelled")
+    # The server is told which question nobody wants any more.
+    assert asked.value.headers["truelift-asking"] in (told.value.post_data or "")
+    expect(page.locator("[data-asking] [data-said]")).to_contain_text("Cancelled")
     expect(page.locator("h1")).to_have_text(before)
     expect(page.get_by_role("button", name="Show")).to_be_focused()
+
+
+def test_a_page_that_is_left_cancels_its_question(page: Page) -> None:
+    page.goto(f"/s/{SITE}/trends/")
+    page.route("**/trends/?*", hang)
+    page.get_by_label("Period").select_option("all")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("[data-asking] [data-said]")).to_contain_text("Reading the events")
+
+    with page.expect_request("**/questions/cancel/") as told:
+        # A request of a page that has really gone is not told to Playwright.
+        page.evaluate("window.dispatchEvent(new PageTransitionEvent('pagehide'))")
+
+    assert told.value.method == "POST"
 
 
 def test_what_cannot_be_asked_is_said_on_the_page(page: Page) -> None:
