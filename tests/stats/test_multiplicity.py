@@ -111,6 +111,20 @@ def test_the_reach_of_dunnett_is_where_its_p_is_alpha(
     assert p == pytest.approx(alpha, rel=1e-6)
 
 
+def test_every_metric_has_its_own_reach_and_p() -> None:
+    loadings = np.random.default_rng(7).uniform(0.1, 0.95, (2, 3, 4))
+    t = np.random.default_rng(8).uniform(0, 4, (2, 3, 4))
+    alpha = np.array([[0.05, 0.01, 0.2], [0.1, 0.05, 0.001]])
+
+    reach = dunnett_reach(loadings, alpha=alpha)
+    p = dunnett_p(t, loadings)
+
+    assert reach.shape == (2, 3)
+    assert reach[1, 2] == pytest.approx(dunnett_reach(loadings[1, 2], alpha=0.001), rel=1e-9)
+    assert reach[0, 1] == pytest.approx(dunnett_reach(loadings[0, 1], alpha=0.01), rel=1e-9)
+    assert p[1, 2] == pytest.approx(dunnett_p(t[1, 2], loadings[1, 2]), rel=1e-9)
+
+
 def test_dunnett_lies_between_one_comparison_and_bonferroni() -> None:
     t = np.array([2.2, 1.0, 2.5])
     p = dunnett_p(t, [0.7, 0.7, 0.7])
@@ -123,7 +137,7 @@ def test_dunnett_lies_between_one_comparison_and_bonferroni() -> None:
 def test_a_control_far_smaller_than_the_treatments_is_no_difficulty() -> None:
     nearly_one = dunnett_reach([1.0, 1.0, 1.0], alpha=0.05)
 
-    assert 1.9599 < nearly_one < 2.0
+    assert 1.9599 < nearly_one < 2.01
 
 
 @pytest.mark.parametrize(
@@ -179,11 +193,10 @@ def test_intervals_of_benjamini_and_yekutieli_leave_out_zero_exactly_where_there
 
 def test_dunnetts_intervals_leave_out_zero_exactly_where_there_is_a_finding() -> None:
     value = np.linspace(-4, 4, 30).reshape(5, 6)
+    control_se = np.random.default_rng(3).uniform(0.1, 0.9, (5, 6))
     scope = family_of((5, 6), Correction.DUNNETT)
 
-    found = correct(
-        estimates(value), method=FixedHorizon(), scope=scope, control_se=np.full((5, 6), 0.7)
-    )
+    found = correct(estimates(value), method=FixedHorizon(), scope=scope, control_se=control_se)
 
     apart = (found.effects.low > 0) | (found.effects.high < 0)
     assert (apart == found.found).all()

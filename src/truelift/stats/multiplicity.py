@@ -371,20 +371,42 @@ def dunnett_reach(
     # It lies between one comparison's own quantile and Bonferroni's.
     low = -stdtrit(df, level / tails)
     high = -stdtrit(df, level / tails / load.shape[-1]) + 1e-9
-    for _ in range(52):
-        middle = (low + high) / 2
-        inside = _all_below(middle[..., None], load[..., None, :], df, side)[..., 0]
-        low = np.where(inside < 1 - level, middle, low)
-        high = np.where(inside < 1 - level, high, middle)
-    return np.asarray((low + high) / 2)
+    goal = np.log(level)
+
+    def beyond(reach: Floats) -> Floats:
+        inside = _all_below(reach[..., None, None], load[..., None, :], df, side)[..., 0]
+        return np.asarray(np.log(np.maximum(1 - inside, 1e-300)) - goal)
+
+    # False position by the logarithm, which is nearly a parabola: some ten steps (Illinois).
+    above, below, middle = beyond(low), beyond(high), low
+    for _ in range(60):
+        middle = np.where(
+            above > below,
+            (low * below - high * above) / np.where(above > below, below - above, 1),
+            low,
+        )
+        middle = np.clip(middle, low, high)
+        off = beyond(middle)
+        up = off > 0
+        below = np.where(up, below / 2, off)
+        above = np.where(up, off, above / 2)
+        low, high = np.where(up, middle, low), np.where(up, high, middle)
+        if (np.abs(off) < 1e-11).all():
+            break
+    return np.asarray(middle)
 
 
-_STEEPEST: Final = 0.02
+_STEEPEST: Final = 0.05
 """Below this share of own noise a loading is taken as a bit smaller: that widens, never narrows."""
+
+
+_AT_ONCE: Final = 2_000_000
 
 
 def _all_below(t: Floats, load: Floats, df: float, side: Side) -> Floats:
     """Give the chance that no treatment's statistic goes beyond `t`.
+
+    `t` is of shape S + (m, 1) and `load` of S + (1, k); the answer of S + (m,).
 
     Given the control's noise z the treatments are independent, so that one integral over
     z is left; a spread that is itself estimated (s) adds a second one. Both integrands are
@@ -394,7 +416,7 @@ def _all_below(t: Floats, load: Floats, df: float, side: Side) -> Floats:
 
     own = np.maximum(np.sqrt(1 - np.minimum(load, 1.0) ** 2), _STEEPEST)
     load = np.sqrt(1 - own**2)
-    step = min(0.2, 0.4 * float(own.min()))
+    step = min(0.3, 0.5 * float(own.min()))
     z = np.arange(-8.5, 8.5 + step / 2, step)
     weight = np.exp(-(z**2) / 2)
     weight /= weight.sum()
@@ -408,13 +430,17 @@ def _all_below(t: Floats, load: Floats, df: float, side: Side) -> Floats:
             np.log(2) + df / 2 * np.log(df / 2) - gammaln(df / 2) + df * u - df / 2 * np.exp(2 * u)
         )
         scales, shares = np.exp(u), density / density.sum()
-    total = np.zeros(np.broadcast_shapes(t.shape, load.shape)[:-1])
-    shifted = load[..., None] * z
-    for scale, share in zip(scales, shares, strict=True):
-        high = ndtr((scale * t[..., None] + shifted) / own[..., None])
-        if side is Side.TWO:
-            high -= ndtr((-scale * t[..., None] + shifted) / own[..., None])
-        total += share * (high.prod(axis=-2) @ weight)
+    shape = np.broadcast_shapes(t.shape, load.shape)
+    total = np.zeros(shape[:-1])
+    # A few nodes at a time: many treatments of many metrics must not fill the memory.
+    pieces = -(-len(z) * int(np.prod(shape)) // _AT_ONCE)
+    for part in np.array_split(np.arange(len(z)), max(1, pieces)):
+        shifted = load[..., None] * z[part]
+        for scale, share in zip(scales, shares, strict=True):
+            inside = ndtr((scale * t[..., None] + shifted) / own[..., None])
+            if side is Side.TWO:
+                inside -= ndtr((-scale * t[..., None] + shifted) / own[..., None])
+            total += share * (inside.prod(axis=-2) @ weight[part])
     return np.asarray(total)
 
 
