@@ -252,3 +252,22 @@ def test_without_an_interaction_it_is_found_as_rarely_as_promised() -> None:
     found = metric_interaction(rng.normal(main, 1, (8000, 3, 2)), np.ones((3, 2)))
 
     assert abs((found.p < 0.05).mean() - 0.05) < 4 * math.sqrt(0.05 * 0.95 / 8000)
+
+
+def test_ratios_are_adjusted_and_their_variance_is_what_repeated_samples_show() -> None:
+    rng = np.random.default_rng(12)
+    keen = rng.gamma(2, 1, (400, 2, 2, 200))
+    sessions, before = (1 + rng.poisson(keen), 1 + rng.poisson(keen))
+    spent, spent_before = (
+        visits * keen * rng.gamma(2, 1, keen.shape) for visits in (sessions, before)
+    )
+    numbers = np.stack([spent, sessions, spent_before, before], axis=-1)
+    means = numbers.mean(axis=-2)
+    gaps = numbers - means[..., None, :]
+    products = np.einsum("...ni,...nj->...ij", gaps, gaps)
+    cells = Moments(Form.RATIO, np.full((400, 2, 2), 200), means, products)
+
+    for adjust in (False, True):
+        value, variance = cell_values(cells, adjust=adjust)
+        assert variance.mean() == pytest.approx(value.var(axis=0).mean(), rel=0.12)
+    assert cell_values(cells)[1].mean() < 0.9 * cell_values(cells, adjust=False)[1].mean()
