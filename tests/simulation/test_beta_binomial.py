@@ -13,7 +13,7 @@ from truelift.stats.beta_binomial import BetaPrior, believe_shares
 
 pytestmark = [pytest.mark.simulation, pytest.mark.timeout(600)]
 
-RUNS = int(os.environ.get("TRUELIFT_SIMULATION_RUNS", "2000"))
+RUNS = int(os.environ.get("TRUELIFT_SIMULATION_RUNS", "2000")) // 2
 
 
 @pytest.mark.parametrize("prior", [BetaPrior(), BetaPrior(0.5, 20)])

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from truelift.stats.effects import Floats
+
+
+_NEAR: Final = 1e-11
+"""Distance on the normal scale at which a chance counts as met; below it is rounding."""
 
 
 def where_chance_is(
@@ -31,7 +36,7 @@ def where_chance_is(
         high: Where it is above.
 
     Returns:
-        Arguments of the guesses' shape, to about eleven digits.
+        Arguments of the guesses' shape, to about ten digits.
     """
     from scipy.special import ndtri
 
@@ -47,7 +52,7 @@ def where_chance_is(
             slope = (gap - before_gap) / (here - before)
             secant = here - gap / np.where(np.isfinite(slope) & (slope > 0), slope, np.nan)
         following = np.where((secant > low) & (secant < high), secant, (low + high) / 2)
-        following = np.where(gap == 0, here, following)
+        following = np.where(np.abs(gap) < _NEAR, here, following)
         moved = np.abs(following - here)
         before, before_gap, here = here, gap, following
         if not (moved > 1e-12 * (1e-3 + np.abs(here))).any():
