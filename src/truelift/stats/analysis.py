@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -123,7 +123,13 @@ class Analysis:
 
 
 def analyse(
-    plan: AnalysisPlan, data: AnalysisData, *, as_of: datetime, ended: bool = False
+    plan: AnalysisPlan,
+    data: AnalysisData,
+    *,
+    as_of: datetime,
+    ended: bool = False,
+    waiting: str | None = None,
+    also: Sequence[Check] = (),
 ) -> Analysis:
     """Compare every treatment with the control on every metric and say what to do.
 
@@ -136,6 +142,9 @@ def analyse(
         data: What was seen until `as_of`.
         as_of: The moment of the look, with a time zone.
         ended: Nothing more will be collected.
+        waiting: Why nothing is read now although the method allows looks: this moment lies
+            between two that were planned. None at a look.
+        also: Checks that were made elsewhere, for the integrity card.
 
     Raises:
         BadPlan: A variant of the data is not in the plan, or `as_of` has no zone.
@@ -159,11 +168,16 @@ def analyse(
         for metric, row in zip(plan.metrics, judge(plan, data.samples), strict=True)
     ]
     primary = next(rows for metric, rows in judged if metric.role is MetricRole.PRIMARY)
-    checks = integrity_of(plan, data, primary=primary, early=before_end, as_of=as_of, ended=ended)
+    checks = (
+        *integrity_of(plan, data, primary=primary, early=before_end, as_of=as_of, ended=ended),
+        *also,
+    )
     failed = tuple(check for check in checks if check.status is Status.FAIL)
     withheld = None
     if failed:
         withheld = "invalid: " + " ".join(check.detail for check in failed)
+    elif waiting is not None:
+        withheld = waiting
     elif early and plan.planned_end is not None:
         withheld = f"not before the planned end on {day(plan.planned_end)}"
         if ended:
@@ -192,6 +206,7 @@ def analyse(
             early=early,
             ended=ended,
             running=before_end and not ended and plan.looked_at_any_time,
+            waiting=waiting,
         ),
         segments=() if withheld else read_segments(plan, data.segments),
         over_time={} if withheld else effects_over_time(plan, data.days),

@@ -50,6 +50,7 @@ def recommend(
     early: bool,
     ended: bool = False,
     running: bool = False,
+    waiting: str | None = None,
 ) -> Recommendation:
     """Say what to do, with every reason.
 
@@ -60,25 +61,29 @@ def recommend(
         early: The planned end lies after the look, and the method is read only then.
         ended: Nothing more will be collected.
         running: More will be collected, and the method may be read at any time.
+        waiting: Why nothing is read now, between two looks; None at a look.
 
     Source:
         docs/methods/recommendation-fixed.md.
     """
     if failed:
         return Recommendation(Action.INVALID, tuple(check.detail for check in failed))
+    if waiting is not None:
+        return Recommendation(Action.KEEP_RUNNING, (f"It is read {waiting}.",))
+    kind = "Bayesian" if plan.method.name == "bayesian" else "fixed"
     if early and ended and plan.planned_end is not None:
         return Recommendation(
             Action.ITERATE,
             (
                 f"It was stopped before its planned end on {day(plan.planned_end)}.",
-                "A fixed test is read once, at its end; what was seen until then decides nothing.",
+                f"A {kind} test is read once, at its end; until then it decides nothing.",
             ),
         )
     if early and plan.planned_end is not None:
         return Recommendation(
             Action.KEEP_RUNNING,
             (
-                f"The planned end is {day(plan.planned_end)}, and a fixed test is read once.",
+                f"The planned end is {day(plan.planned_end)}, and a {kind} test is read once.",
                 "Stopping at a good moment before it would find winners where there are none.",
             ),
         )

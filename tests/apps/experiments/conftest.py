@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
+import pyarrow as pa
 import pytest
 
 from truelift.apps.accounts.models import User
@@ -22,6 +23,9 @@ from truelift.apps.research.services import (
     create_insight,
 )
 from truelift.apps.sites.models import Site
+from truelift.lake.bulk import append_bulk
+from truelift.lake.home import Home
+from truelift.lake.loader import Loader
 from truelift.lifecycle.experiment import Action
 
 
@@ -200,5 +204,64 @@ def analysed(
     moved(planned.key, Action.SUBMIT, Action.LAUNCH, Action.STOP)
     snapshot_of(planned.key)
     moved(planned.key, Action.ANALYSE)
+    planned.refresh_from_db()
+    return planned
+
+
+EXPOSED = datetime(2026, 5, 6, 10, tzinfo=UTC)
+
+
+@pytest.fixture
+def events(site: Site, home: Home) -> None:
+    """400 visitors a variant: 100 of `late` order for €10, 150 of `early` for €20.
+
+    One came every minute, every second of them on a phone; 200 of each ordered a week before.
+    """
+    rows = []
+    for variant, orders, value in (("late", 100, 10.0), ("early", 150, 20.0)):
+        for number in range(400):
+            visitor = f"{variant}-{number}"
+            at = int((EXPOSED + timedelta(minutes=number)).timestamp() * 1000)
+            seen = {
+                "visitor_id": visitor,
+                "trusted": True,
+                "type": "track",
+                "value": None,
+                "currency": None,
+                "experiment": None,
+                "variant": None,
+                "device": "phone" if number % 2 else "desktop",
+            }
+            order = {**seen, "event": "purchase", "value": value, "currency": "EUR"}
+            rows.append(
+                {
+                    **seen,
+                    "event": "exposure",
+                    "message_id": f"{visitor}-seen",
+                    "occurred_at": at,
+                    "experiment": "delivery-cost",
+                    "variant": variant,
+                }
+            )
+            if number < orders:
+                rows.append({**order, "message_id": f"{visitor}-order", "occurred_at": at + 60_000})
+            if number < 200:
+                rows.append(
+                    {
+                        **order,
+                        "value": 15.0,
+                        "message_id": f"{visitor}-before",
+                        "occurred_at": at - 7 * 86_400_000,
+                    }
+                )
+    table = pa.Table.from_pylist(rows)
+    append_bulk(home, site.name, table, writer="import-test", received_at_ms=1_780_000_000_000)
+    with Loader(home, now=lambda: datetime(2026, 6, 20, 12, tzinfo=UTC)) as loader:
+        loader.flush()
+
+
+@pytest.fixture
+def stopped(planned: ExperimentRecord, moved: Callable[..., None]) -> ExperimentRecord:
+    moved(planned.key, Action.SUBMIT, Action.LAUNCH, Action.STOP)
     planned.refresh_from_db()
     return planned

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-import pyarrow as pa
 import pytest
 
 from truelift.apps.accounts.models import User
@@ -15,65 +14,12 @@ from truelift.apps.experiments.models import AnalysisRecord, ExperimentRecord, J
 from truelift.apps.experiments.services import NotStarted, ask_for_analysis, move_experiment
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
-from truelift.lake.bulk import append_bulk
-from truelift.lake.home import Home
-from truelift.lake.loader import Loader
 from truelift.lifecycle.experiment import Action, Stage
 
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 AT_THE_END = datetime(2026, 6, 20, 12, tzinfo=UTC)
-EXPOSED = datetime(2026, 5, 6, 10, tzinfo=UTC)
-
-
-@pytest.fixture
-def events(site: Site, home: Home) -> None:
-    """400 visitors a variant: 100 of `late` order for €10, 150 of `early` for €20."""
-    rows = []
-    for variant, orders, value in (("late", 100, 10.0), ("early", 150, 20.0)):
-        for number in range(400):
-            visitor = f"{variant}-{number}"
-            at = int((EXPOSED + timedelta(minutes=number)).timestamp() * 1000)
-            seen = {
-                "visitor_id": visitor,
-                "trusted": True,
-                "type": "track",
-                "value": None,
-                "currency": None,
-            }
-            rows.append(
-                {
-                    **seen,
-                    "event": "exposure",
-                    "message_id": f"{visitor}-seen",
-                    "occurred_at": at,
-                    "experiment": "delivery-cost",
-                    "variant": variant,
-                }
-            )
-            if number < orders:
-                rows.append(
-                    {
-                        **seen,
-                        "event": "purchase",
-                        "message_id": f"{visitor}-order",
-                        "occurred_at": at + 60_000,
-                        "value": value,
-                        "currency": "EUR",
-                    }
-                )
-    table = pa.Table.from_pylist(rows)
-    append_bulk(home, site.name, table, writer="import-test", received_at_ms=1_780_000_000_000)
-    with Loader(home, now=lambda: AT_THE_END) as loader:
-        loader.flush()
-
-
-@pytest.fixture
-def stopped(planned: ExperimentRecord, moved: Callable[..., None]) -> ExperimentRecord:
-    moved(planned.key, Action.SUBMIT, Action.LAUNCH, Action.STOP)
-    planned.refresh_from_db()
-    return planned
 
 
 @pytest.mark.usefixtures("events")

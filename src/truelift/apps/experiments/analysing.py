@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
@@ -9,7 +10,15 @@ from typing import Any, Final
 from django.db import transaction
 
 from truelift.apps.drawing.wording import day
-from truelift.apps.experiments.domain import as_domain, day_at, midnight_at
+from truelift.apps.experiments.checks import (
+    causes_document,
+    covariate_balance,
+    daily_split,
+    power_check,
+    segment_split,
+)
+from truelift.apps.experiments.domain import as_domain, day_at, judging_of, midnight_at
+from truelift.apps.experiments.looks import Look, look_at, looks_before, method_of
 from truelift.apps.experiments.models import (
     AnalysisRecord,
     ExperimentRecord,
@@ -17,6 +26,7 @@ from truelift.apps.experiments.models import (
     PlannedMetricRecord,
 )
 from truelift.apps.experiments.reads import experiment_of
+from truelift.apps.experiments.sampled import MOST_CELLS, STANDARD, data_of
 from truelift.apps.experiments.services import (
     NoSuchExperiment,
     check_analysable,
@@ -32,6 +42,7 @@ from truelift.errors import Refusal
 from truelift.events.money import exponent_of
 from truelift.lake.lake import Asked
 from truelift.lifecycle.experiment import Action, Origin, Stage, plan_digest
+from truelift.lifecycle.judging import Inference
 from truelift.questions.document import instant
 from truelift.questions.matching import Events
 from truelift.questions.metric import Amount, AmountKind, Counted, Metric
@@ -46,6 +57,7 @@ from truelift.stats.analysis import (
     VariantRole,
     analyse,
 )
+from truelift.stats.multiplicity import Correction
 from truelift.stats.outcome import Direction
 
 
@@ -99,19 +111,45 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
     plan, question = plan_and_question(record, now=now)
     asked = lake().ask(site.name, question)
     ledger = lake().ledger(site.name)
+    data = data_of(
+        plan,
+        asked.answer,
+        quarantined_share=_share(ledger.quarantined, ledger.received),
+        bots_share=_share(ledger.bots, ledger.received),
+    )
+    judging = judging_of(record)
+    before_end = plan.planned_end is not None and question.as_of < plan.planned_end
+    over = record.stopped_at is not None or not before_end
+    look = _look(record, plan, data, over=over)
+    plan = replace(plan, method=method_of(record.inference, judging, alpha=plan.alpha, look=look))
+    splits, causes = segment_split(plan, asked.answer)
+    also = [splits]
+    if plan.looked_at_any_time or before_end:
+        also.insert(0, daily_split(plan, asked.answer))
+    if judging.covariate_days:
+        also.append(covariate_balance(plan, data, days=judging.covariate_days))
     analysis = analyse(
         plan,
-        AnalysisData(
-            units={each.key: asked.answer.units.get(each.key, 0) for each in plan.variants},
-            samples=asked.answer.samples,
-            crossovers=asked.answer.crossovers,
-            quarantined_share=_share(ledger.quarantined, ledger.received),
-            bots_share=_share(ledger.bots, ledger.received),
-        ),
+        data,
         as_of=question.as_of,
         ended=record.stopped_at is not None,
+        waiting=None if look is None else look.waiting,
+        also=also,
     )
-    document: dict[str, Any] = {**analysis.document(), **_facts(record, asked)}
+    document: dict[str, Any] = {**analysis.document(), **_facts(record, question, asked)}
+    document["judging"] = asdict(judging)
+    if look is not None:
+        document["looks"] = look.document()
+    document["split_causes"] = causes_document(causes)
+    power = power_check(analysis, worth=record.minimum_effect, power=record.power, over=over)
+    document["integrity"].append(
+        {
+            "check": power.check,
+            "status": power.status.value,
+            "value": power.value,
+            "detail": power.detail,
+        }
+    )
     _add_unplanned(document, asked.answer)
     _add_maturity(document, record, question)
     with transaction.atomic():
@@ -120,6 +158,23 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
         if held.stage == Stage.STOPPED:
             move_experiment(site, held.key, Action.ANALYSE, by=by, now=now)
     return snapshot
+
+
+def _look(
+    record: ExperimentRecord, plan: AnalysisPlan, data: AnalysisData, *, over: bool
+) -> Look | None:
+    """Say which of the planned looks this is; None for methods that plan none."""
+    if record.inference != Inference.GROUP_SEQUENTIAL:
+        return None
+    latest = record.analyses.order_by("-number").first()
+    samples = data.samples.get(plan.primary.key, {})
+    return look_at(
+        judging_of(record),
+        counted=sum(sample.n for sample in samples.values()),
+        needed=plan.units_needed,
+        before=looks_before(latest.document if latest else None),
+        over=over,
+    )
 
 
 def plan_and_question(
@@ -132,6 +187,7 @@ def plan_and_question(
         NothingDecides: It has no primary metric or nothing to compare.
     """
     domain = as_domain(record)
+    judging = domain.judging
     if record.plan_hash and plan_digest(domain) != record.plan_hash:
         raise PlanChanged(key=record.key, frozen=record.plan_hash, now=plan_digest(domain))
     planned = list(record.metrics.select_related("metric"))
@@ -160,6 +216,9 @@ def plan_and_question(
         alpha=record.alpha,
         planned_end=ends_at,
         units_needed=record.n_per_variant * len(variants) if record.n_per_variant else None,
+        method=method_of(record.inference, judging, alpha=record.alpha, look=None),
+        correction=Correction(judging.correction),
+        segments=judging.segments,
     )
     question = VariantSummaries(
         experiment=record.key,
@@ -169,6 +228,10 @@ def plan_and_question(
         since=_since(record),
         until=until,
         time_zone=site.time_zone,
+        covariate_s=judging.covariate_days * DAY_S,
+        by=tuple(dict.fromkeys((*STANDARD, *judging.segments))),
+        by_day=True,
+        max_rows=MOST_CELLS,
     )
     return plan, question
 
@@ -254,9 +317,11 @@ def metric_breaks(
     return found
 
 
-def _facts(record: ExperimentRecord, asked: Asked[VariantSummariesAnswer]) -> dict[str, Any]:
+def _facts(
+    record: ExperimentRecord, question: VariantSummaries, asked: Asked[VariantSummariesAnswer]
+) -> dict[str, Any]:
     """Give what the page and a later reader need besides the verdict."""
-    seen, question = asked.answer.seen, asked.answer.question
+    seen = asked.answer.seen
     return {
         "site": record.site.name,
         "name": record.name,

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+from truelift.apps.experiments.checks import NOT_YET
 from truelift.apps.experiments.wording import counted, listed, sentence_case
 
 
 TITLES: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
     {
         "srm": ("Split as planned", "Split looks uneven", "Split is not as planned"),
+        "srm_daily": ("Split kept every day", "Split wandered", "Split left the plan"),
+        "srm_segments": ("Split in each segment", "Segments split unevenly", "Segments split"),
+        "covariate_balance": ("Alike before", "Some difference before", "Not alike before"),
+        "power": ("Power reached", "Less power than planned", "Too little power"),
         "crossovers": ("Few saw both", "Some saw more than one", "Too many saw more than one"),
         "quarantine": ("Events could be read", "Some events unreadable", "Events unreadable"),
         "bots": ("No robots counted", "No robots counted", "Robots counted"),
@@ -25,6 +30,16 @@ TITLES: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
     }
 )
 """Check → its name when it passed, deserves a look, or failed."""
+
+OPEN: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "srm_daily": "Split by day",
+        "srm_segments": "Split by segment",
+        "covariate_balance": "Alike before?",
+        "power": "Power reached?",
+    }
+)
+"""Check → its name when it could not be made yet."""
 
 _PLACE: Final = MappingProxyType({"ok": 0, "warn": 1, "fail": 2})
 _GLYPHS: Final = MappingProxyType({"ok": "passed", "warn": "watch", "fail": "failed"})
@@ -68,8 +83,8 @@ def integrity_card(checks: Sequence[Mapping[str, Any]]) -> IntegrityCard:
     ordered = sorted(checks, key=lambda check: -_PLACE[check["status"]])
     lights = tuple(
         Light(
-            glyph=_GLYPHS[check["status"]],
-            said=_SAID[check["status"]],
+            glyph="waiting" if _is_open(check) else _GLYPHS[check["status"]],
+            said="not yet" if _is_open(check) else _SAID[check["status"]],
             title=_title(check),
             detail=_kept_together(check["detail"]),
         )
@@ -79,18 +94,26 @@ def integrity_card(checks: Sequence[Mapping[str, Any]]) -> IntegrityCard:
     return IntegrityCard(headline=_headline(ordered), lights=lights, broken=broken)
 
 
+def _is_open(check: Mapping[str, Any]) -> bool:
+    """Whether a check could not be made yet: it has neither passed nor failed."""
+    return check["value"] is None and str(check["detail"]).startswith(NOT_YET)
+
+
 def _title(check: Mapping[str, Any]) -> str:
     name = str(check["check"])
     if name == "crossovers" and check["value"] == 0:
         return "Nobody saw both"
     spare = sentence_case(name.replace("_", " "))
+    if _is_open(check):
+        return OPEN.get(name, spare)
     return TITLES.get(name, (spare, spare, spare))[_PLACE[check["status"]]]
 
 
 def _headline(checks: Sequence[Mapping[str, Any]]) -> str:
     failed = [_title(check).lower() for check in checks if check["status"] == "fail"]
     warned = [_title(check).lower() for check in checks if check["status"] == "warn"]
-    passed = len(checks) - len(failed) - len(warned)
+    waiting = sum(_is_open(check) for check in checks)
+    passed = len(checks) - len(failed) - len(warned) - waiting
     if failed:
         return f"The measurement cannot be trusted: {listed(failed)}"
     if warned:

@@ -1,0 +1,226 @@
+"""Checks that a plan, its days and its segments call for, as lines of the integrity card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from truelift.apps.drawing.wording import percent
+from truelift.apps.experiments.sampled import cell_counts, daily_counts
+from truelift.apps.experiments.wording import SEGMENTS, counted, listed
+from truelift.questions.variant_summaries import VariantSummariesAnswer
+from truelift.stats.analysis import Analysis
+from truelift.stats.comparison import FIXED, Absent, Comparison, moments_of_table
+from truelift.stats.distributions import normal_share_below
+from truelift.stats.effects import Estimates, joined
+from truelift.stats.estimating import differences
+from truelift.stats.integrity import Check
+from truelift.stats.judging import table_of
+from truelift.stats.plan import AnalysisData, AnalysisPlan
+from truelift.stats.split_causes import Cause, CellSplit, DimensionSplit, split_causes
+from truelift.stats.srm import BadSplit, check_split, check_split_daily
+from truelift.stats.status import Status
+from truelift.stats.validity import imbalance, past, power_reached
+
+
+NOT_YET: Final = "Not yet, because "
+"""How the sentence of a check begins that cannot be made now; its value is null."""
+
+
+def daily_split(plan: AnalysisPlan, answer: VariantSummariesAnswer) -> Check:
+    """Check the split after each day, for a test that is looked at before its end.
+
+    Source:
+        docs/methods/srm-sequential.md.
+    """
+    daily = daily_counts(plan, answer)
+    try:
+        split = check_split_daily(daily, [each.weight for each in plan.variants])
+    except BadSplit:
+        return _not_yet("srm_daily", "nobody has been exposed")
+    said = "p < 0.001" if split.p < 0.001 else f"p = {split.p:.2g}"
+    verdict = {
+        Status.OK: "On no day so far was the split far from the plan",
+        Status.WARN: "The split has gone further from the plan than chance would often bring",
+        Status.FAIL: "The split has left the plan",
+    }[split.status]
+    return Check(
+        check="srm_daily",
+        status=split.status,
+        value=split.p,
+        detail=f"{verdict}: {said} over {counted(len(daily), 'day')}, however often one looks.",
+    )
+
+
+def segment_split(
+    plan: AnalysisPlan, answer: VariantSummariesAnswer
+) -> tuple[Check, tuple[DimensionSplit, ...]]:
+    """Check the split in every segment, and say where an imbalance comes from.
+
+    Returns:
+        The line of the card; and the dimensions, where something is out of order.
+
+    Source:
+        docs/methods/srm-segments.md.
+    """
+    weights = [each.weight for each in plan.variants]
+    dimensions = cell_counts(plan, answer)
+    if not dimensions:
+        return _not_yet("srm_segments", "nobody in two segments has been exposed"), ()
+    found = split_causes(dimensions, weights)
+    whole = check_split([answer.units.get(each.key, 0) for each in plan.variants], weights)
+    cells = sum(len(each.cells) for each in found)
+    apart = [each for each in found if each.cause is Cause.CELLS]
+    where = [
+        f"{SEGMENTS.get(each.dimension, each.dimension)}: {listed([_cell(c) for c in named])}"
+        for each in apart
+        if (named := _standing_out(each))
+    ]
+    if where:
+        detail = f"The split differs between segments; look at {'; '.join(where)}."
+    elif whole.status is not Status.OK:
+        detail = (
+            f"It leans alike in all {counted(cells, 'segment')}, so none of them is where it comes"
+            " from: look at what splits everybody, such as a redirect or a lost exposure."
+        )
+    else:
+        detail = (
+            f"The split is as planned in each of {counted(cells, 'segment')} of"
+            f" {counted(len(found), 'dimension')}."
+        )
+    alarming = bool(where) or whole.status is not Status.OK
+    smallest = min(
+        (cell.p_adjusted for each in found for cell in each.cells if cell.p_adjusted is not None),
+        default=None,
+    )
+    check = Check(
+        check="srm_segments",
+        status=Status.WARN if alarming else Status.OK,
+        value=smallest,
+        detail=detail,
+    )
+    return check, found if alarming else ()
+
+
+def causes_document(found: Sequence[DimensionSplit]) -> list[dict[str, Any]]:
+    """Give the table of root causes as the snapshot keeps it."""
+    return [
+        {
+            "dimension": each.dimension,
+            "cause": each.cause.value,
+            "p": each.p,
+            "p_alike": each.p_alike,
+            "cells": [
+                {
+                    "cell": cell.cell,
+                    "observed": list(cell.observed),
+                    "excess": list(cell.excess),
+                    "p": cell.p,
+                    "p_adjusted": cell.p_adjusted,
+                    "p_without": cell.p_without,
+                    "rough": cell.rough,
+                    "carries": cell.carries,
+                }
+                for cell in each.cells
+            ],
+        }
+        for each in found
+    ]
+
+
+def covariate_balance(plan: AnalysisPlan, data: AnalysisData, *, days: int) -> Check:
+    """Check that the variants were alike in the days before anybody was exposed.
+
+    Source:
+        docs/methods/covariate-imbalance.md.
+    """
+    parts: list[Estimates] = []
+    names: list[str] = []
+    for metric, samples in zip(
+        plan.metrics, table_of(plan, plan.metrics, data.samples), strict=True
+    ):
+        if any(each is None for each in samples):
+            continue
+        before = past(moments_of_table([samples]))
+        parts.append(differences(before[:, :1], before[:, 1:]))
+        names.append(metric.key)
+    estimates = joined(parts) if parts else None
+    if estimates is None or (estimates.absent != 0).all():
+        return _not_yet(
+            "covariate_balance",
+            f"nobody has done any of it in the {counted(days, 'day')} before",
+        )
+    found = imbalance(estimates, method=FIXED)
+    told = [p for p in found.p_adjusted.ravel().tolist() if p == p]
+    verdict = {
+        Status.OK: "The variants were alike before anybody saw a difference",
+        Status.WARN: "The variants differed more than chance would often bring before the test",
+        Status.FAIL: "The variants differed before the test, so what they differ by now is not"
+        " the treatment’s alone",
+    }[found.status]
+    worst = names[int(found.p_adjusted.min(axis=1).argmin())] if found.status.value != "ok" else ""
+    return Check(
+        check="covariate_balance",
+        status=found.status,
+        value=min(told),
+        detail=f"{verdict}{f', most in {worst}' if worst else ''}: the smallest of"
+        f" {counted(len(told), 'p-value')} over the {counted(days, 'day')} before is"
+        f" {min(told):.2g}, corrected for their number.",
+    )
+
+
+def power_check(analysis: Analysis, *, worth: float | None, power: float, over: bool) -> Check:
+    """Say whether the planned effect would have been seen with the noise that there was.
+
+    Source:
+        docs/methods/power-reached.md.
+    """
+    if worth is None:
+        return _not_yet("power", "the plan names no smallest lift worth seeing")
+    lifts = [
+        reading.comparison.relative
+        for reading in analysis.primary.readings
+        if isinstance(reading.comparison, Comparison)
+        and not isinstance(reading.comparison.relative, Absent)
+    ]
+    # By the method's own reach: an interval that holds at every look is wider than a fixed one.
+    reaches = [(lift, (lift.high - lift.low) / 2 / lift.se) for lift in lifts]
+    levels = [(lift, 2 * normal_share_below(-reach)) for lift, reach in reaches]
+    told = [
+        power_reached(lift.se, worth=worth, alpha=level, power=power)
+        for lift, level in levels
+        if 0 < level < power
+    ]
+    if not told:
+        return _not_yet("power", f"the noise of {analysis.primary.metric.key} is not known")
+    reached = min(float(each.power) for each in told)
+    detectable = max(float(each.detectable) for each in told)
+    short = any(bool(each.short) for each in told)
+    said = (
+        f"A lift of {percent(worth)} was found with a chance of {reached:.0%}, where {power:.0%}"
+        f" was planned; {power:.0%} were reached for a lift of {percent(detectable)}."
+    )
+    if not over:
+        said = (
+            f"So far a lift of {percent(worth)} would be found with a chance of {reached:.0%};"
+            f" {power:.0%} are planned for the end."
+        )
+    return Check(
+        check="power",
+        status=Status.WARN if short and over else Status.OK,
+        value=reached,
+        detail=said,
+    )
+
+
+def _not_yet(check: str, why: str) -> Check:
+    return Check(check=check, status=Status.OK, value=None, detail=f"{NOT_YET}{why}.")
+
+
+def _standing_out(dimension: DimensionSplit) -> list[CellSplit]:
+    return [each for each in dimension.cells if each.p_adjusted and each.p_adjusted < 0.01][:3]
+
+
+def _cell(cell: CellSplit) -> str:
+    counts = " to ".join(f"{units:,}" for units in cell.observed)
+    return f"{cell.cell} ({counts})"
