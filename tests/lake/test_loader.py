@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from truelift.lake.bulk import bulk_pieces
 from truelift.lake.home import Home
 from truelift.lake.journal import JournalWriter, segments
 from truelift.lake.lake import Lake, NoSuchSite
-from truelift.lake.loader import Loader, LoaderRunning
+from truelift.lake.loader import JournalBehind, Loader, LoaderRunning
 from truelift.lake.tables import SiteTable
 
 
@@ -255,3 +256,27 @@ def test_a_flush_takes_a_backlog_to_its_end_whatever_the_size_of_its_pieces(
 
     ledger = Lake(home).ledger("shop")
     assert (ledger.received, ledger.stored, ledger.waiting) == (120, 120, 0)
+
+
+def test_a_new_home_over_a_lake_in_use_is_refused_and_loses_nothing(
+    home: Home, clock: Clock, send: Sender, tmp_path: Path
+) -> None:
+    send({}, {}, {})
+    with Loader(home, now=clock) as loader:
+        loader.flush()
+    clock.forward(timedelta(minutes=1))
+    newer = Home(root=tmp_path / "newer", lake=home.lake)
+    newer.make()
+    sender = Sender(newer, clock)
+    sender({"message_id": "late"})
+    sender.close()
+
+    with Loader(newer, now=clock) as loader, pytest.raises(JournalBehind, match="older"):
+        loader.flush()
+
+    assert len(Lake(home).ask("shop", Rows("message_id")).answer) == 3
+    own = Home(root=newer.root, lake=tmp_path / "own")
+    own.make()
+    with Loader(own, now=clock) as loader:
+        loader.flush()
+    assert Lake(own).ask("shop", Rows("message_id")).answer == [{"message_id": "late"}]

@@ -111,6 +111,22 @@ class JournalWaits(Outage):
         )
 
 
+class JournalBehind(Outage):
+    """The journal counts from a lower position than the lake has: they are not of one home."""
+
+    code = "lake.journal_behind"
+
+    def __init__(self, *, site: str, lake: str) -> None:
+        super().__init__(
+            f"The journal of this home is older than what {lake} has of {site}: its new events"
+            " stand at positions that are taken. Put the home back that wrote the lake, or give"
+            " this one a lake of its own with TRUELIFT_LAKE. Until then nothing is loaded, and"
+            " nothing is lost: the events are in the journal.",
+            site=site,
+            lake=lake,
+        )
+
+
 @dataclass(slots=True)
 class _Progress:
     """How far one segment was read.
@@ -358,6 +374,7 @@ class Loader:
             last, reached = pc.max(positions).as_py(), self._site(name).reached(segment.writer)
             progress.last[name] = max(progress.last.get(name, 0), last)
             if pc.min(positions).as_py() <= reached:
+                self._check_known(name, segment.writer, made.rows)
                 made = made.filter(positions.to_numpy() > reached)  # noqa: PLW2901
             if made.rows.num_rows:
                 self._put(name, segment.writer, made)
@@ -367,6 +384,22 @@ class Loader:
         # Less than was asked for means that this was the end of what there was.
         self._more |= progress.finished or moved >= self._piece_bytes // 2
         return moved > 0 or progress.finished
+
+    def _check_known(self, name: str, writer: str, rows: pa.Table) -> None:
+        """Look that items which the lake has by their positions are those that it has.
+
+        Raises:
+            JournalBehind: Some came in after everything that the lake has.
+        """
+        lake = self._site(name).lake
+        last_ms = None if lake is None else lake.counts.last_received_at
+        if lake is None or not last_ms:
+            return
+        known = rows.filter(pc.less_equal(rows["position"], lake.reached(writer)))
+        if known.num_rows:
+            arrived_us = pc.max(known["received_at"]).cast(pa.int64()).as_py()
+            if arrived_us // 1000 > last_ms:
+                raise JournalBehind(site=name, lake=str(self.home.lake))
 
     def _read(self, segment: Segment, offset: int) -> _Read:
         """Read and normalise a piece; depends on nothing that other pieces change.
