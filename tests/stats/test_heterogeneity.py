@@ -112,6 +112,15 @@ def test_rows_are_families_of_their_own() -> None:
     assert shrunken(value, se).value[1, 2] == pytest.approx(shrunken(value[1, 2], se[1, 2]).value)
 
 
+def test_one_estimate_that_outweighs_all_others_leaves_their_spread_known() -> None:
+    found = heterogeneity([0.0, 1.0, -1.0], [1e-9, 0.1, 0.1])
+    apart = deviations([0.0, 1.0, -1.0], [1e-9, 0.1, 0.1])
+
+    assert found.tau2 == pytest.approx(198 / 400)
+    assert apart.value[0] == pytest.approx(0.0, abs=1e-12)
+    assert apart.se[0] == pytest.approx(0.1 / math.sqrt(2))
+
+
 def test_numbers_near_the_limits_of_the_machine_keep_their_test() -> None:
     value, se = np.array([1.0, 2.0, 4.0]), np.array([0.5, 1.0, 2.0])
 
@@ -133,6 +142,7 @@ def test_numbers_near_the_limits_of_the_machine_keep_their_test() -> None:
         ([math.nan], [1.0]),
         ([1e300], [1.0]),
         ([1.0], [1e-300]),
+        ([1.0, 2.0], [1e-90, 1.0]),
     ],
 )
 def test_effects_that_are_none_are_refused(value: list[float], se: list[float]) -> None:

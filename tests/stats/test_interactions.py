@@ -61,6 +61,7 @@ def test_counts_multiplied_multiply_the_statistic_however_large_they_are() -> No
         [[1, math.nan], [3, 4]],
         [[1, math.inf], [3, 4]],
         [[1, 1e16], [3, 4]],
+        [[1, 2.5], [3, 4]],
         [1, 2],
     ],
 )

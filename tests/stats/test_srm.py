@@ -141,6 +141,11 @@ def test_a_hundred_billion_units_split_as_planned_pass() -> None:
     assert check_split_daily([[10**11, 10**11 + 10**8]], [1, 1]).status is Status.FAIL
 
 
+def test_a_variant_without_a_single_unit_is_soon_no_accident() -> None:
+    assert check_split_daily([[0, 100]], [1, 1], concentration=1).status is Status.FAIL
+    assert check_split_daily([[0, 100]], [1, 1], concentration=1e-150).daily[0] <= 1
+
+
 def test_days_before_anybody_came_say_nothing() -> None:
     assert check_split_daily([[0, 0], [5, 5]], [1, 1]).daily == (1.0, 1.0)
 

@@ -75,7 +75,7 @@ def heterogeneity(value: ArrayLike, se: ArrayLike) -> Heterogeneity:
         mean = (weight * shifted).sum(axis=-1) / whole
         q = (weight * (shifted - mean[..., None]) ** 2).sum(axis=-1)
         excess = np.maximum(0.0, q - df)
-        tau2 = excess / (whole - (weight**2).sum(axis=-1) / whole) * unit**2
+        tau2 = excess / ((weight * _others(weight)).sum(axis=-1) / whole) * unit**2
         i2 = np.where(q > 0, excess / np.where(q > 0, q, 1.0), 0.0)
         common = start + mean * unit
         common_se = unit / np.sqrt(whole)
@@ -120,10 +120,10 @@ def deviations(value: ArrayLike, se: ArrayLike) -> Deviations:
     value, se = paired(value, se)
     known = ~np.isnan(value)
     unit, _, weight, shifted = _scaled(value, se, known)
-    rest = weight.sum(axis=-1, keepdims=True) - weight
+    rest = _others(weight)
     others = known & ((known.sum(axis=-1, keepdims=True) - known) > 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = ((weight * shifted).sum(axis=-1, keepdims=True) - weight * shifted) / rest
+        mean = _others(weight * shifted) / rest
         gap = np.where(others, shifted - mean, np.nan)
         error = np.where(others, np.sqrt(1 / weight + 1 / rest), np.nan)
         p = 2 * ndtr(-np.abs(gap / error))
@@ -211,11 +211,16 @@ def paired(value: ArrayLike, se: ArrayLike) -> tuple[Floats, Floats]:
         raise BadEffects(
             reason=f"a standard error does not lie between {_SMALLEST:g} and {_LARGEST:g}"
         )
+    finest = np.min(np.where(missing, np.inf, errors), axis=-1)
+    most = np.max(np.where(missing, 0.0, np.maximum(np.abs(values), errors)), axis=-1)
+    if (most > finest * _APART).any():
+        raise BadEffects(reason="they are further apart than their errors can judge")
     return values, errors
 
 
 _LARGEST = 1e150
 _SMALLEST = 1e-150
+_APART = 1e70
 """Beyond these the square of a number is none any more."""
 
 
@@ -227,6 +232,17 @@ def _scaled(value: Floats, se: Floats, known: NDArray[np.bool_]) -> tuple[Floats
     weight = np.where(known, (unit[..., None] / np.where(known, se, 1.0)) ** 2, 0.0)
     shifted = np.where(known, (np.where(known, value, 0.0) - start[..., None]), 0.0)
     return unit, start, weight, shifted / unit[..., None]
+
+
+def _others(values: Floats) -> Floats:
+    """Give the sum of all others along the last axis.
+
+    From both ends: the whole less one's own has no digits left where one outweighs all.
+    """
+    nothing = np.zeros((*values.shape[:-1], 1))
+    before = np.concatenate([nothing, values[..., :-1]], axis=-1).cumsum(axis=-1)
+    after = np.concatenate([values[..., 1:], nothing], axis=-1)
+    return np.asarray(before + np.flip(np.flip(after, -1).cumsum(axis=-1), -1))
 
 
 def _first_known(value: Floats, known: NDArray[np.bool_]) -> Floats:

@@ -76,13 +76,15 @@ def traffic_interaction(units: ArrayLike) -> TrafficInteraction:
         raise BadCells(reason="each experiment has at least two variants")
     if not ((table >= 0) & (table < _MOST)).all():
         raise BadCells(reason=f"a count of units does not lie between 0 and {_MOST:g}")
+    if (table != np.floor(table)).any():
+        raise BadCells(reason="a count of units is no whole number")
     rows, columns = table.sum(axis=-1, keepdims=True), table.sum(axis=-2, keepdims=True)
     total = rows.sum(axis=-2, keepdims=True)
     if not (rows > 0).all() or not (columns > 0).all():
         raise BadCells(reason="a variant has no unit that both experiments saw")
     expected = rows * columns / total
     gap = table - expected
-    spread = expected * (1 - rows / total) * (1 - columns / total)
+    spread = expected * ((total - rows) / total) * ((total - columns) / total)
     chi2 = (gap**2 / expected).sum(axis=(-2, -1))
     df = (table.shape[-2] - 1) * (table.shape[-1] - 1)
     p = np.asarray(chdtrc(df, chi2))
@@ -175,8 +177,11 @@ def metric_interaction(
     if measured is Measured.RATIO:
         if not (cell > 0).all():
             raise BadCells(reason="a cell is not above 0, so effects cannot be told to multiply")
-        noise = noise / cell**2
+        with np.errstate(over="ignore"):
+            noise = noise / cell / cell
         cell = np.log(cell)
+        if not (np.isfinite(noise) & (noise > 0)).all():
+            raise BadCells(reason="a cell’s noise beside its value is beyond all measure")
     gap = _contrast(cell - cell[..., :1, :1])
     covariance = _covariance(noise)
     unit = np.sqrt(np.einsum("...ii->...i", covariance))

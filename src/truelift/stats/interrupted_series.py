@@ -131,7 +131,10 @@ def _segments(
     since = (day >= change).astype(float)
     columns = [np.ones(n), (day - change) / n, since, since * (day - change)]
     columns += [(day % season == phase).astype(float) for phase in range(1, season)]
-    columns += [row - row.mean() for row in beside]
+    # By their size: a control that moves by billionths is a control all the same.
+    apart = beside - beside.mean(axis=-1, keepdims=True)
+    size = np.abs(apart).max(axis=-1, keepdims=True, initial=0.0)
+    columns += list(np.divide(apart, size, out=np.zeros(apart.shape), where=size > 0))
     fit = regress(np.column_stack(columns), y)
     rest = np.zeros(len(columns) - 4)
     mean_day = (n - change - 1) / 2

@@ -216,7 +216,8 @@ def chances(
         if not (np.isfinite(numbers) & (numbers > 0)).all():
             raise BadProgramme(reason=f"a {name} is not a number above 0")
     # In standard errors: a win or loss lies beyond `clear`, a null within `equal` (if any).
-    reach = np.minimum(limit / error, 1e100)
+    with np.errstate(over="ignore"):
+        reach = np.minimum(limit / error, 1e100)
     clear = np.asarray(-ndtri(alpha / 2))
     equal = np.clip(reach + ndtri(alpha), 0.0, clear)
     prior = TwoKinds() if effects is None else effects

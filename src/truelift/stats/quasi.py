@@ -283,7 +283,7 @@ def series_of(values: ArrayLike, *, name: str, relative: bool = False) -> Floats
     """Check one series or several; take logarithms where effects are shares.
 
     Raises:
-        BadSeries: A value is no number, beyond 1e150, or not above 0 where effects are shares.
+        BadSeries: A value is no number, beyond 1e100, or not above 0 where effects are shares.
     """
     series = np.asarray(values, float)
     if not series.size:
@@ -317,7 +317,7 @@ def share(logarithm: float) -> float:
     return math.expm1(logarithm) if logarithm < _LARGEST_LOG else math.inf
 
 
-_LARGEST: Final = 1e150
+_LARGEST: Final = 1e100
 _LARGEST_LOG: Final = 700.0
 _ROUNDS: Final = 10
 _MOST_ALIKE: Final = 0.95

@@ -164,7 +164,8 @@ def _bend(delta: float) -> float:
     """Give (1 + δ) ln(1 + δ) − δ, which is about δ² / 2."""
     if abs(delta) < 1e-3:
         return delta**2 * (1 / 2 - delta * (1 / 6 - delta * (1 / 12 - delta / 20)))
-    return (1 + delta) * math.log1p(delta) - delta
+    # A variant without any unit: the first term is 0 times minus infinity, and nothing.
+    return (1 + delta) * math.log1p(delta) - delta if delta > -1 else 1.0
 
 
 def _volume(counts: Sequence[float]) -> float:

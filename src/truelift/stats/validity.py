@@ -123,7 +123,8 @@ def power_reached(
     if not ((error > 0) | np.isnan(error)).all() or np.isinf(error).any():
         raise BadCheck(reason="a standard error is not a number above 0")
     reach = -ndtri(alpha / 2)
-    moved = size / error
+    with np.errstate(over="ignore"):
+        moved = size / error
     reached = ndtr(moved - reach) + ndtr(-moved - reach)
     with np.errstate(invalid="ignore"):
         short = reached < power - POWER_SHORT_BY
