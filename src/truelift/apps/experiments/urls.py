@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from truelift.apps.experiments import views, views_library, views_plan, views_planner
+from truelift.apps.experiments import (
+    views,
+    views_library,
+    views_methods,
+    views_plan,
+    views_planner,
+)
 from truelift.apps.experiments.paths import ExperimentKey
 
 
@@ -30,6 +36,8 @@ urlpatterns = [
     path("s/<site:site>/decisions/", views_library.decisions, name="decisions"),
     path("s/<site:site>/learnings/", views_library.learnings, name="learnings"),
     path("s/<site:site>/learnings/new/", views_library.new_learning, name="new_learning"),
+    path("s/<site:site>/methods/", views_methods.methods, name="methods"),
+    path("s/<site:site>/methods/<slug:key>/", views_methods.method, name="method"),
     path("s/<site:site>/metrics/", views_library.metrics, name="metrics"),
     path("s/<site:site>/metrics/new/", views_library.new_metric, name="new_metric"),
     path("s/<site:site>/metrics/library/", views_library.take, name="take_library"),
