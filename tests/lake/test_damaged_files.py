@@ -40,6 +40,52 @@ def test_an_answer_names_the_file_that_it_lacks_until_that_is_restored(
     assert (len(restored.answer), restored.unread) == (2, ())
 
 
+def test_one_bit_that_turned_over_and_still_decodes_is_noticed(home: Home, send: Sender) -> None:
+    send({"event": "view", "visitor_id": "a"})
+    with Loader(home, now=send.clock) as loader:
+        loader.flush("shop")
+    (path,) = home.events_table("shop").glob("bucket=*/*.parquet")
+    content = path.read_bytes()
+    lakes = []
+    for place in range(4, len(content), len(content) // 40):
+        turned = bytearray(content)
+        turned[place] ^= 1
+        path.write_bytes(turned)
+        lakes.append(Lake(home).ask("shop", Rows()))
+    path.write_bytes(content)
+
+    assert all(len(asked.unread) == 1 and not asked.answer for asked in lakes)
+    assert not Lake(home).ask("shop", Rows()).unread
+
+
+def test_a_damaged_bucket_is_neither_compacted_nor_indexed_and_holds_up_no_other(
+    home: Home, send: Sender, loader: Loader, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        for site in ("blog", "shop"):
+            send({"event": "view"}, site=site)
+        loader.flush()
+    loader._compaction.files_per_bucket = 1
+    damaged = min(home.events_table("blog").glob("bucket=*/*.parquet"))
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    loader._untidy |= {"blog", "shop"}
+
+    loader.step()
+    indexing = Indexing(home)
+    while indexing.step():
+        pass
+
+    assert damaged.read_bytes() == content
+    assert len(list(home.events_table("shop").glob("bucket=*/*.parquet"))) < 6
+    assert (home.index / "shop" / "0" / "current").exists()
+    assert not (home.index / "blog" / "0" / "current").exists()
+    said = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert any("not compacted" in each for each in said)
+    assert sum("not indexed" in each for each in said) == 1
+
+
 def test_an_index_with_codes_that_cannot_be_is_not_used(
     home: Home, send: Sender, caplog: pytest.LogCaptureFixture
 ) -> None:

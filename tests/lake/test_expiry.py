@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 
 from tests.lake.conftest import Clock, Rows, Sender
 from truelift.lake.expiry import expire
+from truelift.lake.file_cache import digest_of, named_by_content, planned_name
 from truelift.lake.home import Home
 from truelift.lake.indexing import Indexing
 from truelift.lake.lake import Lake
@@ -53,9 +55,18 @@ def test_files_without_a_column_or_with_another_are_rewritten_as_they_are(
 ) -> None:
     send(*days_old(clock, ("view", 9), ("view", 11)))
     loader.flush()
-    (path,) = home.events_table("shop").glob("bucket=0/*.parquet")
+    table = home.events_table("shop")
+    (path,) = table.glob("bucket=0/*.parquet")
     rows = pq.read_table(path).drop_columns(["os"])
     pq.write_table(rows.append_column("theirs", pa.array(["x"] * 2)), path)
+    # Its name says what is in it, so the log has to know it by the name of what is in it now.
+    named = path.with_name(named_by_content(planned_name(path.name), digest_of(path)))
+    for entry in table.glob("_delta_log/*.json"):
+        text = entry.read_text().replace(path.name, named.name)
+        entry.write_text(re.sub(r'"size":\d+', f'"size":{path.stat().st_size}', text))
+    for checkpoint in (*table.glob("_delta_log/*.parquet"), table / "_delta_log/_last_checkpoint"):
+        checkpoint.unlink()
+    path.rename(named)
 
     done = expire(home, "shop", {"*": 10}, now=clock())
     (file,) = done.added

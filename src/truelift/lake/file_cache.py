@@ -80,6 +80,33 @@ class Wanted:
 
 
 @dataclass(slots=True)
+class SoundFiles:
+    """Files of this machine that were seen to be what their names say, as they are now.
+
+    Neither DuckDB nor a Parquet page tells of a bit that has turned over and still decodes.
+    """
+
+    _states: dict[Path, _State] = field(default_factory=dict)
+
+    def has(self, path: Path, size_bytes: int) -> bool:
+        """Say whether a file is what was written; read through once, and again when it changed.
+
+        One that is not there is nobody's damage: whoever opens it learns that.
+        """
+        try:
+            with path.open("rb") as file:
+                stat = os.fstat(file.fileno())
+                if self._states.get(path) == _state(stat):
+                    return True
+                if not _is_whole(Wanted(path.name, size_bytes), file, stat.st_size):
+                    return False
+        except FileNotFoundError:
+            return True
+        self._states[path] = _state(stat)
+        return True
+
+
+@dataclass(slots=True)
 class FileCache:
     """A folder of copies, shared by all processes of a home; the least used go first.
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from truelift.errors import Outage
 from truelift.lake.durable import sync_file, sync_folder
+from truelift.lake.file_cache import DamagedFile
 from truelift.lake.home import SITE_NAME, Home
 from truelift.lake.sequence_index import (
     CODED,
@@ -58,6 +59,7 @@ class Indexing:
 
     home: Home
     _tables: dict[str, SiteTable] = field(default_factory=dict)
+    _damaged: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def step(self) -> bool:
         """Build one index that is missing or lacks much; say whether there was one."""
@@ -72,12 +74,21 @@ class Indexing:
                 continue
             for bucket in range(state.buckets):
                 folder = folder_of(self.home, site, bucket)
+                if self._damaged.get((site, bucket)) == state.version:
+                    continue
                 if stale(state, read_stamp(folder), bucket):
                     was = open_index(folder)
                     try:
                         build_index(self.home, site, state, bucket, was=was)
                     except DamagedIndex as damage:
                         forget(folder, str(damage))
+                    except DamagedFile as damage:
+                        # Tried again when the table has changed; the others have their turn.
+                        self._damaged[site, bucket] = state.version
+                        log.error(  # noqa: TRY400 - a broken disk, no bug of ours
+                            "bucket %d of %s is not indexed: %s", bucket, site, damage
+                        )
+                        continue
                     log.info("indexed bucket %d of %s", bucket, site)
                     return True
         return False

@@ -29,6 +29,7 @@ from truelift.lake.compaction import Compaction
 from truelift.lake.erasure import Erasure
 from truelift.lake.erasure_list import Request, requests
 from truelift.lake.expiry import expire
+from truelift.lake.file_cache import DamagedFile
 from truelift.lake.home import SITE_NAME, Home
 from truelift.lake.identity import Identities, Resolution, Step
 from truelift.lake.journal import (
@@ -771,7 +772,14 @@ class Loader:
             name = self._untidy.pop()
             site = self._site(name)
             if self._compaction.needed(site.reader, site.tail):
-                self._compact(name, site)
+                try:
+                    self._compact(name, site)
+                except DamagedFile as damage:
+                    # What cannot be trusted is not written again; questions name it meanwhile.
+                    log.error(  # noqa: TRY400 - a broken disk, no bug of ours
+                        "%s is not compacted: %s; restore it from a backup", name, damage
+                    )
+                    continue
                 return True
         return False
 

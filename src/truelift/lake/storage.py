@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, TypeAlias
 
 from truelift.errors import Outage
 from truelift.lake.durable import sync_file, sync_folder
-from truelift.lake.file_cache import FileCache, Wanted, digest_of, named_by_content
+from truelift.lake.file_cache import (
+    DamagedFile,
+    FileCache,
+    SoundFiles,
+    Wanted,
+    digest_of,
+    named_by_content,
+)
 from truelift.settings import S3Lake
 
 
@@ -214,6 +221,7 @@ class Folders:
     """
 
     root: Path
+    _sound: SoundFiles = field(default_factory=SoundFiles, repr=False, compare=False)
 
     @property
     def readable(self) -> Path:
@@ -232,7 +240,7 @@ class Folders:
 
     def table(self, site: str) -> FolderTable:
         """Give the place of a site's table."""
-        return FolderTable(self.root / site / "events")
+        return FolderTable(self.root / site / "events", self._sound)
 
     def forget_drafts(self) -> None:
         """Do nothing: a draft is a file that the log does not know."""
@@ -250,6 +258,7 @@ class FolderTable:
     """
 
     folder: Path
+    _sound: SoundFiles = field(default_factory=SoundFiles, repr=False, compare=False)
 
     @property
     def address(self) -> str:
@@ -312,9 +321,11 @@ class FolderTable:
         return path
 
     def keep(self, name: str) -> str:
-        """Make a draft a file of the table that survives."""
-        self.settle(name)
-        return name
+        """Give a draft the name that says what is in it, and make that survive."""
+        kept = named_by_content(name, digest_of(self.folder / name))
+        (self.folder / name).replace(self.folder / kept)
+        self.settle(kept)
+        return kept
 
     def forget_drafts(self) -> None:
         """Do nothing: a draft is a file that the log does not know."""
@@ -323,7 +334,10 @@ class FolderTable:
         """Do nothing: there are none."""
 
     def local(self, files: Sequence[Stored]) -> AbstractContextManager[list[Path]]:
-        """Say where files are."""
+        """Say where files are, once it is sure that they are what was written."""
+        for file in files:
+            if not self._sound.has(self.folder / file.path, file.size_bytes):
+                raise DamagedFile(file.path)
         return nullcontext([self.folder / file.path for file in files])
 
     def copy(self, name: str) -> Path | None:
