@@ -13,6 +13,7 @@ import pytest
 from tests.stats.samples import moments_from, shop_units
 from truelift.stats.analysis import Action, Analysis, AnalysisData, AnalysisPlan, analyse
 from truelift.stats.comparison import Absent, Comparison, Procedure, compare
+from truelift.stats.group_sequential import GroupSequential
 from truelift.stats.judging import judge, judge_pairs
 from truelift.stats.moments import Form
 from truelift.stats.multiplicity import BadFamily, Correction
@@ -224,6 +225,30 @@ def test_a_sequential_test_that_cannot_tell_goes_on_until_its_end() -> None:
     )
     assert at(bought(1_000, 1_040), plan).recommendation.action is Action.ITERATE
     assert at(bought(1_000, 700), plan, days_before=5).recommendation.action is Action.STOP
+
+
+def test_a_look_that_is_too_early_for_an_interval_says_so() -> None:
+    plan = plan_of(ALL[:1], method=GroupSequential((0.01,)))
+
+    found = at(bought(1_000, 1_010), plan, days_before=5)
+
+    document: Any = found.document()
+    (effect,) = document["metrics"][0]["effects"]
+    assert effect["absolute"]["low"] is None
+    assert found.recommendation.action is Action.KEEP_RUNNING
+    assert "too early to say" in found.recommendation.because[0]
+
+
+def test_a_correction_does_not_move_what_a_sequential_test_is_tuned_for(
+    arms: dict[str, dict[str, Sample]],
+) -> None:
+    method = Sequential(tuning_n=8_000)
+    one = judge(plan_of(ALL[:1], "test", method=method), by_metric(arms))[0][0]
+    two = judge(plan_of(ALL[:1], "test", "bold", method=method), by_metric(arms))[0][0]
+
+    assert isinstance(one, Comparison)
+    assert isinstance(two, Comparison)
+    assert one.absolute.p == two.absolute.p
 
 
 def test_segments_are_tested_against_each_other_and_marked_by_what_was_planned() -> None:

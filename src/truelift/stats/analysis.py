@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -355,12 +356,12 @@ def comparison_document(comparison: Comparison) -> dict[str, Json]:
 
 
 def numbers_of(effect: Effect) -> dict[str, Json]:
-    """Give an effect's five numbers."""
+    """Give an effect's five numbers; an end that is open is null."""
     return {
         "value": effect.value,
         "se": effect.se,
-        "low": effect.low,
-        "high": effect.high,
+        "low": effect.low if math.isfinite(effect.low) else None,
+        "high": effect.high if math.isfinite(effect.high) else None,
         "p": effect.p,
     }
 

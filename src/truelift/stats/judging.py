@@ -24,6 +24,7 @@ from truelift.stats.moments import AnySummary
 from truelift.stats.multiplicity import BadFamily, Correction, Family, Scope, correct
 from truelift.stats.outcome import Direction
 from truelift.stats.plan import AnalysisPlan, PlannedMetric, Samples
+from truelift.stats.sequential import Sequential
 
 
 def judge(plan: AnalysisPlan, samples: Samples) -> list[list[Comparison | Absent]]:
@@ -77,6 +78,7 @@ def judge_pairs(
     """
     if correction is Correction.DUNNETT:
         raise BadFamily(reason="Dunnett’s correction is for one control; take Holm for all pairs")
+    method = tuned(method, alpha=alpha)
     pairs = list(itertools.combinations(samples, 2))
     found = estimated([[samples[one], samples[other]] for one, other in pairs])
     family = Family("pairwise", np.ones((len(pairs), 1), dtype=bool), correction, alpha)
@@ -94,11 +96,12 @@ def judge_pairs(
 
 def _corrected(plan: AnalysisPlan, found: Estimated) -> list[list[Comparison | Absence]]:
     """Judge by a method with p-values, corrected within each family of comparisons."""
+    method = tuned(plan.method, alpha=plan.alpha)
     # Dunnett's correction asks for the fixed horizon as it is: it takes each t as a normal value.
     dunnett = plan.correction is Correction.DUNNETT
     corrected = correct(
         found.absolute,
-        method=plan.method if dunnett else exact_where_scarce(found, plan.method),
+        method=method if dunnett else exact_where_scarce(found, method),
         scope=Scope.usual(
             [metric.role for metric in plan.metrics],
             treatments=len(plan.treatments),
@@ -110,11 +113,18 @@ def _corrected(plan: AnalysisPlan, found: Estimated) -> list[list[Comparison | A
     )
     return compared(
         found,
-        method=plan.method,
+        method=method,
         alpha=corrected.alpha,
         p=corrected.p,
         finding=corrected.found,
     )
+
+
+def tuned(method: Method, *, alpha: float) -> Method:
+    """Fix what a sequential method is tuned for: levels may follow from the data, it may not."""
+    if isinstance(method, Sequential) and method.tuning_alpha is None:
+        return replace(method, tuning_alpha=alpha)
+    return method
 
 
 def table_of(plan: AnalysisPlan, metrics: Sequence[PlannedMetric], samples: Samples) -> Table:

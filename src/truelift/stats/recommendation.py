@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -160,12 +161,15 @@ def sentence_of(metric: PlannedMetric, reading: Reading) -> str:
 def span_of(comparison: Comparison) -> str:
     """Give an effect with its interval in words, relative where there is one."""
     effect = comparison.relative
+    form = "{:+.1%}"
     if isinstance(effect, Absent):
-        effect = comparison.absolute
-        words = [signed(f"{number:+.4g}") for number in (effect.value, effect.low, effect.high)]
-    else:
-        words = [signed(f"{number:+.1%}") for number in (effect.value, effect.low, effect.high)]
-    return f"{words[0]}, likely between {words[1]} and {words[2]}"
+        effect, form = comparison.absolute, "{:+.4g}"
+    value, low, high = (
+        signed(form.format(number)) for number in (effect.value, effect.low, effect.high)
+    )
+    if math.isinf(effect.low) or math.isinf(effect.high):
+        return f"{value}, and this look is too early to say how far off that may be"
+    return f"{value}, likely between {low} and {high}"
 
 
 def gain_of(reading: Reading) -> float:
