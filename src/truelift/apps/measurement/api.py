@@ -1,16 +1,19 @@
-"""Saved segments over HTTP, through the same services as pages and the command line."""
+"""Questions and saved segments over HTTP, as pages and the command line ask and save them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final, cast
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema, Status
+from ninja import Body, Field, Router, Schema, Status
 
 from truelift.apps.accounts.models import User
 from truelift.apps.accounts.roles import Role
+from truelift.apps.measurement.reads import ask
+from truelift.apps.measurement.running import HEADER, answering
 from truelift.apps.measurement.segments_reads import (
+    context_of,
     segment_document,
     segment_of,
     segments_of,
@@ -20,12 +23,18 @@ from truelift.apps.measurement.segments_services import archive_segment, save_se
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
+from truelift.errors import Refusal
+from truelift.questions.parse import parse_question
+from truelift.questions.question import Question
 from truelift.questions.segment_form import NoSuchSegment
 
 
 router = Router(tags=["measurement"])
 
 Document = dict[str, Any]
+
+NAMING_PEOPLE: Final = frozenset({"funnel_people", "recent"})
+"""Questions whose answers have visitors or what they sent in them."""
 
 
 class SegmentIn(Schema):
@@ -34,6 +43,43 @@ class SegmentIn(Schema):
     name: str = Field(max_length=60)
     definition: Document
     description: str = Field(default="", max_length=500)
+
+
+class NamesPeople(Refusal):
+    """A question whose answer names people is asked where that is written down."""
+
+    code = "measurement.names_people"
+
+    def __init__(self, *, question: str) -> None:
+        super().__init__(
+            f"The answer to {question} names people. Ask it on its page, where an owner allows it"
+            " and the audit keeps who looked.",
+            question=question,
+        )
+
+
+@router.post("/ask")
+def ask_question(request: HttpRequest, site: str, question: Body[Document]) -> Document:
+    """Answer a question, written as for `truelift ask --question`; docs/questions.schema.json.
+
+    Under a name in the header `Truelift-Asking` it can be cancelled like a page's question.
+    """
+    place = _site(request, site)
+    if (name := str(question.get("question"))) in NAMING_PEOPLE:
+        raise NamesPeople(question=name)
+    parsed = parse_question(question, context_of(place, now=_now()))
+    user = request.user
+    token = request.headers.get(HEADER, "")
+    with answering(user.pk if isinstance(user, User) else 0, place.name, token):
+        asked = ask(place.name, cast("Question[Any, Any]", parsed))
+    return {
+        **asked.answer.document(),
+        "lake_version": asked.lake_version,
+        "journal_position": asked.journal_position,
+        "unread": list(asked.unread),
+        "remarks": [each.document() for each in asked.remarks],
+        "took_ms": round(asked.took_ms, 1),
+    }
 
 
 @router.get("/segments")
