@@ -119,6 +119,75 @@ def test_groups_are_told_by_the_step_that_was_chosen(
     }
 
 
+def test_every_step_is_counted_under_its_own_value_without_rates_of_a_value(
+    shop: Site, cleo: User, client_of: SignedIn
+) -> None:
+    query = {**QUERY, "by": "device", "attribution": "each"}
+
+    answer = client_of(cleo).get(f"/s/{shop.name}/funnels/", query)
+
+    look = answer.context["look"]
+    (table,) = look.tables
+    assert [(row.label, row.cells) for row in table.rows] == [
+        ("desktop", ("200", "150")),
+        ("phone", ("200", "50")),
+    ]
+    assert table.whole.cells == ("400", "200")
+    assert look.page.heat is None
+    assert "is lost" not in look.headline.marked
+    assert "At every step in the group" in look.page.source
+
+
+@pytest.mark.parametrize(
+    ("view", "offered"), [("steps", True), ("compare", True), ("times", False)]
+)
+def test_a_value_of_each_step_is_offered_only_where_it_can_be_asked(
+    shop: Site, cleo: User, client_of: SignedIn, view: str, *, offered: bool
+) -> None:
+    browser = client_of(cleo)
+
+    answer = browser.get(f"/s/{shop.name}/funnels/", {**QUERY, "by": "device", "view": view})
+
+    assert ('<option value="each"' in answer.text) is offered
+
+
+def test_other_parts_of_the_page_are_asked_with_everybody_in_one_group(
+    shop: Site, cleo: User, client_of: SignedIn
+) -> None:
+    browser = client_of(cleo)
+    shop.people_lists = True
+    shop.save()
+    query = {**QUERY, "by": "device", "attribution": "each"}
+    page = browser.get(f"/s/{shop.name}/funnels/", query)
+
+    times = next(href for href, words, _ in page.context["views"] if words.startswith("Time"))
+    (drop,) = page.context["look"].drops
+
+    assert browser.get(f"/s/{shop.name}/funnels/{times}").status_code == 200
+    assert "attribution" not in drop.address
+
+
+def test_money_side_by_side_has_its_interval_at_every_step(
+    shop: Site, phones: str, cleo: User, client_of: SignedIn
+) -> None:
+    query = {**QUERY, "compare": "segment", "segment": phones, "view": "compare", "money": "yes"}
+    browser = client_of(cleo)
+
+    answer = browser.get(f"/s/{shop.name}/funnels/", query)
+    file = browser.get(f"/s/{shop.name}/funnels/rows.csv", query)
+
+    shares, money = answer.context["look"].figures
+    assert shares.chart.effects[0].levels == ("25.0%", "50.0%")
+    first, last = money.chart.effects
+    assert first.levels == ("€2.50", "€5.00")
+    assert first.interval.value == pytest.approx(-250)
+    assert first.interval.low < -250 < first.interval.high < 0
+    assert (last.interval, last.levels) == (None, ("€10.00", "€10.00"))
+    row = next(csv.DictReader(io.StringIO(file.text, newline="")))
+    assert float(row["revenue.difference_minor"]) == pytest.approx(-250)
+    assert float(row["revenue.low_minor"]) == pytest.approx(first.interval.low)
+
+
 def test_money_stands_at_every_step_and_per_person(
     shop: Site, cleo: User, client_of: SignedIn
 ) -> None:
@@ -195,6 +264,7 @@ def test_conversion_over_time_is_drawn_and_days_that_are_not_over_are_dashed(sho
     [
         ({"unit": "dog"}, "people or sessions"),
         ({"attribution": "middle", "by": "device"}, "The group is said by"),
+        ({"attribution": "each", "by": "device", "view": "times"}, "no group has times"),
         ({"by": "device", "attribution_step": "9"}, "which it does not have"),
         ({"not": "help", "not_from": "2", "not_to": "1"}, "not from a step to a later one"),
         ({"not": "help", "not_from": "x", "not_to": "1"}, "by their numbers"),

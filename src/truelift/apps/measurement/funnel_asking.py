@@ -122,7 +122,7 @@ def funnel_look(place: Site, form: FunnelForm, *, now: datetime) -> FunnelLook:
         before=None if beside is None else beside.answer.there,
         beside="" if beside is None else beside.there,
         leaks=funnel_reads.leaks(place, answer, is_segment=bool(form.segment), weeks=weeks)
-        if question.by
+        if question.by and not question.is_by_each
         else (),
         currency=place.currency,
         period=period,
@@ -135,9 +135,14 @@ def funnel_look(place: Site, form: FunnelForm, *, now: datetime) -> FunnelLook:
     match form.view:
         case "compare" if beside is not None:
             figure, numbers = funnel_parts.side_by_side_figure(
-                beside.answer, here=beside.here, there=beside.there
+                beside.answer, here=beside.here, there=beside.there, currency=place.currency
             )
             figures.append(figure)
+            figures.append(
+                funnel_parts.revenue_figure(
+                    beside.answer, here=beside.here, there=beside.there, currency=place.currency
+                )
+            )
             tables.append(numbers)
             headline = funnel_parts.beside_headline(
                 beside.answer, here=beside.here, there=beside.there
@@ -152,6 +157,7 @@ def funnel_look(place: Site, form: FunnelForm, *, now: datetime) -> FunnelLook:
             trend = _trend(place, form, document, context, weeks=weeks)
             happened = explorer_reads.happenings(annotations)
             figures.append(funnel_parts.over_time(trend, zone=zone, now=now, happened=happened))
+            tables.append(funnel_parts.each_table(answer))
             tables.append(funnel_parts.money_table(answer, currency=place.currency))
         case _:
             pass
@@ -166,7 +172,7 @@ def funnel_look(place: Site, form: FunnelForm, *, now: datetime) -> FunnelLook:
         beside=beside,
         figures=drawn,
         tables=tuple(each for each in tables if each is not None),
-        drops=funnel_parts.drops(answer, form.pairs),
+        drops=funnel_parts.drops(answer, form.told_once.pairs),
         annotations=annotations,
         pictures=(
             *(steps if form.view == "steps" else ()),
@@ -226,12 +232,17 @@ def _beside(
     other = form.other(now=now, zone=zone)
     if other is None:
         return None
-    # Asked one by one, so that either may come from the index and be remembered.
-    mine = cast(
-        "FunnelAnswer", funnel_reads.answer(place, "funnel", _whole(document), context).answer
-    )
-    found = funnel_reads.answer(place, "funnel", other, context)
-    theirs = cast("FunnelAnswer", found.answer)
+    if form.money and form.view == "compare":
+        # How sure a difference of money is takes more than what either funnel answers.
+        found = funnel_reads.answer(place, "funnel_compare", _both(document, other), context)
+        compared = cast("FunnelComparison", found.answer)
+        theirs = compared.there
+    else:
+        # Asked one by one, so that either may come from the index and be remembered.
+        mine = funnel_reads.answer(place, "funnel", _whole(document), context)
+        found = funnel_reads.answer(place, "funnel", other, context)
+        theirs = cast("FunnelAnswer", found.answer)
+        compared = side_by_side(cast("FunnelAnswer", mine.answer), theirs)
     here, there = "this period", "the period before"
     match form.compare:
         case "period":
@@ -242,7 +253,16 @@ def _beside(
             here, there = form.where or "all events", form.against_where
         case _:
             pass
-    return Beside(side_by_side(mine, theirs), here, there, found.remarks)
+    return Beside(compared, here, there, found.remarks)
+
+
+def _both(document: Document, other: Document) -> Document:
+    """Put a funnel and the one beside it into the one question that compares them."""
+    differs = ("since", "until", "where", "segment")
+    against: Document = {name: other[name] for name in differs if name in other}
+    here: Document = {"segment": document["segment"]} if "segment" in document else {}
+    mine = {name: value for name, value in _whole(document).items() if name != "segment"}
+    return {**mine, "here": here, "against": against}
 
 
 def _trend(

@@ -46,11 +46,14 @@ COMPARES: Final = (
 )
 """What a funnel may stand beside."""
 UNITS: Final = (("person", "People"), ("session", "Sessions"))
-ATTRIBUTIONS: Final = (
+ATTRIBUTIONS: Final[tuple[tuple[str, str], ...]] = (
     ("step", "The event of step …"),
     ("first", "The first event that says it"),
     ("last", "The last event that says it"),
+    ("each", "Each step’s own event"),
 )
+EACH: Final = "each"
+"""Of `ATTRIBUTIONS`: every step is counted under the value of its own event."""
 INTERVALS: Final = (("", "As fits"), ("day", "Day"), ("week", "Week"), ("month", "Month"))
 VIEWS: Final = (
     ("steps", "Steps"),
@@ -198,8 +201,19 @@ class FunnelForm:
 
     def seen_as(self, view: str) -> str:
         """Give the address of another part of the page about the same funnel."""
-        pairs = [pair for pair in self.pairs if pair[0] != "view"]
+        form = self if view != "times" else self.told_once
+        pairs = [pair for pair in form.pairs if pair[0] != "view"]
         return urlencode(pairs + ([("view", view)] if view != FunnelForm().view else []))
+
+    @property
+    def told_once(self) -> FunnelForm:
+        """The same, with everybody in one group: what is asked of people and of times."""
+        return replace(self, attribution="step") if self.attribution == EACH else self
+
+    @property
+    def attributions(self) -> tuple[tuple[str, str], ...]:
+        """Which of `ATTRIBUTIONS` this part of the page can be asked by."""
+        return tuple(each for each in ATTRIBUTIONS if each[0] != EACH or self.view != "times")
 
     @property
     def beside_times(self) -> list[tuple[str, str]]:
@@ -255,6 +269,11 @@ class FunnelForm:
             found.append("The step that says the group is a step's number.")
         if any(step and not _STEP.match(step) for step in self.times):
             found.append("The time between steps needs the numbers of two steps.")
+        if self.by and self.attribution == EACH and self.view == "times":
+            found.append(
+                "By each step’s own event, somebody may be in another group at every step, so no"
+                " group has times. Let a step, the first or the last event say the group."
+            )
         if self.compare == "period":
             found += [f"The other period: {each}" for each in self.against.problems()]
         if self.compare == "where" and not self.against_where:
@@ -289,7 +308,11 @@ class FunnelForm:
     def _choices(self) -> list[str]:
         choices = (
             (self.unit, UNITS, "What is counted is people or sessions."),
-            (self.attribution, ATTRIBUTIONS, "The group is said by a step, the first or the last."),
+            (
+                self.attribution,
+                ATTRIBUTIONS,
+                "The group is said by a step, the first, the last or each.",
+            ),
             (self.every, INTERVALS, "An interval is a day, a week or a month."),
             (self.view, VIEWS, "This page shows the steps, two funnels side by side, or times."),
             (self.compare, COMPARES, "A funnel stands beside a period, a segment or conditions."),

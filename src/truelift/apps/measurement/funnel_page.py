@@ -44,7 +44,7 @@ class FunnelPage:
         grounds: The line under it.
         chart: The steps.
         sentence: What the steps show.
-        heat: The breakdown; None without one.
+        heat: The breakdown; None without one, and where groups are of each step alone.
         heat_sentence: What the breakdown shows.
         source: Semantics, period and what is left out.
         finding: What to put into the form when this is recorded as a finding.
@@ -98,7 +98,8 @@ def funnel_page(
         against=f"Against {beside}" if earlier else "",
         leak="Leak per week" if leaks else "",
     )
-    heat = _heat(answer, units, labels) if answer.question.by and units else None
+    has_heat = answer.question.by and not answer.question.is_by_each and units
+    heat = _heat(answer, units, labels) if has_heat else None
     said = _leak_sentence(leak, currency) if leak else _step_sentence(chart, focus)
     return FunnelPage(
         answer=said[0],
@@ -125,7 +126,7 @@ def step_rows(document: Mapping[str, Json]) -> tuple[Row, ...]:
 
 
 def totals(answer: FunnelAnswer) -> tuple[int, ...]:
-    """Add the groups up: a unit belongs to exactly one."""
+    """Add the groups up: at a step a unit belongs to exactly one."""
     return tuple(
         sum(group.steps[step].units for group in answer.groups)
         for step in range(len(answer.question.steps))
@@ -347,7 +348,9 @@ def _source(answer: FunnelAnswer, period: str, whose: str) -> str:
         text += " Only events under the form’s conditions."
     if question.exclude is not None or question.between:
         text += " Attempts with an excluded event are cut there."
-    if question.by and question.attribution is not Attribution.STEP:
+    if question.is_by_each:
+        text += " At every step in the group that the event of that step says."
+    elif question.by and question.attribution is not Attribution.STEP:
         which = question.attribution.value
         text += f" In the group that the {which} event of the attempt with a value says."
     elif question.by and question.attribution_step > 1:

@@ -14,7 +14,7 @@ from truelift.apps.drawing.bars import Bar, Bars
 from truelift.apps.drawing.forest import Effect, Forest, Group, Interval
 from truelift.apps.drawing.knowledge import Knowledge
 from truelift.apps.drawing.series import Band, Line
-from truelift.apps.drawing.wording import Kind, Measure, count, day, percent, points
+from truelift.apps.drawing.wording import Kind, Measure, count, day, money, percent, points
 from truelift.apps.explorers.page import Figure, Happening
 from truelift.apps.explorers.table import Column, Row, Scalar, Table, Unit, seconds, table
 from truelift.apps.explorers.timeline import LENGTHS, Timeline, series
@@ -23,10 +23,11 @@ from truelift.questions.document import instant
 from truelift.questions.funnel import Funnel, FunnelAnswer
 from truelift.questions.funnel import Unit as Counted
 from truelift.questions.funnel_compare import ComparedStep, FunnelComparison, Rates
+from truelift.questions.funnel_money import Revenue
 from truelift.questions.funnel_people import Dropped, FunnelPeopleAnswer
 from truelift.questions.funnel_times import FunnelTimesAnswer, TimesGroup
 from truelift.questions.funnel_trend import FunnelTrendAnswer, FunnelTrendRow
-from truelift.questions.shares import share_of
+from truelift.questions.shares import Span, share_of
 
 
 FEWEST: Final = 100
@@ -213,13 +214,16 @@ def times_headline(answer: FunnelTimesAnswer, *, period: str) -> Headline:
     )
 
 
-def side_by_side_figure(found: FunnelComparison, *, here: str, there: str) -> tuple[Figure, Table]:
+def side_by_side_figure(
+    found: FunnelComparison, *, here: str, there: str, currency: str
+) -> tuple[Figure, Table]:
     """Draw what differs between two funnels, and give both in numbers.
 
     Args:
         found: Both, without groups.
         here: What the first one is called.
         there: And the other.
+        currency: Of their money, where it was asked for.
     """
     steps = found.groups[0].steps if found.groups else ()
     labels = [spoken(step.here.event) for step in steps]
@@ -246,7 +250,66 @@ def side_by_side_figure(found: FunnelComparison, *, here: str, there: str) -> tu
         f" by Newcombe’s method 10. Fewer than {FEWEST} people in either say nothing. The two are"
         " taken for different people; this shows where they differ, not why.",
     )
-    return figure, _beside_table(steps, labels, here, there)
+    return figure, _beside_table(steps, labels, here, there, currency)
+
+
+def revenue_figure(
+    found: FunnelComparison, *, here: str, there: str, currency: str
+) -> Figure | None:
+    """Draw what those who got to each step bring in the end; None where no money was asked for.
+
+    Args:
+        found: Both, without groups.
+        here: What the first one is called.
+        there: And the other.
+        currency: Of the money.
+    """
+    steps = found.groups[0].steps if found.groups else ()
+    rows = tuple(
+        _worth(spoken(step.here.event), step.revenue, currency)
+        for step in steps
+        if step.revenue is not None
+    )
+    if not rows:
+        return None
+    unit = "person" if found.here.question.unit is Counted.PERSON else "session"
+    return Figure(
+        name="beside-money",
+        kind="forest",
+        chart=Forest(
+            groups=(Group("", rows),),
+            measure=Measure(Kind.MONEY, currency),
+            head="Difference, 95%",
+            columns=(here, there),
+            label=f"Per {unit} who got to",
+        ),
+        sentence="Where the two differ in revenue",
+        units=f"Revenue at the last step per {unit} who got to each, {here} less {there}, with its"
+        " 95% interval",
+        source=f"{currency} only. {unit.capitalize()}s all of whose windows are over, in both, also"
+        " those who bring nothing; difference of the means by Welch’s method. Fewer than"
+        f" {FEWEST} in either say nothing.",
+    )
+
+
+def _worth(label: str, revenue: Revenue, currency: str) -> Effect:
+    gap = revenue.difference
+    least = min(revenue.here.n, revenue.there.n)
+    levels = tuple(
+        money(each.mean, currency) if each.n else "nobody" for each in (revenue.here, revenue.there)
+    )
+    if gap is None or least < FEWEST:
+        reason = f"{count(least)} people; {FEWEST} are needed"
+        if least >= FEWEST:
+            reason = "all of them bring the same"
+        return Effect(label, Knowledge.TOO_FEW, levels=levels, reason=reason)
+    return Effect(label, _known(gap), Interval(gap.value, gap.low, gap.high), levels=levels)
+
+
+def _known(gap: Span) -> Knowledge:
+    if gap.low > 0:
+        return Knowledge.BETTER
+    return Knowledge.WORSE if gap.high < 0 else Knowledge.INCONCLUSIVE
 
 
 def _effect(label: str, rates: Rates, *, detail: str = "") -> Effect:
@@ -261,13 +324,8 @@ def _effect(label: str, rates: Rates, *, detail: str = "") -> Effect:
             levels=levels,
             reason=f"{count(least)} people; {FEWEST} are needed",
         )
-    known = Knowledge.INCONCLUSIVE
-    if gap.low > 0:
-        known = Knowledge.BETTER
-    elif gap.high < 0:
-        known = Knowledge.WORSE
     interval = Interval(gap.value, gap.low, gap.high)
-    return Effect(label, known, interval, detail=detail, levels=levels)
+    return Effect(label, _known(gap), interval, detail=detail, levels=levels)
 
 
 def _compared(steps: Sequence[ComparedStep], here: str, there: str) -> str:
@@ -289,7 +347,7 @@ def _compared(steps: Sequence[ComparedStep], here: str, there: str) -> str:
 
 
 def _beside_table(
-    steps: Sequence[ComparedStep], labels: Sequence[str], here: str, there: str
+    steps: Sequence[ComparedStep], labels: Sequence[str], here: str, there: str, currency: str
 ) -> Table:
     rows: list[Row] = [
         {
@@ -298,6 +356,7 @@ def _beside_table(
             "here_rate": None if step.from_first.here is None else step.from_first.here.value,
             "there": step.there.units,
             "there_rate": None if step.from_first.there is None else step.from_first.there.value,
+            **_means(step.revenue, "here_revenue", "there_revenue"),
         }
         for at, (label, step) in enumerate(zip(labels, steps, strict=True), 1)
     ]
@@ -308,12 +367,25 @@ def _beside_table(
         columns=(
             Column("here", here.capitalize()),
             Column("here_rate", "of the first step", Unit.SHARE, nothing="nobody"),
+            Column("here_revenue", "revenue of each", Unit.MONEY, nothing="nobody"),
             Column("there", there.capitalize()),
             Column("there_rate", "of the first step", Unit.SHARE, nothing="nobody"),
+            Column("there_revenue", "revenue of each", Unit.MONEY, nothing="nobody"),
         ),
-        currency="",
-        note="People are all who reached the step; shares are of those whose window is over.",
+        currency=currency,
+        note="People are all who reached the step; shares, and revenue at the last step, are of"
+        " those whose window is over."
+        if any(step.revenue is not None for step in steps)
+        else "People are all who reached the step; shares are of those whose window is over.",
     )
+
+
+def _means(revenue: Revenue | None, here: str, there: str) -> dict[str, Scalar]:
+    """Give what a unit brings in either funnel, in minor units; nothing of nobody."""
+    if revenue is None:
+        return {}
+    both = ((here, revenue.here), (there, revenue.there))
+    return {name: each.mean if each.n else None for name, each in both}
 
 
 def times_figure(answer: FunnelTimesAnswer, *, period: str) -> Figure | None:
@@ -434,8 +506,46 @@ def beside_rows(found: FunnelComparison) -> tuple[Row, ...]:
                 f"{name}.low": None if gap is None else gap.low,
                 f"{name}.high": None if gap is None else gap.high,
             }
+        row |= _means(step.revenue, "revenue.per_unit_minor", "revenue.against_minor")
+        if step.revenue is not None:
+            worth = step.revenue.difference
+            row |= {
+                "revenue.difference_minor": None if worth is None else worth.value,
+                "revenue.low_minor": None if worth is None else worth.low,
+                "revenue.high_minor": None if worth is None else worth.high,
+            }
         rows.append(row)
     return tuple(rows)
+
+
+def each_table(answer: FunnelAnswer) -> Table | None:
+    """Count people at every step under its own event's value; None where it was not so asked."""
+    question = answer.question
+    if not question.is_by_each:
+        return None
+    rows: list[Row] = [
+        {
+            "group": group.value,
+            "others": group.others,
+            **{str(step.step): step.units for step in group.steps},
+        }
+        for group in answer.groups
+    ]
+    places = range(len(question.steps))
+    unit = "people" if question.unit is Counted.PERSON else "sessions"
+    return table(
+        f"{unit.capitalize()} at every step, by its own {spoken(question.by or '').lower()}",
+        rows,
+        head=Column("group", spoken(question.by or ""), Unit.TEXT, nothing="not known"),
+        columns=[
+            Column(str(at + 1), f"{at + 1}. {spoken(question.steps[at].events.title)}")
+            for at in places
+        ],
+        whole={str(at + 1): sum(group.steps[at].units for group in answer.groups) for at in places},
+        currency="",
+        note="Somebody may stand in another row at every step, so what goes on from one step to the"
+        " next cannot be told of a row. Let a step say the group to see that.",
+    )
 
 
 def money_table(answer: FunnelAnswer, *, currency: str) -> Table | None:

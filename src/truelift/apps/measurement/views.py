@@ -27,7 +27,6 @@ from truelift.apps.measurement.funnel_asking import (
     wrong_with,
 )
 from truelift.apps.measurement.funnel_form import (
-    ATTRIBUTIONS,
     COMPARES,
     INTERVALS,
     ORDERS,
@@ -116,7 +115,7 @@ def funnel(request: SignedInRequest, site: str) -> HttpResponse:
         "windows": WINDOWS,
         "compares": COMPARES,
         "units": UNITS,
-        "attributions": ATTRIBUTIONS,
+        "attributions": form.attributions,
         "intervals": INTERVALS,
         "views": [
             (f"?{form.seen_as(view)}", words, view == form.view)
