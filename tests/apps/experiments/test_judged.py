@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from truelift.apps.accounts.models import User
 from truelift.apps.experiments.analysing import analyse_experiment
@@ -173,3 +174,48 @@ def test_a_split_that_is_broken_everywhere_is_said_to_lean_alike_in_all_segments
     assert {each["dimension"] for each in document["split_causes"]} >= {"device"}
     causes = next(each for each in document["integrity"] if each["check"] == "srm_segments")
     assert "leans alike in all" in causes["detail"]
+
+
+def test_the_page_shows_integrity_first_then_sentences_course_segments_and_adjustment(
+    site: Site, run: Callable[..., Look], ada: User, client_of: Callable[[User], Client]
+) -> None:
+    take = run(
+        inference=Inference.SEQUENTIAL,
+        judging=JudgingSpec(tuning_n=800, covariate_days=14, segments=("device",)),
+    )
+    take(EARLY)
+
+    said = " ".join(
+        client_of(ada).get(f"/s/{site.name}/experiments/delivery-cost/").content.decode().split()
+    )
+
+    places = [
+        said.index(words)
+        for words in (
+            "Split kept every day",
+            "We are 95% sure that order rate rises by between",
+            "Judged: ",
+            "What visitors did before explains",
+            "Named before the start",
+            "Explored",
+        )
+    ]
+    assert places == sorted(places)
+    assert "however often one looks" in said
+    for method in ("cuped", "sequential", "srm-sequential", "segment-interaction"):
+        assert f'href="/s/{site.name}/methods/{method}/"' in said
+
+
+def test_the_page_hides_effects_between_two_looks_and_says_when_the_next_is(
+    site: Site, run: Callable[..., Look], ada: User, client_of: Callable[[User], Client]
+) -> None:
+    take = run(inference=Inference.GROUP_SEQUENTIAL, judging=JudgingSpec(looks=4))
+    take(datetime(2026, 5, 13, 12, tzinfo=UTC))
+
+    said = " ".join(
+        client_of(ada).get(f"/s/{site.name}/experiments/delivery-cost/").content.decode().split()
+    )
+
+    assert "The next look is at 250 visitors." in said
+    assert "hidden until the next planned look, by the plan" in said
+    assert "We are 95% sure" not in said

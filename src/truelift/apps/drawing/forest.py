@@ -48,6 +48,9 @@ class Effect:
         reading: The word in the last column; that of the state when empty.
         status: The mark in the last column; that of the state when empty.
         href: Where the label leads; nowhere when empty.
+        said: What the row shows, where its state does not say it.
+        combined: The effect when all rows are taken together, drawn as a stroke.
+        how: Where it is told how the number is worked out; nowhere when empty.
     """
 
     label: str
@@ -60,6 +63,9 @@ class Effect:
     reading: str = ""
     status: str = ""
     href: str = ""
+    said: str = ""
+    combined: float | None = None
+    how: str = ""
 
     @property
     def shown(self) -> Interval | None:
@@ -68,6 +74,8 @@ class Effect:
 
     def sentence(self, measure: Measure) -> str:
         """Say in one sentence what the row shows."""
+        if self.said:
+            return self.said
         interval = self.shown
         if interval is None:
             match self.knowledge:
@@ -117,6 +125,7 @@ class Row:
     label: str
     detail: str
     href: str
+    how: str
     levels: tuple[str, ...]
     value: str
     range: str
@@ -195,6 +204,7 @@ class Forest:
             if interval is None:
                 continue
             firm += [interval.value, *effect.margins]
+            firm += [] if effect.combined is None else [effect.combined]
             ends = [interval.low, interval.high]
             (loose if effect.knowledge is Knowledge.INCONCLUSIVE else firm).extend(ends)
         reach = 1.5 * max(abs(value) for value in firm)
@@ -240,6 +250,7 @@ class Forest:
             label=effect.label,
             detail=effect.detail,
             href=effect.href,
+            how=effect.how if interval else "",
             levels=self.cells(effect),
             value="" if interval is None else self.measure.said(interval.value),
             range="" if interval is None else self.measure.range(interval.low, interval.high),
@@ -283,6 +294,9 @@ class Forest:
             for end in (interval.low, interval.high)
             if axis.inside(end)
         ]
+        if effect.combined is not None and axis.inside(effect.combined):
+            at = axis.x(effect.combined)
+            drawn.append(Line("s-ink iv", at, at, middle - 8, middle + 8))
         return drawn
 
 

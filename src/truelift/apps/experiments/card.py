@@ -9,7 +9,14 @@ from datetime import datetime
 
 from truelift.apps.drawing.forest import Effect, Forest, Group
 from truelift.apps.drawing.knowledge import Knowledge
-from truelift.apps.experiments.domain import as_domain, asked_by, broken_checks, day_at
+from truelift.apps.experiments.broken_down import Details, details_of
+from truelift.apps.experiments.domain import (
+    as_domain,
+    asked_by,
+    broken_checks,
+    day_at,
+    judging_of,
+)
 from truelift.apps.experiments.models import (
     AnalysisRecord,
     DecisionRecord,
@@ -32,8 +39,13 @@ from truelift.apps.experiments.result import (
 )
 from truelift.apps.experiments.wording import (
     CHOICES,
+    CORRECTIONS,
+    INFERENCES,
+    LEDES,
     METHODS,
     PAST,
+    SEGMENTS,
+    SPENDINGS,
     STAGES,
     counted,
     moment,
@@ -86,6 +98,7 @@ class ExperimentCard:
         snapshot: The newest snapshot; None before one.
         taken: When that was, in words.
         result: The snapshot laid out; None before one.
+        details: What it shows besides its effects; None before one.
         panel: What can be done.
         progress: An analysis under way.
         can_analyse: Whether asking for one makes sense.
@@ -107,6 +120,7 @@ class ExperimentCard:
     snapshot: AnalysisRecord | None
     taken: str
     result: Result | None
+    details: Details | None
     panel: Panel
     progress: Progress
     can_analyse: bool
@@ -144,6 +158,7 @@ def card_of(
         snapshot=snapshot,
         taken=moment(snapshot.made_at, site.time_zone) if snapshot else "",
         result=result_of(record, snapshot.document) if snapshot else None,
+        details=details_of(record, snapshot.document) if snapshot else None,
         panel=panel_of(
             record,
             domain,
@@ -403,7 +418,7 @@ def _lede(record: ExperimentRecord, domain: Experiment) -> str:
         dates = period(domain.starts_on, domain.ends_on)
         parts.append(f"{dates}, {weeks_in(domain.starts_on, domain.ends_on)}.")
     if domain.randomised:
-        parts.append("One look at the planned end, chosen before launch.")
+        parts.append(LEDES[domain.inference])
     else:
         parts.append(f"{METHODS[record.method]}: its analysis is what was found.")
     if record.plan_hash:
@@ -426,6 +441,27 @@ def _steps(record: ExperimentRecord) -> tuple[Step, ...]:
     verb = "imported it" if record.origin == Origin.IMPORTED else "planned it"
     steps.append(Step(moment(record.made_at, zone), f"{made} {verb}", ""))
     return tuple(steps)
+
+
+def _judged(record: ExperimentRecord) -> list[tuple[str, str]]:
+    """Give how effects are judged, as far as it is not the usual way."""
+    judging = judging_of(record)
+    said = INFERENCES[record.inference]
+    if judging.looks:
+        said += f": {counted(judging.looks, 'look')}, {SPENDINGS[judging.spending or '']}"
+    if judging.tuning_n:
+        said += f": tightest at {judging.tuning_n:,} visitors"
+    if judging.prior_sd:
+        said += f": usual lifts within ±{judging.prior_sd:.0%}"
+    facts = [("Read", said)]
+    if record.variants.count() > 2:
+        facts.append(("Several variants", CORRECTIONS[judging.correction]))
+    if judging.covariate_days:
+        facts.append(("Adjusted", f"by the {counted(judging.covariate_days, 'day')} before"))
+    if judging.segments:
+        names = [SEGMENTS.get(each, each) for each in judging.segments]
+        facts.append(("Segments", ", ".join(names)))
+    return facts
 
 
 def _plan(record: ExperimentRecord) -> list[tuple[str, str]]:
@@ -462,6 +498,7 @@ def _plan(record: ExperimentRecord) -> list[tuple[str, str]]:
                 f"a lift of {record.minimum_effect:.1%} with {record.power:.0%} power",
             )
         )
+    facts += _judged(record)
     if record.n_per_variant:
         facts.append(("Sample", f"{record.n_per_variant:,} visitors per variant"))
     if record.waiver:

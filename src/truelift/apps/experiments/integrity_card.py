@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from truelift.apps.experiments.checks import NOT_YET
+from truelift.apps.experiments.methods import CHECK_PAGES, method_href
 from truelift.apps.experiments.wording import counted, listed, sentence_case
 
 
@@ -55,12 +56,14 @@ class Light:
         said: The status in a word, for who cannot see the shape.
         title: What it is, in words that fit the status.
         detail: Its number and what it means.
+        href: Where it is told how the check is made; empty when nowhere.
     """
 
     glyph: str
     said: str
     title: str
     detail: str
+    href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,13 @@ class IntegrityCard:
     broken: tuple[str, ...]
 
 
-def integrity_card(checks: Sequence[Mapping[str, Any]]) -> IntegrityCard:
-    """Lay out the checks of a snapshot, the failed first."""
+def integrity_card(checks: Sequence[Mapping[str, Any]], *, home: str) -> IntegrityCard:
+    """Lay out the checks of a snapshot, the failed first.
+
+    Args:
+        checks: As the snapshot keeps them.
+        home: Address of the site's pages, with its slash.
+    """
     ordered = sorted(checks, key=lambda check: -_PLACE[check["status"]])
     lights = tuple(
         Light(
@@ -87,6 +95,7 @@ def integrity_card(checks: Sequence[Mapping[str, Any]]) -> IntegrityCard:
             said="not yet" if _is_open(check) else _SAID[check["status"]],
             title=_title(check),
             detail=_kept_together(check["detail"]),
+            href=method_href(home, CHECK_PAGES.get(check["check"], "integrity-checks")),
         )
         for check in ordered
     )

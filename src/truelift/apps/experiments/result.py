@@ -12,8 +12,18 @@ from truelift.apps.drawing.knowledge import Knowledge
 from truelift.apps.drawing.series import Line, Series
 from truelift.apps.drawing.wording import Kind, Measure, count, lift, short_day
 from truelift.apps.experiments.integrity_card import IntegrityCard, integrity_card
+from truelift.apps.experiments.methods import CORRECTION_PAGES, INFERENCE_PAGES, method_href
 from truelift.apps.experiments.models import ExperimentRecord, MetricRecord
-from truelift.apps.experiments.wording import ADVICE, counted, definition, inner, level, listed
+from truelift.apps.experiments.plain import plain_of
+from truelift.apps.experiments.wording import (
+    ADVICE,
+    CORRECTIONS,
+    counted,
+    definition,
+    inner,
+    level,
+    listed,
+)
 
 
 LIFT: Final = Measure(Kind.LIFT)
@@ -65,6 +75,19 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class HowLink:
+    """A way of working out, and the page that says more.
+
+    Attributes:
+        words: What it is called.
+        href: Where it is told; empty when nowhere.
+    """
+
+    words: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """A snapshot, laid out.
 
@@ -78,7 +101,11 @@ class Result:
         findings: What a study without traffic found; empty otherwise.
         visitors: Visitors per day and variant; None when nobody came.
         visitors_headline: What that drawing shows.
-        hidden: Whether the plan hides the effects until its end.
+        hidden: Whether the plan hides the effects until a later look.
+        why_hidden: What would go wrong without that.
+        plain: The effect that decides, in sentences without a p-value.
+        method: How effects are judged, with the page that says so.
+        correction: The same for several treatments; empty names for one.
     """
 
     integrity: IntegrityCard
@@ -91,6 +118,10 @@ class Result:
     visitors: Series | None
     visitors_headline: str
     hidden: bool
+    why_hidden: str
+    plain: tuple[str, ...]
+    method: HowLink
+    correction: HowLink
 
     @property
     def invalid(self) -> bool:
@@ -102,7 +133,8 @@ def result_of(record: ExperimentRecord, document: Mapping[str, Any]) -> Result:
     """Lay out a snapshot of an experiment."""
     planned = {each.metric.key: each.metric for each in record.metrics.select_related("metric")}
     names = {each.key: each.name or each.key for each in record.variants.all()}
-    integrity = integrity_card(document.get("integrity", []))
+    home = home_of(record)
+    integrity = integrity_card(document.get("integrity", []), home=home)
     withheld = [
         effect["withheld"]
         for metric in document.get("metrics", [])
@@ -123,7 +155,62 @@ def result_of(record: ExperimentRecord, document: Mapping[str, Any]) -> Result:
         visitors=visitors,
         visitors_headline=_visitors_headline(document),
         hidden=hidden,
+        why_hidden=_WHY_HIDDEN.get(str(document.get("method")), _WHY_HIDDEN["fixed"]),
+        plain=() if integrity.broken else _plain(document, planned, names),
+        method=_method_link(document, home),
+        correction=_correction_link(document, home),
     )
+
+
+def home_of(record: ExperimentRecord) -> str:
+    """Give the address of the pages of an experiment's site."""
+    return f"/s/{record.site.name}/"
+
+
+def _plain(
+    document: Mapping[str, Any], planned: Mapping[str, MetricRecord], names: Mapping[str, str]
+) -> tuple[str, ...]:
+    found = primary_effect(document)
+    if found is None:
+        return ()
+    metric, effect = found
+    known = planned.get(metric["metric"])
+    return plain_of(
+        document,
+        effect,
+        metric=known.name if known else metric["metric"],
+        variant=names.get(effect["variant"], effect["variant"]),
+    )
+
+
+_WHY_HIDDEN: Final = {
+    "fixed": "A fixed-horizon test is read once, at its end. Reading it whenever one likes makes"
+    " winners of about a third of all changes that do nothing.",
+    "bayesian": "This test was planned to be read once, at its end. To stop at the first moment"
+    " that pleases would make its chances only as honest as its prior.",
+    "group-sequential": "This test is read at its planned looks alone, which share the error"
+    " between them. Between two of them its integrity is shown, and costs nothing.",
+}
+
+
+def _method_link(document: Mapping[str, Any], home: str) -> HowLink:
+    method = str(document.get("method", "fixed"))
+    words = {
+        "fixed": "fixed horizon",
+        "sequential": "sequential, valid at any look",
+        "group-sequential": "group sequential, valid at its planned looks",
+        "bayesian": "Bayesian",
+    }
+    return HowLink(words.get(method, method), method_href(home, INFERENCE_PAGES.get(method, "")))
+
+
+def _correction_link(document: Mapping[str, Any], home: str) -> HowLink:
+    """Name the correction where several treatments share an error level."""
+    correction = str(document.get("multiplicity", "none"))
+    if correction not in CORRECTION_PAGES or len(document.get("variants", [])) < 3:
+        return HowLink("", "")
+    words = CORRECTIONS[correction].split(":")[0]
+    return HowLink(words, method_href(home, CORRECTION_PAGES[correction]))
 
 
 def primary_effect(
@@ -149,6 +236,7 @@ def effect_row(
     immature: int = 0,
     last_day: date | None = None,
     href: str = "",
+    home: str = "",
 ) -> Effect:
     """Lay out one effect as a row of a forest."""
     role, outcome = metric["role"], effect["outcome"]
@@ -163,6 +251,8 @@ def effect_row(
     withheld = str(effect.get("withheld", ""))
     if withheld.startswith("not before"):
         until = f"{short_day(last_day)} is over" if last_day else "its planned end"
+        if withheld.startswith("not before the next"):
+            until = "the next planned look"
         return Effect(
             label=label,
             knowledge=Knowledge.HIDDEN,
@@ -171,6 +261,9 @@ def effect_row(
             href=href,
         )
     relative = effect.get("relative")
+    if relative is not None and relative["low"] is None:
+        # The bound of an early look may lie where nothing could cross it.
+        relative, withheld = None, "no effect could end the test at so early a look"
     if relative is None:
         reason = effect.get("absent") or effect.get("relative_absent") or withheld
         return Effect(
@@ -194,6 +287,7 @@ def effect_row(
         status=status,
         reading=reading,
         href=href,
+        how=method_href(home, str(effect.get("procedure", ""))) if home else "",
     )
 
 
@@ -229,6 +323,7 @@ def _forest(
                     levels=(seen.get(control, ""), seen.get(effect["variant"], "")),
                     immature=immature.get(metric["metric"], 0),
                     last_day=last_day_of(record),
+                    home=home_of(record),
                 )
                 for effect in metric["effects"]
             ]
@@ -282,10 +377,8 @@ def _verdict(
     found = primary_effect(document)
     if action == "invalid":
         return Verdict(lead, "", "", because)
-    if action == "keep_running" or found is None:
-        last = last_day_of(record)
-        until = f" It is read once, when {last.day} {last:%B} is over." if last else ""
-        return Verdict(f"{lead}{until}", "", "", because)
+    if found is None or (action == "keep_running" and "withheld" in found[1]):
+        return Verdict(f"{lead}{_until(record, document)}", "", "", because)
     metric, effect = found
     known = planned.get(metric["metric"])
     row = effect_row(metric, effect, known)
@@ -293,6 +386,17 @@ def _verdict(
         variant = names.get(effect["variant"], effect["variant"])
         lead = f"Ship {variant}."
     return Verdict(*_told(lead, row), because, _also(document, planned))
+
+
+def _until(record: ExperimentRecord, document: Mapping[str, Any]) -> str:
+    """Say when effects may be read that are hidden now."""
+    looks = document.get("looks")
+    if looks:
+        return (
+            f" The next look is at {count(looks['next_at'])} visitors." if looks["next_at"] else ""
+        )
+    last = last_day_of(record)
+    return f" It is read once, when {last.day} {last:%B} is over." if last else ""
 
 
 def _told(lead: str, row: Effect) -> tuple[str, str, str]:
@@ -385,7 +489,7 @@ def _source(document: Mapping[str, Any]) -> str:
         return ""
     versions = document.get("metric_versions", {})
     said = (
-        f"{count(units)} visitors first exposed in the period; fixed horizon, two-sided at"
+        f"{count(units)} visitors first exposed in the period; two-sided at"
         f" {document['alpha']:g}. Blue: clearly better. Vermilion: clearly worse. Grey: no clear"
         " difference. Hollow: not conclusive."
     )

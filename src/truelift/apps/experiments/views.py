@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from truelift.apps.accounts.reads import role_of
 from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
+from truelift.apps.experiments.broken_down import details_of
 from truelift.apps.experiments.card import card_of, list_page, progress_of
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.experiments.reads import experiment_of, snapshot_of
@@ -157,6 +158,7 @@ def snapshot(request: SignedInRequest, site: str, key: str, number: int) -> Http
             "snapshot": found,
             "record": found.experiment,
             "result": result_of(found.experiment, found.document),
+            "details": details_of(found.experiment, found.document),
             "taken": moment(found.made_at, place.time_zone),
             "as_of": moment(found.as_of, place.time_zone),
             "pretty": json.dumps(found.document, indent=2, ensure_ascii=False),

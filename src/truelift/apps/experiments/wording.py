@@ -58,6 +58,18 @@ INFERENCES: Final[Mapping[str, str]] = MappingProxyType(
 )
 """A way of judging as a person reads it: when effects may be read comes first."""
 
+LEDES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Inference.FIXED: "One look at the planned end, chosen before launch.",
+        Inference.SEQUENTIAL: "It may be looked at whenever one likes: a sequential test, chosen"
+        " before launch.",
+        Inference.GROUP_SEQUENTIAL: "It is looked at a few times that were planned before launch.",
+        Inference.BAYESIAN: "One look at the planned end, as a chance to win, with a prior chosen"
+        " before launch.",
+    }
+)
+"""When effects may be read, as the first words of an experiment's page say it."""
+
 SPENDINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
         Spending.OBRIEN_FLEMING: "strict early, the end almost as without looks (O’Brien–Fleming)",
