@@ -28,6 +28,7 @@ fault-short: ; $(pytest) --timeout 180 -m fault
 fault: ; TRUELIFT_KILLS=20 TRUELIFT_KILL_EVENTS=200000 $(pytest) --timeout 1800 -m fault
 browser: ; $(pytest) --timeout 120 -m browser
 
-simulate: ; $(pytest) --timeout 1800 -m simulation
+# Samples what the statistics promise, writes docs/calibration.md of it, then samples the rest.
+simulate: ; $(bin)/python scripts/calibrate.py && $(pytest) --timeout 1800 -m simulation
 bench: ; @for b in bench/*.py; do echo "== $$b"; $(bin)/python $$b || exit 1; done
 fix: ; $(bin)/ruff check --fix src tests bench scripts; $(bin)/ruff format src tests bench scripts
