@@ -220,3 +220,30 @@ def test_a_metric_that_counts_one_event_is_not_taken_for_several_names(
         take_library(site, "shop", by=Actor(ada), now=now)
 
     assert current_metrics(site) == ()
+
+
+def test_first_looks_and_the_home_propose_the_names_that_the_site_gave(
+    site: Site,
+    home: Home,
+    ada: User,
+    now: datetime,
+    tmp_path: Path,
+    client_of: ClientOf,
+) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text(EVENTS.replace("page_view", "view_item"))
+    load(home, "shop", path, now=now)
+    renamed(site, "Order Completed", "order", by=ada, now=now)
+    publish()
+    browser = client_of(ada)
+
+    funnel = browser.get("/s/shop/funnels/")
+    trend = browser.get("/s/shop/trends/")
+    people = browser.get("/s/shop/segments/")
+    front = browser.get("/s/shop/")
+
+    assert funnel.context["form"].steps == ("view_item", "Order Completed | order")
+    assert [step.units for step in funnel.context["page"].chart.steps] == [4, 2]
+    assert trend.context["look"].document["event"] == {"names": ["Order Completed", "order"]}
+    assert people.context["look"].document["metric"] == "order_rate"
+    assert "Order Completed or order" in front.text

@@ -15,12 +15,14 @@ from truelift.apps.explorers.catalogue import Explorer
 from truelift.apps.explorers.form import ExplorerForm
 from truelift.apps.explorers.models import Annotation
 from truelift.apps.explorers.page import Asked, ExplorerPage
+from truelift.apps.measurement.funnel_form import Called
 from truelift.apps.measurement.naming import period_said
 from truelift.apps.measurement.periods import Period
 from truelift.apps.measurement.reads import known_events
 from truelift.apps.measurement.running import ComesLater
 from truelift.apps.measurement.segments_reads import context_of
 from truelift.apps.sites.models import Site
+from truelift.apps.sites.reads import event_names_of
 from truelift.errors import Refusal
 from truelift.lake.stopping import Cancelled
 from truelift.questions.document import Json
@@ -86,7 +88,11 @@ def look(
     empty = replace(
         explorer.empty(), has_segment=bool(reads.segments_of(place) or query.get("segment"))
     )
-    form = empty.typed(query) if query else first_form(explorer, empty, seen, now=now)
+    form = (
+        empty.typed(query)
+        if query
+        else first_form(explorer, empty, seen, now=now, called=event_names_of(place))
+    )
     found = Look(form=form, names=names)
     if not seen and not query:
         return found
@@ -110,11 +116,12 @@ def first_form(
     seen: Sequence[EventSeen],
     *,
     now: datetime,
+    called: Called,
 ) -> ExplorerForm:
     """Propose a first look: the usual question over the last 28 days, or all time."""
     last = max((each.last_at for each in seen), default=None)
     recent = last is not None and now - last < timedelta(days=28)
-    document = explorer.first([each.event for each in seen])
+    document = explorer.first([each.event for each in seen], called)
     return replace(
         form.filled(document),
         period=Period(explorer.first_days if recent else "all"),

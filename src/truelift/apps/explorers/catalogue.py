@@ -21,7 +21,7 @@ from truelift.apps.explorers.sessions_page import sessions_page
 from truelift.apps.explorers.trend_page import trend_page
 from truelift.apps.explorers.value_page import value_page
 from truelift.apps.explorers.vitals_page import vitals_page
-from truelift.apps.measurement.funnel_form import default_steps
+from truelift.apps.measurement.funnel_form import USUAL, Called, default_steps
 from truelift.apps.measurement.periods import Period
 from truelift.questions.document import Json
 from truelift.questions.metric_library import METRIC_LIBRARY
@@ -64,7 +64,8 @@ class Explorer:
         page: Lays out an answer.
         bar: Members that stand in the bar, in this order; the others are behind "More".
         labels: Member → what a person reads.
-        first: From the names of a site's events, the question of a first look.
+        first: From the names of a site's events, and what it calls those of the built-in
+            metrics, the question of a first look.
         beside: Address and words of pages that are tabs beside it.
         first_by: The breakdown of a first look.
         first_days: And how many days it goes back.
@@ -79,7 +80,7 @@ class Explorer:
     page: Callable[[Asked], ExplorerPage]
     bar: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
-    first: Callable[[Sequence[str]], Mapping[str, Json]] = lambda _seen: {}
+    first: Callable[[Sequence[str], Called], Mapping[str, Json]] = lambda _seen, _called: {}
     beside: tuple[tuple[str, str], ...] = ()
     first_by: str = ""
     first_days: str = "28"
@@ -109,55 +110,88 @@ class Explorer:
         )
 
 
-def goal(seen: Sequence[str]) -> str:
+def goal(seen: Sequence[str], called: Called = USUAL) -> tuple[str, ...]:
     """Propose what people come for: the last of the usual steps, else the most frequent event."""
-    steps = default_steps(seen)
-    return steps[-1] if steps else (seen[0] if seen else "page_view")
+    steps = default_steps(seen, called)
+    return steps[-1] if steps else (seen[0] if seen else "page_view",)
 
 
-def _trend(seen: Sequence[str]) -> Mapping[str, Json]:
-    return {"event": goal(seen), "moving_average": 7}
+def beginning(seen: Sequence[str], called: Called = USUAL) -> tuple[str, ...]:
+    """Propose what people begin with: page views, else the first of the usual steps."""
+    if "page_view" in seen:
+        return ("page_view",)
+    steps = default_steps(seen, called)
+    return steps[0] if steps else goal(seen, called)
 
 
-def _metric(seen: Sequence[str]) -> Mapping[str, Json]:
+def _events(names: Sequence[str]) -> Json:
+    return names[0] if len(names) == 1 else {"names": list(names)}
+
+
+def _trend(seen: Sequence[str], called: Called) -> Mapping[str, Json]:
+    return {"event": _events(goal(seen, called)), "moving_average": 7}
+
+
+def _metric(seen: Sequence[str], called: Called) -> Mapping[str, Json]:
     """Propose the first built-in metric all of whose events there are."""
     fits = (
         key
         for key, metric in METRIC_LIBRARY.items()
-        if metric.definition is not None and set(metric.expects) <= set(seen)
+        if metric.definition is not None
+        and all(not set(seen).isdisjoint(called.get(name, (name,))) for name in metric.expects)
     )
     return {"metric": next(fits, "retention_week_1")}
 
 
-def _paths(seen: Sequence[str]) -> Mapping[str, Json]:
+def _key_events(seen: Sequence[str], called: Called) -> Mapping[str, Json]:
+    return {"key_events": _events(goal(seen, called))}
+
+
+def _landing_pages(seen: Sequence[str], called: Called) -> Mapping[str, Json]:
+    return {**_key_events(seen, called), "smallest": 20}
+
+
+def _paths(seen: Sequence[str], called: Called) -> Mapping[str, Json]:
     """Propose the ways from the entrance where pages are known, else from the first step."""
     if "page_view" in seen:
         return {"start": "/"}
-    steps = default_steps(seen)
-    return {"start": steps[0] if steps else goal(seen), "nodes": "events"}
+    # A way starts at one event, also where the step has several names.
+    return {"start": beginning(seen, called)[0], "nodes": "events"}
 
 
-def _journeys(seen: Sequence[str]) -> Mapping[str, Json]:
+def _journeys(seen: Sequence[str], called: Called) -> Mapping[str, Json]:
     """Propose the usual steps; with page views, from the entrance."""
-    steps: list[Json] = list(default_steps(seen))
+    steps: list[Json] = [
+        names[0] if len(names) == 1 else {"name": names[0], "events": _events(names)}
+        for names in default_steps(seen, called)
+    ]
     entrance: list[Json] = [{"name": "landing", "events": "/"}] if "page_view" in seen else []
     return {"surfaces": [*entrance, *steps[-4:]], "window": "7d"}
 
 
-def _retention(seen: Sequence[str]) -> Mapping[str, Json]:
-    return {"cohort": beginning(seen), "return": goal(seen), "interval": "week", "intervals": 8}
+def _segments(seen: Sequence[str], called: Called) -> Mapping[str, Json]:
+    """Propose the share who get there; the built-in metric of orders holds all of their names."""
+    names = goal(seen, called)
+    orders = called.get("purchase", ())
+    return {"metric": "order_rate" if set(names) <= set(orders) else names[0]}
 
 
-def _time_to_value(seen: Sequence[str]) -> Mapping[str, Json]:
-    return {"start": beginning(seen), "value": goal(seen), "interval": "day", "intervals": 30}
+def _retention(seen: Sequence[str], called: Called) -> Mapping[str, Json]:
+    return {
+        "cohort": _events(beginning(seen, called)),
+        "return": _events(goal(seen, called)),
+        "interval": "week",
+        "intervals": 8,
+    }
 
 
-def beginning(seen: Sequence[str]) -> str:
-    """Propose what people begin with: page views, else the first of the usual steps."""
-    if "page_view" in seen:
-        return "page_view"
-    steps = default_steps(seen)
-    return steps[0] if steps else goal(seen)
+def _time_to_value(seen: Sequence[str], called: Called) -> Mapping[str, Json]:
+    return {
+        "start": _events(beginning(seen, called)),
+        "value": _events(goal(seen, called)),
+        "interval": "day",
+        "intervals": 30,
+    }
 
 
 _ALL: Final = (
@@ -201,7 +235,7 @@ _ALL: Final = (
         page=sessions_page,
         bar=("key_events",),
         labels={"key_events": "Key event", "max_rows": "Rows at most"},
-        first=lambda seen: {"key_events": goal(seen)},
+        first=_key_events,
         first_by="device",
     ),
     Explorer(
@@ -213,7 +247,7 @@ _ALL: Final = (
         page=channels_page,
         bar=("level", "attribution", "key_events"),
         labels={"level": "Rows for", "key_events": "Key event", "attribution": "Attribution"},
-        first=lambda seen: {"key_events": goal(seen)},
+        first=_key_events,
     ),
     Explorer(
         question="landing_pages",
@@ -224,7 +258,7 @@ _ALL: Final = (
         page=landing_pages_page,
         bar=("key_events", "smallest"),
         labels={"key_events": "Key event", "smallest": "People at least"},
-        first=lambda seen: {"key_events": goal(seen), "smallest": 20},
+        first=_landing_pages,
     ),
     Explorer(
         question="page_engagement",
@@ -244,7 +278,7 @@ _ALL: Final = (
             "time": "Property with the milliseconds",
             "scroll": "Property with the percent scrolled",
         },
-        first=lambda _seen: {"by": ["path"], "smallest": 20},
+        first=lambda _seen, _called: {"by": ["path"], "smallest": 20},
     ),
     Explorer(
         question="web_vitals",
@@ -260,7 +294,7 @@ _ALL: Final = (
             "event": "Event with the readings",
             "page_view": "Property with the page view’s id",
         },
-        first=lambda _seen: {"by": ["path"]},
+        first=lambda _seen, _called: {"by": ["path"]},
     ),
     Explorer(
         question="paths",
@@ -299,7 +333,7 @@ _ALL: Final = (
             "min_units": "People at least",
             "window": "Within",
         },
-        first=lambda seen: {"metric": goal(seen)},
+        first=_segments,
         beside=(("segments/saved", "Saved segments"),),
     ),
     Explorer(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final, cast
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -64,6 +65,12 @@ VIEWS: Final = (
 
 LONGEST: Final = 2_000
 """Letters of one parameter that are read."""
+
+Called = Mapping[str, tuple[str, ...]]
+"""Event of the built-in metrics → what a site calls it instead."""
+
+USUAL: Final[Called] = MappingProxyType({})
+"""Every event has its usual name."""
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _WINDOW: Final = re.compile(r"^(\d{1,6})([smhd])$")
@@ -403,11 +410,15 @@ def conditions_of(text: str) -> Json:
     return [condition(part) for part in split(text, ",") if part.strip()]
 
 
-def default_steps(seen: Sequence[str]) -> tuple[str, ...]:
-    """Propose a first funnel from the names of events that a site has.
+def default_steps(seen: Sequence[str], called: Called = USUAL) -> tuple[tuple[str, ...], ...]:
+    """Propose a first funnel from the names of events that a site has, each step by its names.
 
-    The steps of a shop by their usual names, where two or more of them are there;
-    else page views and the event that most people do after them.
+    The steps of a shop, where two or more of them are there; else page views and the
+    event that most people do after them.
+
+    Args:
+        seen: Names of the site's events, the most frequent first.
+        called: What the site calls events of the built-in metrics, where otherwise.
     """
     usual = (
         "view_item",
@@ -417,21 +428,23 @@ def default_steps(seen: Sequence[str]) -> tuple[str, ...]:
         "add_payment_info",
         "purchase",
     )
-    shop = tuple(name for name in usual if name in seen)
+    ours = (called.get(name, (name,)) for name in usual)
+    shop = tuple(there for names in ours if (there := tuple(n for n in names if n in seen)))
     if len(shop) >= 2:
         return shop
     others = [name for name in seen if name not in {"page_view", "identify", "group", "alias"}]
     if "page_view" in seen and others:
-        return ("page_view", others[0])
-    return tuple(others[:2])
+        return (("page_view",), (others[0],))
+    return tuple((name,) for name in others[:2])
 
 
-def default_form(seen: Sequence[EventSeen], *, now: datetime) -> FunnelForm:
+def default_form(seen: Sequence[EventSeen], *, now: datetime, called: Called = USUAL) -> FunnelForm:
     """Propose a first funnel: the usual steps, by device, over the last 28 days or all time."""
     last = max((each.last_at for each in seen), default=None)
     recent = last is not None and now - last < timedelta(days=28)
+    steps = default_steps([each.event for each in seen], called)
     return FunnelForm(
-        steps=tuple(escaped(name) for name in default_steps([each.event for each in seen])),
+        steps=tuple(" | ".join(map(escaped, names)) for names in steps),
         period=Period("28" if recent else "all"),
         by="device",
     )

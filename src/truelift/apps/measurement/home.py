@@ -12,6 +12,7 @@ from truelift.apps.measurement.funnel_form import default_form
 from truelift.apps.measurement.home_page import HomePage, home_page
 from truelift.apps.research.reads import hypothesis_rows
 from truelift.apps.sites.models import Site
+from truelift.apps.sites.reads import event_names_of
 from truelift.questions.funnel import FunnelAnswer
 from truelift.questions.leaks import Leak
 from truelift.questions.metric import Amount, AmountKind
@@ -30,7 +31,7 @@ TREND = timedelta(days=29)
 def home_of(site: Site, *, now: datetime) -> HomePage:
     """Answer the four questions of a site; empty while it has no events."""
     zone = ZoneInfo(site.time_zone)
-    form = default_form(reads.events_seen(site.name), now=now)
+    form = default_form(reads.events_seen(site.name), now=now, called=event_names_of(site))
     leaks: tuple[Leak, ...] = ()
     funnels: tuple[FunnelAnswer, ...] = ()
     orders: TrendAnswer | None = None
@@ -44,7 +45,7 @@ def home_of(site: Site, *, now: datetime) -> HomePage:
             currency=site.currency,
         )
         funnels = tuple(each.answer for each in asked)
-        last_step = form.steps[-1]
+        last_step = question.steps[-1].events.title
         orders = reads.ask(
             site.name,
             Trend(

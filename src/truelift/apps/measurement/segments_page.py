@@ -27,6 +27,7 @@ from truelift.apps.measurement.segments_reads import (
 from truelift.apps.measurement.segments_services import wrong_with
 from truelift.apps.measurement.segments_words import depends_on_period, people_in_words
 from truelift.apps.sites.models import Site
+from truelift.apps.sites.reads import event_names_of
 from truelift.errors import Refusal
 from truelift.questions.events_seen import EventSeen
 from truelift.questions.matching import BadQuestion
@@ -290,11 +291,11 @@ def _uses(
     """Give addresses of first looks at a segment's people only."""
     if not seen:
         return ()
-    trend = EXPLORERS["trend"]
+    trend, called = EXPLORERS["trend"], event_names_of(site)
     empty = replace(trend.empty(), has_segment=True)
-    drawn = replace(first_form(trend, empty, seen, now=now), segment=name)
+    drawn = replace(first_form(trend, empty, seen, now=now, called=called), segment=name)
     found = [(f"/s/{site.name}/{trend.folder}/?{drawn.address}", "Trend")]
-    funnel = replace(default_form(seen, now=now), segment=name)
+    funnel = replace(default_form(seen, now=now, called=called), segment=name)
     if len(funnel.steps) > 1:
         found.insert(0, (f"/s/{site.name}/funnels/?{funnel.address}", "Funnel"))
     return tuple(found)

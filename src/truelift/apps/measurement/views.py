@@ -48,10 +48,11 @@ from truelift.apps.measurement.running import ComesLater, answering
 from truelift.apps.measurement.segments_reads import context_of, whose_of
 from truelift.apps.measurement.views_asking import asking_of
 from truelift.apps.sites.models import Site
-from truelift.apps.sites.reads import site_for
+from truelift.apps.sites.reads import event_names_of, site_for
 from truelift.errors import Refusal
 from truelift.lake.stopping import Cancelled
 from truelift.questions.dimensions import DIMENSIONS
+from truelift.questions.events_seen import EventSeen
 
 
 SPARE_STEPS: Final = 1
@@ -80,7 +81,7 @@ def funnel(request: SignedInRequest, site: str) -> HttpResponse:
     place = site_for(request.user, site)
     now, asking = reads.this_minute(datetime.now(UTC)), asking_of(request)
     seen = reads.known_events(place.name)
-    form = FunnelForm.of(asking.query) if asking.query else default_form(seen, now=now)
+    form = FunnelForm.of(asking.query) if asking.query else _first(place, seen, now=now)
     problems: tuple[str, ...] = ()
     if asking.query or form.steps:
         problems = wrong_with(place, form, now=now) if asking.query or len(form.steps) > 1 else ()
@@ -217,7 +218,11 @@ def _asked(request: SignedInRequest, place: Site) -> tuple[FunnelForm, datetime]
     now = reads.this_minute(datetime.now(UTC))
     if request.GET:
         return FunnelForm.of(request.GET), now
-    return default_form(reads.known_events(place.name), now=now), now
+    return _first(place, reads.known_events(place.name), now=now), now
+
+
+def _first(place: Site, seen: Sequence[EventSeen], *, now: datetime) -> FunnelForm:
+    return default_form(seen, now=now, called=event_names_of(place))
 
 
 def _no_step(step: int | None) -> tuple[str, ...]:
