@@ -38,6 +38,11 @@ def test_create_answers_with_the_keys(home: Home, capsys: pytest.CaptureFixture[
         (["create", "two", "--time-zone", "Mars"], "sites.bad_time_zone", 1),
         (["create", "two", "--write-key", "pk_shop_public"], "sites.bad_key", 1),
         (["keys", "nothing"], "sites.no_such_site", 1),
+        (["events", "nothing"], "sites.no_such_site", 1),
+        (["events", "shop", "buy=order"], "sites.bad_event_names", 1),
+        (["events", "shop", "purchase"], "sites.bad_event_names", 1),
+        (["events", "shop", "purchase="], "sites.bad_event_names", 1),
+        (["events", "shop", "--usual", "buy"], "sites.bad_event_names", 1),
         (["keys", "shop", "--revoke", "k999"], "sites.no_such_key", 1),
         (["keys", "shop", "--revoke", "k²"], "cli.usage", 2),
         (["keys", "shop", "--new", "golden"], "cli.usage", 2),
@@ -88,3 +93,31 @@ def test_an_empty_home_becomes_ready_by_itself_and_publishes(tmp_path: Path) -> 
     published = json.loads((tmp_path / "new/published/keys.json").read_text())
     assert [key["site"] for key in published["keys"]] == ["shop", "shop"]
     assert len(answer.stdout.splitlines()) == 1
+
+
+def test_events_are_shown_named_and_audited(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    run("sites", ["events", "shop", "--json"])
+    assert json.loads(capsys.readouterr().out)["event_names"] == {}
+
+    run("sites", ["events", "shop", "purchase=Order Completed", "purchase=order", "refund=back"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.split(maxsplit=1) == ["purchase", "Order Completed | order"] for line in lines)
+    event = AuditEvent.objects.get(action="site.settings_changed")
+    named = {"purchase": ["Order Completed", "order"], "refund": ["back"]}
+    assert (event.actor, event.after) == ("operator", {"event_names": named})
+
+
+def test_names_given_again_take_the_place_of_the_old_ones_and_usual_ones_come_back(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("sites", ["events", "shop", "purchase=order", "refund=back", "sign_up=joined"])
+
+    again = ["purchase=sale", "refund=refund", "--usual", "sign_up", "--json"]
+    status = run("sites", ["events", "shop", *again])
+
+    site.refresh_from_db()
+    assert status == 0
+    assert site.event_names == {"purchase": ["sale"]}
+    answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert answer["events"]["sign_up"] == ["sign_up"]

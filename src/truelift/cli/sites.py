@@ -173,6 +173,58 @@ def retention(
     )
 
 
+@app.command()
+def events(
+    site: Annotated[str, typer.Argument(help="Whose events.")],
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="EVENT=NAME; one event several times for several names."),
+    ] = None,
+    *,
+    usual: Annotated[
+        list[str] | None, typer.Option("--usual", help="This event has its usual name again.")
+    ] = None,
+    as_json: As_json = False,
+) -> None:
+    """Show what a site calls the events of the built-in metrics, or change that.
+
+    The names that are given for an event take the place of those that it had. It holds
+    for every question at once, for events of the past as well.
+    """
+    now = _ready()
+    from truelift.apps.sites.reads import site_named
+    from truelift.apps.sites.services import BadEventNames, NoSuchSite, change_settings
+    from truelift.questions.metric_library import ROLES
+
+    place = site_named(site)
+    if place is None:
+        raise NoSuchSite(site=site)
+    given: dict[str, list[str]] = {}
+    for each in names or ():
+        event, _, name = each.partition("=")
+        given.setdefault(event, []).append(name.strip())
+    for event in [*given, *(usual or ())]:
+        if event not in ROLES:
+            raise BadEventNames(event=event)
+    wanted: dict[str, Any] = {**place.event_names, **given}
+    wanted = {
+        event: list(dict.fromkeys(called))
+        for event, called in wanted.items()
+        if called != [event] and event not in (usual or ())
+    }
+    if wanted != place.event_names:
+        changes: dict[str, Any] = {"event_names": wanted}
+        change_settings(place, changes, version=place.version, by="operator", now=now)
+    called = {event: wanted.get(event, [event]) for event in ROLES}
+    width = max(map(len, ROLES))
+    lines = [f"{event:<{width}}  {' | '.join(each)}" for event, each in called.items()]
+    _say(
+        {"site": site, "event_names": wanted, "events": called},
+        "\n".join(lines),
+        as_json=as_json,
+    )
+
+
 def _ready() -> datetime:
     from truelift.project.start import bring_up_to_date
 
