@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from tests.lake.conftest import Clock, Sender, bulk
 from truelift.cli.main import run
 from truelift.lake.checkup import checkup
+from truelift.lake.erasure_list import Who, ask_to_erase
 from truelift.lake.home import Home
 from truelift.lake.journal import segments
 from truelift.lake.loader import Loader
@@ -83,6 +86,47 @@ def test_locks_say_who_is_running(home: Home, clock: Clock, send: Sender) -> Non
         running = codes(home)
 
     assert {"loader_running", "writer_running"} <= running
+
+
+def test_erasures_that_wait_are_remarked_upon_until_every_part_is_done(
+    home: Home, clock: Clock, send: Sender
+) -> None:
+    send({})
+    request = ask_to_erase(home, "shop", Who.USER, "ada")
+
+    (waiting,) = (each for each in checkup(home).remarks if each.code == "erasures_waiting")
+    request.hand_over(home)
+    (left,) = (each for each in checkup(home).remarks if each.code.startswith("erasures"))
+    request.forget(home)
+
+    assert "1 erasures" not in waiting.text
+    assert ("(shop)" in waiting.text, "truelift serve" in waiting.text) == (True, True)
+    assert "ada" not in waiting.text
+    assert left.code == "erasures_half_done"
+    assert checkup(home).healthy
+    assert not {"erasures_waiting", "erasures_half_done"} & codes(home)
+
+
+def test_a_journal_that_is_older_than_its_lake_is_wrong_also_while_no_loader_says_so(
+    home: Home, clock: Clock, send: Sender, tmp_path: Path
+) -> None:
+    send({}, {}, {})
+    with Loader(home, now=clock) as loader:
+        loader.flush()
+    clock.forward(timedelta(minutes=1))
+    newer = Home(root=tmp_path / "newer", lake=home.lake)
+    newer.make()
+    before = codes(newer)
+    sender = Sender(newer, clock)
+    sender({"message_id": "late"})
+    sender.close()
+
+    report = checkup(newer)
+
+    assert "journal_behind" not in before | codes(home)
+    (behind,) = (each for each in report.remarks if each.code == "journal_behind")
+    assert behind.wrong
+    assert "TRUELIFT_LAKE" in behind.text
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ from truelift.lake.identity import person_of_user, person_of_visitor
 from truelift.lake.indexing import Indexing
 from truelift.lake.lake import Lake
 from truelift.lake.loader import Loader
+from truelift.lake.merges import merges_of, request_undo, undo_requests
 
 
 ANNA = ("anna-phone-0001", "anna-laptop-02", "anna.müller@example.com")
@@ -360,3 +361,32 @@ def test_questions_see_the_site_before_or_after_an_erasure_and_nothing_between(
 
     assert set(seen) <= {full, full - receipt.stored}
     assert seen[-1] == full - receipt.stored
+
+
+def test_a_merge_that_waits_to_be_undone_is_forgotten_with_whom_it_made_one(
+    home: Home, clock: Clock, send: Sender
+) -> None:
+    def reached(point: str) -> None:
+        if point == "erasure.journal.settled":
+            for merge in merges_of(home, "shop"):
+                request_undo(home, "shop", merge.name, by="mara", now=clock.at)
+
+    with Loader(home, now=clock, reached=reached) as loader:
+        for user in ("anna", "bert"):
+            send(
+                {"visitor_id": f"{user}-1", "user_id": user},
+                {"visitor_id": f"{user}-2", "message_id": f"{user}-own"},
+            )
+        loader.flush()
+        for user in ("anna", "bert"):
+            send({"visitor_id": f"{user}-2", "user_id": user}, trusted=True)
+        loader.step()
+        clock.forward(timedelta(minutes=1))
+
+        erase(loader, ask_to_erase(home, "shop", Who.USER, "anna"))
+        waiting = {request.pair.user for request in undo_requests(home)}
+        loader.step()
+
+    assert waiting == {person_of_user("shop", "bert")}
+    assert [merge.undone is None for merge in merges_of(home, "shop")] == [False]
+    assert places_of(home, "anna-2", "anna") == set()

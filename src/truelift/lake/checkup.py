@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from truelift.lake.erasure_list import handed_over, requests
 from truelift.lake.home import Home
 from truelift.lake.identity import MANY_USERS, MANY_VISITORS
 from truelift.lake.journal import lines_of, segments
@@ -19,8 +20,9 @@ from truelift.lake.manifest import pending
 from truelift.lake.merges import identities_file
 from truelift.lake.sites import UnreadableSites
 from truelift.lake.storage import StorageUnreachable
+from truelift.lake.tables import SiteTable
 from truelift.lake.tail import TailFolder
-from truelift.lake.waiting import read_cursors, segment_key
+from truelift.lake.waiting import is_behind, read_cursors, segment_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,12 @@ def checkup(home: Home) -> Report:
             "no_home", f"There is no data directory at {home.root}: `truelift init`.", wrong=True
         )
         return Report(sites=(), remarks=(missing,))
-    remarks = [*_of_loader(home), *_of_journal(home), *_of_published(home)]
+    remarks = [
+        *_of_loader(home),
+        *_of_erasures(home),
+        *_of_journal(home),
+        *_of_published(home),
+    ]
     reports = []
     try:
         home.storage.check()
@@ -135,6 +142,7 @@ def checkup(home: Home) -> Report:
                     )
                 )
             remarks += _of_tail(home, site)
+            remarks += _of_positions(home, site)
     except StorageUnreachable as error:
         remarks.append(Remark("storage_unreachable", str(error), wrong=True))
     except UnreadableSites as error:
@@ -166,6 +174,46 @@ def _of_loader(home: Home) -> Iterator[Remark]:
                 "commit_pending",
                 f"A commit of {manifest.site} was interrupted; the next loader finishes it.",
             )
+
+
+def _of_erasures(home: Home) -> Iterator[Remark]:
+    waiting = requests(home)
+    if waiting:
+        does = (
+            "the running loader does that within minutes; if this stays, look at its log"
+            if _held(home.loader / "lock")
+            else "`truelift serve` or `truelift work` does that"
+        )
+        sites = sorted({request.site or "every site" for request in waiting})
+        yield Remark(
+            "erasures_waiting",
+            f"{_erasures(len(waiting))} asked for and not done yet ({', '.join(sites)}): {does}.",
+        )
+    left = len(handed_over(home))
+    if left:
+        yield Remark(
+            "erasures_half_done",
+            f"{_erasures(left)} done in the lake and not yet in the web application's rows:"
+            " `truelift serve` or `truelift work` finishes that.",
+        )
+
+
+def _erasures(number: int) -> str:
+    return "1 erasure is" if number == 1 else f"{number} erasures are"
+
+
+def _of_positions(home: Home, site: str) -> Iterator[Remark]:
+    # The lake first: what is committed meanwhile must not look like a journal behind it.
+    state = SiteTable(home.table(site)).current()
+    last_ms = 0 if state is None else state.counts.last_received_at
+    if state is not None and last_ms and is_behind(home, site, state.reached, last_ms=last_ms):
+        yield Remark(
+            "journal_behind",
+            f"{site}: the journal of this home is older than the lake at {home.lake}, so the loader"
+            " takes nothing from it; nothing is lost. Put the home back that wrote the lake, or"
+            " give this one a lake of its own with TRUELIFT_LAKE.",
+            wrong=True,
+        )
 
 
 def _of_journal(home: Home) -> Iterator[Remark]:

@@ -23,6 +23,7 @@ from truelift.lake.identity import person_of_user, person_of_visitor
 from truelift.lake.indexing import remove_outdated
 from truelift.lake.leaving_out import LeftOut, Rule, leave_out, rewriting_engine, text
 from truelift.lake.mentions import bad_item_pattern, pattern_of, words_of
+from truelift.lake.merges import undo_requests
 from truelift.lake.snapshot import SiteReader
 from truelift.lake.tables import LakeState
 
@@ -257,9 +258,10 @@ class Erasure:
 
     def _forget_identity(self, target: Target) -> None:
         path = self._identity_file(target.site)
+        visitors, users, persons = self._gone(target)
+        _forget_undo_requests(self.home, target.site, visitors | users)
         if not path.exists():
             return
-        visitors, users, persons = self._gone(target)
         with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as known:
             known.execute("PRAGMA secure_delete = ON").fetchall()
             known.execute("BEGIN IMMEDIATE")
@@ -418,6 +420,13 @@ _FORGET: Final = (
     "DELETE FROM user WHERE user IN (SELECT id FROM u)",
     "DELETE FROM move WHERE person IN (SELECT id FROM p) OR target IN (SELECT id FROM p)",
 )
+
+
+def _forget_undo_requests(home: Home, site: str, numbers: set[int]) -> None:
+    """Forget merges that are to be undone of somebody who is gone: nothing is left to undo."""
+    for request in undo_requests(home):
+        if request.site == site and {request.pair.user, request.pair.other} & numbers:
+            request.finish()
 
 
 def _forget_undone(identities: Path, numbers: set[int]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from truelift.lake.bulk import bulk_heads
@@ -26,6 +27,28 @@ def waiting(home: Home, site: str, reached: Callable[[str], int]) -> int:
         last = _last_position(segment.path, site, hints.get(segment_key(segment.path), 0))
         heads[segment.writer] = max(heads.get(segment.writer, 0), last)
     return sum(max(0, head - reached(writer)) for writer, head in heads.items())
+
+
+def is_behind(home: Home, site: str, reached: Callable[[str], int], *, last_ms: int) -> bool:
+    """Say whether the journal counts from a lower position than the lake has.
+
+    Then its items stand at positions that are taken, and the loader refuses them
+    (`lake.journal_behind`): they came in after everything that the lake has.
+
+    Args:
+        home: The installation.
+        site: The site.
+        reached: What the lake has of each writer, read before the journal.
+        last_ms: When the last of what the lake has came in, epoch milliseconds.
+    """
+    hints = read_cursors(home)
+    for segment in segments(home.journal):
+        taken = reached(segment.writer)
+        for items in _items_of(segment.path, site, hints.get(segment_key(segment.path), 0)):
+            known = items.filter(pc.less_equal(items["position"], taken))
+            if known.num_rows and pc.max(known["received_at"]).as_py() > last_ms:
+                return True
+    return False
 
 
 def keep_cursors(home: Home, cursors: Mapping[str, int]) -> None:
@@ -48,14 +71,19 @@ def segment_key(path: Path) -> str:
 
 
 def _last_position(path: Path, site: str, offset: int) -> int:
-    last = 0
+    ends = (pc.max(items["position"]).as_py() for items in _items_of(path, site, offset))
+    return max(ends, default=0)
+
+
+def _items_of(path: Path, site: str, offset: int) -> Iterator[pa.Table]:
+    """Read a site's items of a segment, piece by piece; none where it is gone meanwhile."""
     while True:
         try:
             piece = lines_of(path, offset=offset)
         except FileNotFoundError:
-            return last
+            return
         if site in piece.tables:
-            last = max(last, pc.max(piece.tables[site]["position"]).as_py())
+            yield piece.tables[site]
         if piece.next_offset <= offset:
-            return last
+            return
         offset = piece.next_offset
