@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client
 from pytest_django import Settings
 
@@ -67,6 +68,18 @@ def test_a_newcomer_makes_an_account_and_is_in(client: Client, path: str, site: 
     assert response["Location"] == "/s/shop/"
     assert role_of(dora, site) is Role.ANALYST
     assert not dora.is_operator
+
+
+def test_an_invitation_ends_on_a_day_of_its_site(site: Site, ada: User) -> None:
+    # Half an hour before midnight in UTC it is the next day in Berlin.
+    late = datetime(2026, 5, 1, 23, 30, tzinfo=UTC)
+    invited = services.invite(site, email="dora@example.com", role=Role.VIEWER, by=ada, now=late)
+    about = {"sender": ada, "offer": invited.invitation, "url": invited.url}
+
+    mail = render_to_string("accounts/invitation.txt", about)
+
+    assert site.time_zone == "Europe/Berlin"
+    assert "until 16 May 2026" in mail
 
 
 def test_the_link_works_once_even_for_the_right_person(client: Client, path: str) -> None:

@@ -167,6 +167,16 @@ def test_access_tokens_are_shown_once_and_kept_as_hashes(
     assert services.bearer(token[0].decode(), now=now) is None
 
 
+def test_the_account_page_says_in_which_zone_its_days_are(
+    ada: User, client_of: Callable[[User], Client], now: datetime
+) -> None:
+    without = client_of(ada).get("/me/").text
+    services.make_token(ada, name="mine", now=now)
+
+    assert "Days are in UTC" not in without
+    assert "Days are in UTC" in client_of(ada).get("/me/").text
+
+
 def test_nobody_revokes_somebody_elses_token(
     ada: User, mallory: User, client_of: Callable[[User], Client], now: datetime
 ) -> None:
