@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TypedDict
+from zoneinfo import ZoneInfo
 
 from django import template
 from django.utils import timezone
 
 from truelift.apps.drawing import wording
 from truelift.apps.drawing.bars import Bars, Funnel
+from truelift.apps.drawing.breaks import Break, breaks_of
 from truelift.apps.drawing.dots import Dots
 from truelift.apps.drawing.flow import Flow
 from truelift.apps.drawing.forest import Forest
@@ -72,6 +75,14 @@ def dots(chart: Dots) -> Drawn:
 def flow(chart: Flow) -> Drawn:
     """Draw where people go from step to step."""
     return {"chart": chart}
+
+
+@register.inclusion_tag("drawing/breaks.html")
+def metric_breaks(
+    found: Mapping[str, Sequence[Mapping[str, object]]] | None, time_zone: str
+) -> dict[str, tuple[Break, ...]]:
+    """Say where metrics were defined anew while an analysis' events came in; nothing for none."""
+    return {"breaks": breaks_of(found or None, ZoneInfo(time_zone))}
 
 
 @register.inclusion_tag("drawing/_cell.html")
