@@ -24,7 +24,13 @@ from truelift.apps.experiments.services import (
     replan_experiment,
     write_learning,
 )
-from truelift.apps.experiments.spec import ExperimentSpec, MetricSpec, PlanSpec, VariantSpec
+from truelift.apps.experiments.spec import (
+    ExperimentSpec,
+    JudgingSpec,
+    MetricSpec,
+    PlanSpec,
+    VariantSpec,
+)
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import HypothesisFields, InsightFields, Piece
 from truelift.apps.research.services import (
@@ -36,6 +42,7 @@ from truelift.apps.research.services import (
 from truelift.apps.sites.models import Site, WriteKey
 from truelift.apps.sites.services import change_settings, create_site
 from truelift.lifecycle.experiment import Action, Advice, Choice
+from truelift.lifecycle.judging import Inference
 from truelift.lifecycle.obstacle import MoveRefused
 from truelift.questions.leaks import Leak
 from truelift.worlds.findings import findings_between, people_per_week
@@ -153,6 +160,8 @@ class _Told:
     Attributes:
         leak: Dimension, segment and step whose size the lake knows; None where the
             insight is sized in words.
+        inference: How they agreed to judge it.
+        judging: With which settings.
     """
 
     name: str
@@ -166,6 +175,8 @@ class _Told:
     leak: tuple[str, str, str] | None = None
     reasons: Mapping[Choice, str] = field(default_factory=dict)
     learning: tuple[str, str, str] = ("", "", "")
+    inference: Inference = Inference.FIXED
+    judging: JudgingSpec = field(default_factory=JudgingSpec)
 
 
 def live_through(site_name: str, shop: Shop) -> None:
@@ -252,6 +263,8 @@ class _Story:
                 VariantSpec(trial.treatment, told.variants["treatment"]),
             ),
             plan=self.sizes(trial, told, first=first),
+            inference=told.inference,
+            judging=told.judging,
         )
         plan_experiment(self.site, spec, by=self.jonas, now=at)
         try:
@@ -479,6 +492,7 @@ _TOLD: Final[Mapping[str, _Told]] = MappingProxyType(
             guardrails=("order_value",),
             variants={"control": "Description first", "treatment": "Reviews first"},
             minimum_effect=0.10,
+            judging=JudgingSpec(covariate_days=14, segments=("device",)),
             reasons={
                 Choice.SHIP: "More carts on every device, and the order value held.",
                 Choice.STOP: "Not worth the layout it costs.",
@@ -517,6 +531,7 @@ _TOLD: Final[Mapping[str, _Told]] = MappingProxyType(
             guardrails=("order_value",),
             variants={"control": "No timer", "treatment": "Thirty-minute timer"},
             minimum_effect=0.12,
+            inference=Inference.SEQUENTIAL,
             reasons={
                 Choice.SHIP: "More checkouts without a cost that we can see.",
                 Choice.STOP: "Three weeks show no gain, and the service desk was asked why we"

@@ -143,7 +143,8 @@ def test_a_covariate_that_nobody_has_says_why_it_does_not_help(
     balance = next(c for c in document["integrity"] if c["check"] == "covariate_balance")
     (effect,) = document["metrics"][0]["effects"]
     assert balance["detail"] == (
-        "Not yet, because nobody has done any of it in the one day before."
+        "Not yet, because fewer than 50 visitors of a variant have done any of it in the one day"
+        " before."
     )
     assert balance["value"] is None
     assert effect["absolute"]["value"] == pytest.approx(0.125)

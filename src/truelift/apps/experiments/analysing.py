@@ -127,7 +127,7 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
     if plan.looked_at_any_time or before_end:
         also.insert(0, daily_split(plan, asked.answer))
     if judging.covariate_days:
-        also.append(covariate_balance(plan, data, days=judging.covariate_days))
+        also.append(covariate_balance(plan, data, asked.answer, days=judging.covariate_days))
     analysis = analyse(
         plan,
         data,

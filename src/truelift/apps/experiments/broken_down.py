@@ -254,6 +254,7 @@ def adjusted_of(
             if effect.get("withheld") or "counted" not in effect or not base:
                 continue
             share = effect["variance_saved"]
+            worth = f"{share:.0%} of the variance saved" if share >= 0.005 else "saves nothing"
             saved.append((share, titles.get(metric["metric"], metric["metric"])))
             name = names.get(effect["variant"], effect["variant"])
             of = f", {name}" if several else ""
@@ -264,7 +265,7 @@ def adjusted_of(
                     effect["absolute"],
                     base,
                     how=how,
-                    detail="saves nothing" if share <= 0 else f"{share:.0%} of the variance saved",
+                    detail=worth,
                 ),
             ]
         if rows:
@@ -272,18 +273,14 @@ def adjusted_of(
     if not groups:
         return None
     share, name = saved[0]
-    headline = (
-        f"What visitors did before explains {share:.0%} of the noise in {inner(name)}"
-        if share > 0
-        else f"What visitors did before explains nothing of the noise in {inner(name)}"
-    )
+    explained = f"{share:.0%}" if share >= 0.005 else "next to nothing"
+    headline = f"What visitors did before explains {explained} of the noise in {inner(name)}"
     return Adjusted(
         headline=headline,
         forest=Forest(
             groups=tuple(groups),
             measure=LIFT,
             head="Difference, share of the control",
-            label="",
             reading="",
         ),
         how=how,

@@ -128,7 +128,14 @@ def causes_document(found: Sequence[DimensionSplit]) -> list[dict[str, Any]]:
     ]
 
 
-def covariate_balance(plan: AnalysisPlan, data: AnalysisData, *, days: int) -> Check:
+FEWEST_BEFORE: Final = 50
+"""With fewer units of a variant that did the thing before, a ratio or a sum is not near normal,
+and a check that can make a test invalid must not be wrong by its own approximation."""
+
+
+def covariate_balance(
+    plan: AnalysisPlan, data: AnalysisData, answer: VariantSummariesAnswer, *, days: int
+) -> Check:
     """Check that the variants were alike in the days before anybody was exposed.
 
     Source:
@@ -136,10 +143,14 @@ def covariate_balance(plan: AnalysisPlan, data: AnalysisData, *, days: int) -> C
     """
     parts: list[Estimates] = []
     names: list[str] = []
+    had = {
+        metric.key: int(answer.seen.before[nth].min())
+        for nth, metric in enumerate(answer.question.metrics)
+    }
     for metric, samples in zip(
         plan.metrics, table_of(plan, plan.metrics, data.samples), strict=True
     ):
-        if any(each is None for each in samples):
+        if any(each is None for each in samples) or had.get(metric.key, 0) < FEWEST_BEFORE:
             continue
         before = past(moments_of_table([samples]))
         parts.append(differences(before[:, :1], before[:, 1:]))
@@ -148,7 +159,8 @@ def covariate_balance(plan: AnalysisPlan, data: AnalysisData, *, days: int) -> C
     if estimates is None or (estimates.absent != 0).all():
         return _not_yet(
             "covariate_balance",
-            f"nobody has done any of it in the {counted(days, 'day')} before",
+            f"fewer than {FEWEST_BEFORE} visitors of a variant have done any of it in the"
+            f" {counted(days, 'day')} before",
         )
     found = imbalance(estimates, method=FIXED)
     told = [p for p in found.p_adjusted.ravel().tolist() if p == p]

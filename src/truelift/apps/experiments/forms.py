@@ -214,7 +214,7 @@ class ExperimentForm(forms.Form):
     @property
     def judged(self) -> list[forms.BoundField]:
         """How its effects are judged; each method has settings of its own."""
-        return self.bound("tuning_n", "looks", "spending", "prior_sd", "correction")
+        return self.bound("tuning_n", "looks", "prior_sd", "covariate_days")
 
     @property
     def sample(self) -> list[forms.BoundField]:

@@ -86,6 +86,8 @@ def method_page(key: str) -> MethodPage | None:
     _, _, text = path.read_text(encoding="utf-8").partition("\n")
     asked = _QUESTION.search(text)
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(_as_code(text))
+    # What scrolls sideways must be reachable by the keyboard.
+    body = body.replace("<pre>", '<pre tabindex="0">')
     return MethodPage(
         key=key,
         question=" ".join(asked[1].split()) if asked else key,
