@@ -286,9 +286,9 @@ def revenue_figure(
         sentence="Where the two differ in revenue",
         units=f"Revenue at the last step per {unit} who got to each, {here} less {there}, with its"
         " 95% interval",
-        source=f"{currency} only. {unit.capitalize()}s all of whose windows are over, in both, also"
-        " those who bring nothing; difference of the means by Welch’s method. Fewer than"
-        f" {FEWEST} in either say nothing.",
+        source=f"{currency} only. {'People' if unit == 'person' else 'Sessions'} all of whose"
+        " windows are over, in both, also those who bring nothing; difference of the means by"
+        f" Welch’s method. Fewer than {FEWEST} in either say nothing.",
     )
 
 
@@ -298,11 +298,14 @@ def _worth(label: str, revenue: Revenue, currency: str) -> Effect:
     levels = tuple(
         money(each.mean, currency) if each.n else "nobody" for each in (revenue.here, revenue.there)
     )
-    if gap is None or least < FEWEST:
+    if least < FEWEST:
         reason = f"{count(least)} people; {FEWEST} are needed"
-        if least >= FEWEST:
-            reason = "all of them bring the same"
         return Effect(label, Knowledge.TOO_FEW, levels=levels, reason=reason)
+    if gap is None:
+        reason = "everybody brings the same, so there is no spread to judge by"
+        return Effect(
+            label, Knowledge.TOO_FEW, levels=levels, reason=reason, reading="Cannot be told"
+        )
     return Effect(label, _known(gap), Interval(gap.value, gap.low, gap.high), levels=levels)
 
 
