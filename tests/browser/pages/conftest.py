@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import ROOT, Violation
-from tests.browser.pages.company import Company, built
+from tests.browser.pages.company import SITE, Company, built
 
 
 SCALE = 0.05
@@ -35,6 +35,15 @@ def company(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
     yield company
     served.stop()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def kept(company: Company) -> None:
+    """Keep a segment in two versions."""
+    file = company.served.home / "segment.json"
+    for event in ("purchase", "add_to_cart"):
+        file.write_text(json.dumps({"did": event}))
+        company.served.command("segments", "save", "buyers", "--site", SITE, "--file", str(file))
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,12 @@ FURTHER = (
     "segments/saved/?edit=buyers&versions=buyers",
     "trends/?event=purchase&segment=buyers%401&period=all",
     "funnels/?step=view_item&step=purchase&segment=buyers%401&period=all",
+    # Every step under its own value, and what two funnels side by side bring.
+    "funnels/?step=view_item&step=purchase&by=device&attribution=each&period=all",
+    (
+        "funnels/?step=view_item&step=purchase&money=yes&compare=where&where=device+%3D+phone"
+        "&against_where=device+%3D+desktop&view=compare&period=all"
+    ),
     # Names that the site has never seen, and a question that was cancelled.
     "trends/?event=purchas&period=all",
     "funnels/?step=view_item&step=purchas&by=devise&period=all",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -25,15 +24,6 @@ Axe = Callable[..., list[Violation]]
 Shot = Callable[[Page, str], Path]
 
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture(scope="module")
-def kept(company: Company) -> None:
-    """Keep a segment in two versions."""
-    file = company.served.home / "segment.json"
-    for event in ("purchase", "add_to_cart"):
-        file.write_text(json.dumps({"did": event}))
-        company.served.command("segments", "save", "buyers", "--site", SITE, "--file", str(file))
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.pages.company import SITE, Company
+from tests.browser.pages.places import FURTHER
 
 
 pytestmark = pytest.mark.timeout(120)
@@ -57,18 +59,40 @@ def test_the_skip_link_comes_first_and_skips_the_rail(place: str, tab: Page) -> 
 )
 def test_tab_reaches_the_main_action_and_focus_is_always_seen(place: str, tab: Page) -> None:
     tab.goto(f"/s/{SITE}/{place}")
-    tab.get_by_role("link", name="Skip to content").focus()
 
-    stops = []
+    stops = stops_of(tab)
+
+    assert any(stop["solid"] for stop in stops)
+    assert lost_in(stops) == []
+
+
+@pytest.mark.parametrize("place", FURTHER)
+@pytest.mark.usefixtures("kept")
+def test_focus_is_always_seen_also_where_a_page_looks_different(place: str, tab: Page) -> None:
+    tab.goto(f"/s/{SITE}/{place}")
+
+    stops = stops_of(tab)
+
+    assert len(stops) > 5
+    assert lost_in(stops) == []
+
+
+def stops_of(tab: Page) -> list[dict[str, Any]]:
+    """Go through the main part of a page with the tab key."""
+    tab.get_by_role("link", name="Skip to content").focus()
+    stops: list[dict[str, Any]] = []
     for _ in range(120):
         tab.keyboard.press("Tab")
         stop = tab.evaluate(FOCUS)
         if stop["body"] or stop["again"]:
             break
         stops.append(stop)
+    return stops
 
-    assert any(stop["solid"] for stop in stops)
-    assert [stop["what"] for stop in stops if not stop["shown"] or not stop["seen"]] == []
+
+def lost_in(stops: list[dict[str, Any]]) -> list[str]:
+    """Name the stops at which one does not see where one is."""
+    return [stop["what"] for stop in stops if not stop["shown"] or not stop["seen"]]
 
 
 def test_ctrl_k_goes_to_a_page_by_its_name(tab: Page) -> None:
