@@ -41,7 +41,21 @@ def in_words(document: dict[str, Any], *, number: int) -> str:
     lines += [f"  {each['variant']}: {each['units']:,} units" for each in document["variants"]]
     lines.append("Can it be believed?")
     lines += [f"  [{each['status']}] {each['detail']}" for each in document["integrity"]]
+    lines.append(judged(document))
     lines.append(f"Recommendation: {document['recommendation']['action'].replace('_', ' ')}")
     lines += [f"  {reason}" for reason in document["recommendation"]["because"]]
     lines.append("`--json` prints every number.")
     return "\n".join(lines)
+
+
+def judged(document: dict[str, Any]) -> str:
+    """Say how the effects are judged, and where the test stands among its looks."""
+    looks = document.get("looks")
+    said = f"Judged: {document['method']}"
+    if looks is None:
+        return said
+    done = len(looks["before"]) + looks["counts"]
+    due = looks["next_at"]
+    return f"{said}, look {done} of {looks['planned']}" + (
+        f"; next at {due:,} units" if due else ""
+    )

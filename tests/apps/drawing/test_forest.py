@@ -195,3 +195,33 @@ def test_the_drawing_without_its_table_is_the_same_drawing() -> None:
 
     assert ORDERS.sentence(LIFT) in page
     assert f'cx="{chart.axis.x(0.075)}"' in page
+
+
+def test_a_row_may_say_what_its_state_does_not() -> None:
+    phones = Effect("Phones", Knowledge.INCONCLUSIVE, Interval(0.1, -0.1, 0.3), said="As all.")
+
+    assert phones.sentence(LIFT) == "As all."
+    assert 'aria-label="As all."' in drawn(phones)
+
+
+def test_a_number_leads_to_how_it_is_worked_out() -> None:
+    html = drawn(replace(ORDERS, how="/s/shop/methods/cuped/"))
+
+    assert '<a class="how" href="/s/shop/methods/cuped/">+7.5%' in html
+    assert "how it is worked out" in html
+
+
+def test_a_row_without_a_number_leads_nowhere() -> None:
+    hidden = Effect("Orders", Knowledge.HIDDEN, reason="hidden", how="/s/shop/methods/cuped/")
+
+    assert "/methods/" not in drawn(hidden)
+
+
+def test_what_all_rows_say_together_is_a_stroke_in_each_and_stretches_the_axis() -> None:
+    alone = forest(ORDERS, measure=LIFT, head="Effect, 95%")
+    together = forest(replace(ORDERS, combined=0.3), measure=LIFT, head="Effect, 95%")
+
+    strokes = [line for line in together.drawn[0].rows[0].lines if line.css == "s-ink iv"]
+    assert len(strokes) == 1
+    assert together.axis.inside(0.3)
+    assert not alone.axis.inside(0.3)

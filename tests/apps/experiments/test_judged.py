@@ -160,7 +160,7 @@ def test_power_that_was_not_reached_deserves_a_look(run: Callable[..., Look]) ->
 
 
 def test_a_split_that_is_broken_everywhere_is_said_to_lean_alike_in_all_segments(
-    site: Site, run: Callable[..., Look]
+    site: Site, run: Callable[..., Look], ada: User, client_of: Callable[[User], Client]
 ) -> None:
     take = run(inference=Inference.SEQUENTIAL)
     # As if a redirect had lost most of one variant: it was planned to get nine of ten.
@@ -175,6 +175,9 @@ def test_a_split_that_is_broken_everywhere_is_said_to_lean_alike_in_all_segments
     assert {each["dimension"] for each in document["split_causes"]} >= {"device"}
     causes = next(each for each in document["integrity"] if each["check"] == "srm_segments")
     assert "leans alike in all" in causes["detail"]
+    page = client_of(ada).get(f"/s/{site.name}/experiments/delivery-cost/").content.decode()
+    assert "Where the split is off" in page
+    assert "We are 95% sure" not in page
 
 
 def test_the_page_shows_integrity_first_then_sentences_course_segments_and_adjustment(

@@ -26,7 +26,7 @@ from truelift.apps.experiments.models import (
     PlannedMetricRecord,
 )
 from truelift.apps.experiments.reads import experiment_of
-from truelift.apps.experiments.sampled import MOST_CELLS, STANDARD, data_of
+from truelift.apps.experiments.sampled import MOST_CELLS, STANDARD, cell_counts, data_of
 from truelift.apps.experiments.services import (
     NoSuchExperiment,
     check_analysable,
@@ -122,7 +122,7 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
     over = record.stopped_at is not None or not before_end
     look = _look(record, plan, data, over=over)
     plan = replace(plan, method=method_of(record.inference, judging, alpha=plan.alpha, look=look))
-    splits, causes = segment_split(plan, asked.answer)
+    splits, causes = segment_split(plan, cell_counts(plan, asked.answer), units=data.units)
     also = [splits]
     if plan.looked_at_any_time or before_end:
         also.insert(0, daily_split(plan, asked.answer))

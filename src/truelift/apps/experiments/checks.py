@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from truelift.apps.drawing.wording import percent
-from truelift.apps.experiments.sampled import cell_counts, daily_counts
+from truelift.apps.experiments.sampled import daily_counts
 from truelift.apps.experiments.wording import SEGMENTS, counted, listed
 from truelift.questions.variant_summaries import VariantSummariesAnswer
 from truelift.stats.analysis import Analysis
@@ -17,7 +17,7 @@ from truelift.stats.estimating import differences
 from truelift.stats.integrity import Check
 from truelift.stats.judging import table_of
 from truelift.stats.plan import AnalysisData, AnalysisPlan
-from truelift.stats.split_causes import Cause, CellSplit, DimensionSplit, split_causes
+from truelift.stats.split_causes import Cause, CellCounts, CellSplit, DimensionSplit, split_causes
 from truelift.stats.srm import BadSplit, check_split, check_split_daily
 from truelift.stats.status import Status
 from truelift.stats.validity import imbalance, past, power_reached
@@ -53,9 +53,14 @@ def daily_split(plan: AnalysisPlan, answer: VariantSummariesAnswer) -> Check:
 
 
 def segment_split(
-    plan: AnalysisPlan, answer: VariantSummariesAnswer
+    plan: AnalysisPlan, dimensions: Sequence[CellCounts], *, units: Mapping[str, int]
 ) -> tuple[Check, tuple[DimensionSplit, ...]]:
     """Check the split in every segment, and say where an imbalance comes from.
+
+    Args:
+        plan: With the weights.
+        dimensions: Visitors per variant in each cell.
+        units: Visitors per variant in all.
 
     Returns:
         The line of the card; and the dimensions, where something is out of order.
@@ -64,11 +69,10 @@ def segment_split(
         docs/methods/srm-segments.md.
     """
     weights = [each.weight for each in plan.variants]
-    dimensions = cell_counts(plan, answer)
     if not dimensions:
-        return _not_yet("srm_segments", "nobody in two segments has been exposed"), ()
+        return _not_yet("srm_segments", "all visitors stand in one segment of every dimension"), ()
     found = split_causes(dimensions, weights)
-    whole = check_split([answer.units.get(each.key, 0) for each in plan.variants], weights)
+    whole = check_split([units.get(each.key, 0) for each in plan.variants], weights)
     cells = sum(len(each.cells) for each in found)
     apart = [each for each in found if each.cause is Cause.CELLS]
     where = [
