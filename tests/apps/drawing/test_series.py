@@ -140,3 +140,14 @@ def test_hostile_notes_stay_words() -> None:
     note = Note(DAYS[1], "</text><script>alert(1)</script>")
 
     assert "<script" not in page_of(replace(SERIES, notes=(note,)))
+
+
+def test_a_range_that_is_wild_at_first_leaves_the_frame_where_the_series_says_so() -> None:
+    line = Line("Lift", (0.3, 0.1, 0.08, 0.09, 0.09), focus=True)
+    band = Band((-0.1, 0.0, 0.02, 0.03, 0.04), (0.7, 0.2, 0.14, 0.15, 0.14), "interval")
+    whole = Series(DAYS, (line,), SHARE, band)
+
+    settled = replace(whole, settled_from=1)
+
+    assert whole.axis.high >= 0.6
+    assert 0.3 <= settled.axis.high < 0.6

@@ -39,6 +39,7 @@ def test_a_page_has_its_question_and_no_formula_is_lost(key: str) -> None:
     assert page.question != key
     assert "<p>" in page.body
     assert "<script" not in page.body
+    assert 'style="' not in page.body
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,8 @@ class Series:
         head: What a day is called at the head of the table.
         stepped: Whether a line stays where it is until the next day, as a share does
             that only events can raise.
+        settled_from: The first day whose range the axis holds; one that is wild before may
+            leave the frame.
     """
 
     days: tuple[date, ...] | tuple[int, ...]
@@ -153,6 +155,7 @@ class Series:
     day: Callable[[Any], str] = short_day
     head: str = "Day"
     stepped: bool = False
+    settled_from: int = 0
 
     @property
     def focus(self) -> Line | None:
@@ -164,7 +167,9 @@ class Series:
         """The axis upwards, over everything that is drawn."""
         values = [value for line in self.lines for value in line.values if value is not None]
         if self.band is not None:
-            ends = [v for v in (*self.band.low, *self.band.high) if v is not None]
+            since = self.settled_from
+            both = (*self.band.low[since:], *self.band.high[since:])
+            ends = [v for v in both if v is not None]
             # A band that is wide at first leaves the frame rather than stretch it.
             if values:
                 spread = max(values) - min(values) or abs(max(values)) or 1.0

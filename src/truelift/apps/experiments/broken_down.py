@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -181,6 +181,7 @@ def courses_of(
                     ),
                     measure=LIFT,
                     from_zero=True,
+                    settled_from=_settled(points),
                 ),
                 how=method_href(home, _page_of(method)),
             )
@@ -305,6 +306,17 @@ def causes_of(document: Mapping[str, Any]) -> tuple[CauseRow, ...]:
         )
         for p, dimension, cell in sorted(rows, key=lambda row: row[0])[:12]
     )
+
+
+SETTLED: Final = 0.1
+"""Share of its visitors at which a course has a shape; the days before may be wild."""
+
+
+def _settled(points: Sequence[Mapping[str, Any]]) -> int:
+    """Give the first day from which on the axis is made."""
+    least = SETTLED * points[-1]["units"]
+    first = next(nth for nth, point in enumerate(points) if point["units"] >= least)
+    return min(first, len(points) - 2)
 
 
 def _days(told: Mapping[str, Any]) -> int:

@@ -67,6 +67,7 @@ _FENCE: Final = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 _DISPLAYED: Final = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
 _INLINE: Final = re.compile(r"\$([^$\n]+(?:\n[^$\n]+)?)\$")
 _QUESTION: Final = re.compile(r"\*\*Question\.\*\*\s+(.+?)(?:\n\n|\Z)", re.DOTALL)
+_STYLE: Final = re.compile(r' style="[^"]*"')
 _LINK: Final = re.compile(r'href="([a-z0-9-]+)\.md"')
 
 
@@ -86,6 +87,8 @@ def method_page(key: str) -> MethodPage | None:
     _, _, text = path.read_text(encoding="utf-8").partition("\n")
     asked = _QUESTION.search(text)
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(_as_code(text))
+    # The content policy allows no style attribute, with which tables say how they are aligned.
+    body = _STYLE.sub("", body)
     # What scrolls sideways must be reachable by the keyboard.
     body = body.replace("<pre>", '<pre tabindex="0">')
     return MethodPage(
