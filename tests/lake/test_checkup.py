@@ -56,6 +56,27 @@ def test_rows_that_disappeared_are_noticed(home: Home, clock: Clock, send: Sende
     assert "sum_is_off" in {remark.code for remark in report.remarks}
 
 
+@pytest.mark.parametrize("what", ["damaged", "missing"])
+def test_a_lake_file_that_cannot_be_read_is_named(
+    home: Home, clock: Clock, send: Sender, what: str
+) -> None:
+    for _ in range(2):
+        send({})
+        with Loader(home, now=clock) as loader:
+            loader.flush()
+    path = min(home.events_table("shop").glob("bucket=*/*.parquet"))
+    if what == "damaged":
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+    else:
+        path.unlink()
+
+    report = checkup(home)
+
+    (said,) = (remark.text for remark in report.remarks if remark.wrong)
+    assert path.name in said
+    assert report.sites[0].rows == 1
+
+
 def test_stray_tail_files_torn_segments_and_missing_keys_are_remarked_upon(
     home: Home, clock: Clock, send: Sender
 ) -> None:

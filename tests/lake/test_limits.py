@@ -104,14 +104,20 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_answers(
     assert 0 < len(found.answer) < len(whole.answer)
 
 
-def test_a_missing_file_is_not_taken_for_a_damaged_one(
+def test_a_file_that_something_else_removed_is_named_and_left_out_until_it_is_back(
     home: Home, send: Sender, loader: Loader
 ) -> None:
-    from truelift.lake.lake import FilesGone
-
     two_files(send, loader)
     lake = Lake(home)
-    next((home.events_table("shop") / "bucket=0").glob("*.parquet")).unlink()
+    whole = lake.ask("shop", Rows())
+    missing = next((home.events_table("shop") / "bucket=0").glob("*.parquet"))
+    content = missing.read_bytes()
+    missing.unlink()
 
-    with pytest.raises(FilesGone):
-        lake.ask("shop", FUNNEL)
+    found, again = lake.ask("shop", Rows()), Lake(home).ask("shop", Sessions())
+    missing.write_bytes(content)
+    restored = lake.ask("shop", Rows())
+
+    assert found.unread == again.unread == (f"bucket=0/{missing.name}",)
+    assert 0 < len(found.answer) < len(whole.answer)
+    assert (restored.answer, restored.unread) == (whole.answer, ())

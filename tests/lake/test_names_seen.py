@@ -149,3 +149,22 @@ def test_a_site_that_is_not_there_may_be_another_one(lake: Lake) -> None:
         lake.ask("shp", Rows())
     with pytest.raises(NoSuchSite, match="sites create"):
         lake.ask("elsewhere", Rows())
+
+
+def test_of_a_lake_with_a_file_that_cannot_be_read_nothing_is_called_unknown(
+    lake: Lake, home: Home
+) -> None:
+    damaged = max(home.events_table("shop").glob("bucket=*/*.parquet"))
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[: len(content) // 2])
+    earlier = replace(funnel("view", "refund", by="seat"), until=NOON - timedelta(days=1))
+
+    lacking = lake.ask("shop", funnel("view", "refund", by="seat"))
+    unneeded = said(Lake(home), earlier)
+    damaged.write_bytes(content)
+    restored = said(lake, funnel("view", "refund", by="seat"))
+
+    assert lacking.unread
+    assert lacking.remarks == ()
+    assert unneeded == ["questions.unchecked_property: seat"]
+    assert restored == ["questions.unknown_property: seat"]

@@ -48,11 +48,13 @@ class SiteReport:
         site: The site.
         ledger: What the counts that travel with the rows say.
         rows: The rows that are really there, stored and quarantined.
+        unread: Files of the lake that cannot be read; their rows are not among `rows`.
     """
 
     site: str
     ledger: Ledger
     rows: int
+    unread: tuple[str, ...] = ()
 
     @property
     def balanced(self) -> bool:
@@ -98,6 +100,7 @@ class Report:
                     "internal": site.ledger.internal,
                     "last_received_at_ms": site.ledger.last_received_at,
                     "rows": site.rows,
+                    "unread": list(site.unread),
                     "balanced": site.balanced,
                 }
                 for site in self.sites
@@ -129,7 +132,17 @@ def checkup(home: Home) -> Report:
         for site in lake.sites():
             report = _of_site(lake, site)
             reports.append(report)
-            if not report.balanced:
+            if report.unread:
+                remarks.append(
+                    Remark(
+                        "files_unread",
+                        f"{site}: {len(report.unread)} files of the lake cannot be read, and"
+                        " answers lack what is in them. Restore them from a backup:"
+                        f" {', '.join(report.unread)}",
+                        wrong=True,
+                    )
+                )
+            elif not report.balanced:
                 remarks.append(
                     Remark(
                         "sum_is_off",
@@ -152,11 +165,11 @@ def checkup(home: Home) -> Report:
 
 def _of_site(lake: Lake, site: str) -> SiteReport:
     # The loader may commit between the two looks: what counts is one at rest.
-    report = SiteReport(site, lake.ledger(site), lake.rows(site))
+    report = SiteReport(site, lake.ledger(site), *lake.readable_rows(site))
     for _ in range(3):
-        if report.balanced:
+        if report.balanced or report.unread:
             break
-        report = SiteReport(site, lake.ledger(site), lake.rows(site))
+        report = SiteReport(site, lake.ledger(site), *lake.readable_rows(site))
     return report
 
 

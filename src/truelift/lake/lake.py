@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
 from threading import Lock
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from truelift.errors import Outage, Refusal
 from truelift.lake.executors import THREADS, Executor, executor_of
@@ -140,6 +140,9 @@ class Lake:
 
         def work(snapshot: Snapshot) -> tuple[list[Piece[Partial]], tuple[Remark, ...]]:
             pieces = self._executor.ask(snapshot, snapshot.slices, question, stop=stop)
+            if _unread(pieces):
+                # What is called for may be in the files that nobody can read.
+                return pieces, ()
             return pieces, self._slices.remarks(snapshot, names, stop=stop)
 
         snapshot, (pieces, remarks) = self._over_slices(site, work)
@@ -149,7 +152,7 @@ class Lake:
             lake_version=snapshot.lake_version,
             journal_position=snapshot.journal_position,
             took_ms=(time.perf_counter() - began) * 1000,
-            unread=tuple(sorted({name for piece in pieces for name in piece.unread})),
+            unread=_unread(pieces),
             remarks=remarks,
         )
 
@@ -216,16 +219,20 @@ class Lake:
         Raises:
             NoSuchSite: There is nothing of that name.
         """
+        return self.readable_rows(site)[0]
 
-        def count(snapshot: Snapshot) -> int:
-            found = 0
-            for part in snapshot.slices:
-                with self._slices.relations(snapshot, part) as cursor:
-                    ((rows,),) = cursor.execute("SELECT count(*) FROM all_events").fetchall()
-                    found += int(rows)
-            return found
+    def readable_rows(self, site: str) -> tuple[int, tuple[str, ...]]:
+        """Count the rows that are really there, and name the files that cannot be read.
 
-        return self._over_slices(site, count)[1]
+        Raises:
+            NoSuchSite: There is nothing of that name.
+        """
+
+        def count(snapshot: Snapshot) -> list[Piece[int]]:
+            return [self._slices.rows(snapshot, part) for part in snapshot.slices]
+
+        pieces = self._over_slices(site, count)[1]
+        return sum(piece.partial for piece in pieces), _unread(pieces)
 
     def _over_slices(self, site: str, work: Callable[[Snapshot], Found]) -> tuple[Snapshot, Found]:
         reader = self._reader(site)
@@ -247,6 +254,10 @@ class Lake:
             with self._lock:
                 self._known.add(site)
         return self._slices.reader(site)
+
+
+def _unread(pieces: Iterable[Piece[Any]]) -> tuple[str, ...]:
+    return tuple(sorted({name for piece in pieces for name in piece.unread}))
 
 
 def _nothing(writer: str) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import pyarrow as pa
 
-from truelift.lake.file_cache import FileGone
+from truelift.lake.file_cache import DamagedFile, FileGone
 from truelift.lake.indexed import IndexReader
 from truelift.lake.snapshot import Engine, Snapshot
 from truelift.lake.stopping import Stop, watched
@@ -69,8 +69,10 @@ class NamesSeen:
         """Say which of a question's names no event of the site has, and what may be meant."""
         found: list[Remark] = []
         if names.events or names.either:
-            known = self.events(snapshot)
+            known, complete = self._events(snapshot)
             unknown = names.unknown_events(lambda name: any(name in each for each in known))
+            if not complete:
+                unknown = ()  # they may be in what cannot be read
             every = frozenset().union(*known) if unknown else frozenset()
             found += [Remark(Code.UNKNOWN_EVENT, name, close_to(name, every)) for name in unknown]
         sample: frozenset[str] | None = None
@@ -91,7 +93,14 @@ class NamesSeen:
         return tuple(found)
 
     def events(self, snapshot: Snapshot) -> tuple[frozenset[str], ...]:
-        """Give sets of names that together are those of all of the site's events of people."""
+        """Give sets of names that together are those of the site's events of people.
+
+        Files that cannot be read are left out.
+        """
+        return self._events(snapshot)[0]
+
+    def _events(self, snapshot: Snapshot) -> tuple[tuple[frozenset[str], ...], bool]:
+        """Give those sets, and say whether all files could be read."""
         found: list[frozenset[str]] = []
         covered: set[str] = set()
         for bucket in range(snapshot.position.buckets):
@@ -101,14 +110,15 @@ class NamesSeen:
                 if stamp.files not in self._listed:
                     self._keep(self._listed, stamp.files, frozenset(stamp.titles["event"]))
                 found.append(self._listed[stamp.files])
-        found += [
+        of_files = [
             self._names_of(snapshot, file)
             for file in snapshot.position.files
             if file.path not in covered
         ]
+        found += [names for names in of_files if names is not None]
         if snapshot.rows.num_rows:
             found.append(_names(snapshot.rows))
-        return tuple(found)
+        return tuple(found), None not in of_files
 
     def properties(self, snapshot: Snapshot) -> frozenset[str]:
         """Give the names of what the newest events carry."""
@@ -119,12 +129,13 @@ class NamesSeen:
                 found.update(carried if isinstance(carried, dict) else ())
         return frozenset(found)
 
-    def _names_of(self, snapshot: Snapshot, file: LakeFile) -> frozenset[str]:
+    def _names_of(self, snapshot: Snapshot, file: LakeFile) -> frozenset[str] | None:
         key = (snapshot.site, file.path)
         known = self._of_file.get(key)
         if known is None:
             known = _names_in(snapshot.store, file)
-            self._keep(self._of_file, key, known)
+            if known is not None:  # a file that cannot be read may be restored
+                self._keep(self._of_file, key, known)
         return known
 
     def _keep(self, kept: dict[_Key, frozenset[str]], key: _Key, names: frozenset[str]) -> None:
@@ -134,7 +145,7 @@ class NamesSeen:
                 del kept[next(iter(kept))]
 
     def _search(self, snapshot: Snapshot, name: str, stop: Stop | None) -> bool | None:
-        """Look for an event that carries a property; None where that takes too long.
+        """Look for an event that carries a property; None where that takes too long, or cannot be.
 
         Files in which there was none are not looked at again.
         """
@@ -164,7 +175,7 @@ class NamesSeen:
                         return True
                     with self._lock:
                         without.update(file.path for file in files)
-        except (duckdb.InterruptException, duckdb.OutOfMemoryException):
+        except (duckdb.InterruptException, duckdb.OutOfMemoryException, DamagedFile):
             return None
         return False
 
@@ -186,8 +197,8 @@ def _newest(snapshot: Snapshot) -> Iterator[Sequence[str | None]]:
             continue  # the answer names the file that it lacks
 
 
-def _names_in(store: TableStore, file: LakeFile) -> frozenset[str]:
-    """Give the names of a file's events of people; none where it cannot be read."""
+def _names_in(store: TableStore, file: LakeFile) -> frozenset[str] | None:
+    """Give the names of a file's events of people; None where it cannot be read."""
     import pyarrow.parquet as pq
 
     found: set[str] = set()
@@ -200,7 +211,7 @@ def _names_in(store: TableStore, file: LakeFile) -> frozenset[str]:
                 rows = opened.read_row_group(group, columns=["event", *_PEOPLES])
                 found |= _names(rows)
     except (pa.ArrowException, OSError, KeyError, FileGone):
-        pass  # the answer names the file that it lacks
+        return None  # an answer names the file that it lacks
     return frozenset(found)
 
 

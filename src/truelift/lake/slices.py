@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, reduce
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 import pyarrow as pa
 
 from truelift.errors import Refusal
-from truelift.lake.file_cache import DamagedFile
+from truelift.lake.file_cache import DamagedFile, FileGone
 from truelift.lake.home import Home
 from truelift.lake.indexed import IndexReader
 from truelift.lake.names_seen import NamesSeen
@@ -35,6 +35,7 @@ else:
 
 
 Partial = TypeVar("Partial")
+Found = TypeVar("Found")
 
 SECONDS: Final = 120.0
 """How long a question may take; who asks more has asked too much at once."""
@@ -78,7 +79,7 @@ class Slices:
     _indexes: IndexReader = field(init=False, repr=False)
     _names: NamesSeen = field(init=False, repr=False)
     _readers: dict[str, SiteReader] = field(default_factory=dict, repr=False)
-    _damaged: dict[str, FileState] = field(default_factory=dict, repr=False)
+    _damaged: dict[str, FileState | None] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -90,12 +91,6 @@ class Slices:
         """Give the one reader of a site."""
         with self._lock:
             return self._readers.setdefault(site, SiteReader(self.home, site))
-
-    @contextmanager
-    def relations(self, snapshot: Snapshot, part: Slice) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open a cursor that sees one slice; see `Engine.relations`."""
-        with self._engine.relations(snapshot, part) as cursor:
-            yield cursor
 
     def remarks(
         self, snapshot: Snapshot, names: Names, *, stop: Stop | None = None
@@ -125,22 +120,45 @@ class Slices:
         """
         deadline = time.monotonic() + seconds
         scan = question.scan()
-        while True:
-            whole = self._without_damaged(snapshot)
+
+        def answer(whole: Snapshot) -> Partial:
             try:
                 with watched(deadline, stop) as watch:
-                    found = self._ask(whole, part, scan, question, watch)
+                    return self._ask(whole, part, scan, question, watch)
             except duckdb.OutOfMemoryException as error:
                 raise TooMuch(question=question.name, what="memory") from error
             except duckdb.InterruptException as error:
                 if stop is not None and stop.is_set:
                     raise Cancelled(question=question.name) from error
                 raise TooMuch(question=question.name, what="time") from error
+
+        return self._of_readable(snapshot, answer)
+
+    def rows(self, snapshot: Snapshot, part: Slice) -> Piece[int]:
+        """Count all rows of a slice, stored and quarantined.
+
+        Raises:
+            TailGone: A tail file was removed meanwhile; take another snapshot.
+        """
+
+        def count(whole: Snapshot) -> int:
+            with self._engine.relations(whole, part) as cursor:
+                ((rows,),) = cursor.execute("SELECT count(*) FROM all_events").fetchall()
+            return int(rows)
+
+        return self._of_readable(snapshot, count)
+
+    def _of_readable(self, snapshot: Snapshot, work: Callable[[Snapshot], Found]) -> Piece[Found]:
+        """Work on a snapshot without the files that turn out to be unreadable."""
+        while True:
+            whole = self._without_damaged(snapshot)
+            try:
+                found = work(whole)
             except DamagedFile as damage:
                 self._leave_out(whole, damage.name)
                 continue
-            except (duckdb.Error, pa.ArrowException, OSError):
-                if not self._look_for_damage(whole):
+            except (FileGone, duckdb.Error, pa.ArrowException, OSError):
+                if not (self._look_for_missing(whole) or self._look_for_damage(whole)):
                     raise
                 continue
             left_out = {file.path for file in snapshot.position.files} - {
@@ -190,8 +208,8 @@ class Slices:
 
     def _is_damaged(self, snapshot: Snapshot, path: str) -> bool:
         """Say whether a file is known to be unreadable, and was not restored since."""
-        known = self._damaged.get(f"{snapshot.site}/{path}")
-        return known is not None and known == snapshot.store.state(path)
+        name = f"{snapshot.site}/{path}"
+        return name in self._damaged and self._damaged[name] == snapshot.store.state(path)
 
     def _look_for_damage(self, snapshot: Snapshot) -> bool:
         """Find the files that cannot be read; say whether there are any that nobody knew of."""
@@ -206,15 +224,31 @@ class Slices:
             self._leave_out(snapshot, path)
         return bool(found)
 
+    def _look_for_missing(self, snapshot: Snapshot) -> bool:
+        """Find the files that are gone and yet part of the newest version; say whether any are.
+
+        Truelift removes a file only after no version of the last hour refers to it: one that
+        the newest version names was removed by something else, and asking again brings nothing.
+        """
+        gone = [
+            file.path for file in snapshot.position.files if not snapshot.store.exists(file.path)
+        ]
+        if not gone:
+            return False
+        table = self.reader(snapshot.site).table
+        table.doubt()
+        newest = table.current(certain=True)
+        named = {file.path for file in newest.files} if newest is not None else set[str]()
+        missing = sorted(named.intersection(gone))
+        for path in missing:
+            self._leave_out(snapshot, path)
+        return bool(missing)
+
     def _leave_out(self, snapshot: Snapshot, path: str) -> None:
         """Remember that a file cannot be read, until another is in its place."""
-        state = snapshot.store.state(path)
-        if state is not None:
-            name = f"{snapshot.site}/{path}"
-            log.error(
-                "lake file %s cannot be read; answers leave it out until it is restored", name
-            )
-            self._damaged[name] = state
+        name = f"{snapshot.site}/{path}"
+        log.error("lake file %s cannot be read; answers leave it out until it is restored", name)
+        self._damaged[name] = snapshot.store.state(path)
 
 
 def _readable(path: Path) -> bool:

@@ -78,7 +78,7 @@ class Remark:
         name = _quoted(self.name)
         said = f"There has been no event named {name} on this site yet."
         if self.code is Code.UNCHECKED_PROPERTY:
-            return f"Whether any event carries a property named {name} took too long to tell."
+            return f"Whether any event carries a property named {name} could not be told."
         if self.code is Code.UNKNOWN_PROPERTY:
             said = f"No event on this site has carried a property named {name} yet."
         if not self.close:
