@@ -162,3 +162,13 @@ def test_wrong_usage_is_said(
 
     assert (code, out) == (2, "")
     assert "--" in err
+
+
+@pytest.mark.parametrize("arguments", [("--dropped", "0"), ("--every", "")])
+def test_what_cannot_be_is_refused_and_not_passed_over(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    code, out, err = run(capsys, *arguments)
+
+    assert (code, out) == (1, "")
+    assert "questions.bad_question" in err

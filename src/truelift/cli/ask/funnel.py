@@ -118,7 +118,9 @@ def funnel(
         "funnel_people": {"step": dropped},
         "funnel_compare": {"against": against or None},
     }
-    asked = [name for name, members in more.items() if any(members.values())]
+    asked = [
+        name for name, members in more.items() if any(each is not None for each in members.values())
+    ]
     if len(asked) > 1:
         wrong("Ask one at a time: --every, --times, --dropped or --against-….")
     name = asked[0] if asked else _named_in(question)
