@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -137,7 +137,12 @@ class Bayesian:
             absent = np.where(nowhere, np.uint8(Absence.NO_CONTROL_VALUE), absent)
             size = np.where(nowhere, np.nan, size)
             # As a share of the prior's: precisions of tiny metrics would overflow.
-            ratio = sd / (self.prior.sd * size)
+            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+                ratio = sd / (self.prior.sd * size)
+            # Beside such noise the prior is all there is, and its square has no double.
+            beyond = (absent == Absence.NONE) & ~(ratio < _FARTHEST)
+            absent = np.where(beyond, np.uint8(Absence.TOO_LARGE), absent)
+            ratio = np.where(beyond, np.nan, ratio)
             kept = 1 / (1 + ratio * ratio)
             value = kept * value + (1 - kept) * self.prior.mean * size
             sd = sd * np.sqrt(kept)
@@ -154,6 +159,10 @@ class Bayesian:
             loss_if_control=sd * _mean_above_zero(gain),
             absent=absent,
         )
+
+
+_FARTHEST: Final = 1e100
+"""So many deviations of the prior in one standard error are no measurement."""
 
 
 def _mean_above_zero(gain: Floats) -> Floats:

@@ -42,7 +42,7 @@ class BadCounts(Refusal):
 
     def __init__(self, *, successes: int, n: int) -> None:
         super().__init__(
-            f"{successes} successes of {n} units cannot be: give 0 to n successes.",
+            f"{successes} successes of {n} units cannot be: give 0 to n successes of up to 10^15.",
             successes=successes,
             n=n,
         )
@@ -102,7 +102,7 @@ def believe_shares(
         for given in (control_successes, control_n, successes, n)
     ]
     for had, units in (counts[:2], counts[2:]):
-        bad = ~((had >= 0) & (had <= units) & np.isfinite(units))
+        bad = ~((had >= 0) & (had <= units) & (units <= _MOST))
         if bad.any():
             raise BadCounts(successes=int(had[bad][0]), n=int(units[bad][0]))
     control = _Beta(counts[0] + prior.successes, counts[1] - counts[0] + prior.failures)
@@ -185,6 +185,9 @@ class _Beta:
         weight = np.exp(log - log.max(axis=1, keepdims=True))
         return theta, weight / weight.sum(axis=1, keepdims=True)
 
+
+_MOST: Final = 1e15
+"""Beyond this a count is no whole number any more once it is divided."""
 
 _OUTSIDE: Final = 1e-17
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,8 +131,10 @@ def assembled(value: Floats, se: Floats, df: Floats, n: Counts, absent: Reasons)
     """Put estimates together: a number where there is one, the first reason where there is none."""
     absent = first(absent, (se == 0, Absence.NO_SPREAD))
     # Infinite degrees of freedom say that the error is known.
-    finite = np.isfinite(value) & np.isfinite(se) & ~np.isnan(df)
-    absent = first(absent, (~finite, Absence.TOO_LARGE))
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        sane = (np.abs(value) < _LARGEST) & (se < _LARGEST) & (se > 1 / _LARGEST) & (df > 0)
+        sane &= np.abs(value) / se < _FARTHEST
+    absent = first(absent, (~sane, Absence.TOO_LARGE))
     known = absent == Absence.NONE
     return Estimates(
         value=np.where(known, value, np.nan),
@@ -140,6 +143,13 @@ def assembled(value: Floats, se: Floats, df: Floats, n: Counts, absent: Reasons)
         n=np.broadcast_to(n, absent.shape),
         absent=absent,
     )
+
+
+_LARGEST: Final = 1e150
+"""Beyond this the square of a number is none any more."""
+
+_FARTHEST: Final = 1e100
+"""So many standard errors from 0 are no measurement, and methods square them."""
 
 
 def as_lifts(effects: Effects) -> Effects:
@@ -169,11 +179,11 @@ def variance_saved(control: Moments, treatment: Moments) -> Floats:
 
 def values(samples: Moments) -> Floats:
     """Give the metric of each sample; NaN where nobody is there, or no denominator."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         found = samples.means[..., 0]
         if samples.form is Form.RATIO:
-            found = np.where(samples.means[..., 1] == 0, np.nan, found / samples.means[..., 1])
-    return np.where(samples.n > 0, found, np.nan)
+            found = found / samples.means[..., 1]
+    return np.where((samples.n > 0) & np.isfinite(found), found, np.nan)
 
 
 def _arms(control: Moments, treatment: Moments) -> tuple[Arm, Arm]:

@@ -36,6 +36,9 @@ class Form(StrEnum):
         return 2 if self is Form.RATIO else 1
 
 
+MOST_UNITS: Final = 10**15
+"""Beyond this a count is no whole number any more once it is divided."""
+
 ROUNDING: Final = 1e-12
 """Sums over millions of units are known to so many parts of their terms."""
 
@@ -75,6 +78,8 @@ class Moments:
             raise ImpossibleSummary(reason="its counts, means and products differ in shape")
         if (self.n < 0).any():
             raise ImpossibleSummary(reason=f"it has {self.n.min()} units")
+        if (self.n > MOST_UNITS).any():
+            raise ImpossibleSummary(reason=f"it has more than {MOST_UNITS:,} units")
         if not (np.isfinite(self.means).all() and np.isfinite(self.products).all()):
             raise ImpossibleSummary(reason="one of its moments is not a finite number")
         squares = np.diagonal(self.products, axis1=-2, axis2=-1)
