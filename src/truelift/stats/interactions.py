@@ -260,6 +260,8 @@ def conditional_effects(
     cell, noise = np.broadcast_arrays(np.asarray(value, float), np.asarray(variance, float))
     if cell.ndim < 2 or not np.isfinite(cell).all() or not (noise >= 0).all():
         raise BadCells(reason="a cell has no value")
+    if (np.abs(cell) > _LARGEST).any() or (noise > _LARGEST).any():
+        raise BadCells(reason=f"a cell is not a number below {_LARGEST:g}")
     gap = cell[..., 1:, :] - cell[..., :1, :]
     se = np.sqrt(noise[..., 1:, :] + noise[..., :1, :])
     reach = -ndtri(alpha / 2) * se
@@ -439,6 +441,9 @@ def _tested(
         return traffic, None, error.reason
     return traffic, metric, None
 
+
+_LARGEST: Final = 1e150
+"""Beyond this the square of a number is none any more."""
 
 _MOST: Final = 1e15
 """Beyond this, counts are no whole numbers any more."""

@@ -67,10 +67,11 @@ def without_top(samples: Moments, top: ArrayLike) -> Moments:
         raise BadTop(reason="more units are left out than there are")
     mean, squares = samples.means[..., 0], samples.products[..., 0, 0]
     # By distances from the mean: their sum is what the others are off to the other side.
-    gap = np.where(known, values - mean[..., None], 0.0)
-    shift = np.divide(-gap.sum(axis=-1), n, out=np.zeros(mean.shape), where=n > 0)
-    left = squares - (gap**2).sum(axis=-1) - n * shift**2
-    if (left < -1e-9 * squares).any():
+    with np.errstate(over="ignore", invalid="ignore"):
+        gap = np.where(known, values - mean[..., None], 0.0)
+        shift = np.divide(-gap.sum(axis=-1), n, out=np.zeros(mean.shape), where=n > 0)
+        left = squares - (gap**2).sum(axis=-1) - n * shift**2
+    if not (left >= -1e-9 * squares).all():
         raise BadTop(reason="the values are larger than the sample’s spread allows")
     return Moments(
         Form.MEAN,
@@ -111,9 +112,10 @@ def outlier_influence(
     """
     shares = []
     for sample, top in ((control, control_top), (treatment, treatment_top)):
-        whole = sample.n * sample.means[..., 0]
-        out = np.nansum(np.asarray(top, float), axis=-1)
-        shares.append(np.divide(out, whole, out=np.full(whole.shape, np.nan), where=whole != 0))
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            whole = sample.n * sample.means[..., 0]
+            share = np.nansum(np.asarray(top, float), axis=-1) / whole
+        shares.append(np.where(np.isfinite(whole) & np.isfinite(share), share, np.nan))
     return compare_both_ways(
         method.judge(differences(control, treatment, scale=scale), alpha=alpha),
         method.judge(

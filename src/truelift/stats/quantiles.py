@@ -75,7 +75,7 @@ def quantile_points(
     counts = np.asarray(n, dtype=np.int64)
     value, low, high = (np.asarray(each, dtype=float) for each in (value, low, high))
     fewest = REACH**2 * max(share / (1 - share), (1 - share) / share)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         variance = ((high - low) / (2 * REACH)) ** 2
         if below is not None:
             variance = variance * _inflation(below, counts, share)

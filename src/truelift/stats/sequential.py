@@ -102,9 +102,12 @@ class Sequential:
         """
         level = _levels(alpha)
         weight = self._weight(np.asarray(n, dtype=float), level)
-        spread = np.sqrt(weight + 1) / level
+        # In logarithms: the smallest levels have no reciprocal.
+        spread = np.log1p(weight) / 2 - np.log(level)
         # Of equation 134 the two-sided form is the one without the 1.
-        grown = np.log(spread) if self.side is Side.TWO else np.log1p(spread / 2)
+        grown = spread
+        if self.side is not Side.TWO:
+            grown = spread - np.log(2) + np.log1p(2 * np.exp(-spread))
         return np.asarray(np.sqrt(2 * (weight + 1) / weight * grown))
 
     def _weight(self, n: Floats, level: Floats) -> Floats:

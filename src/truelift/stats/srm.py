@@ -127,8 +127,8 @@ def check_split_daily(
     """
     if not daily:
         raise BadSplit(reason="no day has been counted yet")
-    if not (math.isfinite(concentration) and concentration > 0):
-        raise BadSplit(reason="the concentration must be a number above 0")
+    if not 1e-200 <= concentration <= _MOST:
+        raise BadSplit(reason=f"the concentration must be a number above 0 and up to {_MOST:,}")
     totals = [0] * len(weights)
     smallest, ps = 1.0, []
     for counts in daily:

@@ -40,7 +40,7 @@ def stratified_differences(
         raise FormsDiffer(control=control.form, treatment=treatment.form)
     both = control.n + treatment.n
     total = both.sum(axis=-1)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         weights = both / total[..., None]
         means, slopes, noises = [], [], []
         for arm in (control, treatment):
@@ -68,7 +68,8 @@ def stratified_differences(
         pull = moved.sum(axis=-1)
         mixture = (weights * pull**2).sum(axis=-1) - (weights * pull).sum(axis=-1) ** 2
         variance = tilts[0] ** 2 * base_noise + tilts[1] ** 2 * noise
-        variance = variance + np.maximum(mixture, 0.0) / total
+        # What is below 0 by rounding is no spread.
+        variance = np.maximum(variance + np.maximum(mixture, 0.0) / total, 0.0)
     fewest = np.where(both > 0, np.minimum(control.n, treatment.n), 2).min(axis=-1)
     absent = first(
         np.zeros(total.shape, dtype=np.uint8),

@@ -29,6 +29,10 @@ IMBALANCE_FAIL: Final = 0.001
 """Below this adjusted p what they differ by now is not the treatment's alone."""
 
 
+LARGEST: Final = 1e300
+"""Some errors of this size are no number any more."""
+
+
 class BadCheck(Refusal):
     """Numbers that a check of a test cannot be made of."""
 
@@ -120,8 +124,8 @@ def power_reached(
     error, size = np.broadcast_arrays(np.asarray(se, float), np.asarray(worth, float))
     if not (np.isfinite(size) & (size > 0)).all():
         raise BadCheck(reason="the effect planned for must be a number above 0")
-    if not ((error > 0) | np.isnan(error)).all() or np.isinf(error).any():
-        raise BadCheck(reason="a standard error is not a number above 0")
+    if not ((error > 0) | np.isnan(error)).all() or (error > LARGEST).any():
+        raise BadCheck(reason=f"a standard error is not a number above 0 and below {LARGEST:g}")
     reach = -ndtri(alpha / 2)
     with np.errstate(over="ignore"):
         moved = size / error
