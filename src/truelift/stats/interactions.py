@@ -174,6 +174,8 @@ def metric_interaction(
         raise BadCells(reason="each experiment has at least two variants")
     if not np.isfinite(cell).all() or not (np.isfinite(noise) & (noise > 0)).all():
         raise BadCells(reason="a cell has no value, or no spread to judge chance by")
+    if (np.abs(cell) > _LARGEST).any() or ((noise > _NOISIEST) | (noise < 1 / _NOISIEST)).any():
+        raise BadCells(reason="a cell's numbers are too large or too small to calculate with")
     if measured is Measured.RATIO:
         if not (cell > 0).all():
             raise BadCells(reason="a cell is not above 0, so effects cannot be told to multiply")
@@ -260,7 +262,7 @@ def conditional_effects(
     cell, noise = np.broadcast_arrays(np.asarray(value, float), np.asarray(variance, float))
     if cell.ndim < 2 or not np.isfinite(cell).all() or not (noise >= 0).all():
         raise BadCells(reason="a cell has no value")
-    if (np.abs(cell) > _LARGEST).any() or (noise > _LARGEST).any():
+    if (np.abs(cell) > _LARGEST).any() or (noise > _NOISIEST).any():
         raise BadCells(reason=f"a cell is not a number below {_LARGEST:g}")
     gap = cell[..., 1:, :] - cell[..., :1, :]
     se = np.sqrt(noise[..., 1:, :] + noise[..., :1, :])
@@ -297,23 +299,27 @@ def cell_values(cells: Moments, *, adjust: bool = True) -> tuple[Floats, Floats]
     width = cells.form.width
     if cells.form is Form.RATIO and (cells.means[..., 1::2] == 0).any():
         raise BadCells(reason="the denominator of a cell adds up to 0")
-    value, slope = _linear(cells.form, cells.means[..., :width])
-    if cells.has_covariate:
-        weight = (cells.n / cells.n.sum(axis=(-2, -1), keepdims=True))[..., None]
-        pooled = (cells.means * weight).sum(axis=(-3, -2), keepdims=True)
-        within = cells.products.sum(axis=(-4, -3), keepdims=True)
-        _, now = _linear(cells.form, pooled[..., :width])
-        past, before = _linear(cells.form, pooled[..., width:])
-        spread = np.einsum("...i,...ij,...j->...", before, within[..., width:, width:], before)
-        shared = np.einsum("...i,...ij,...j->...", now, within[..., :width, width:], before)
-        theta = np.divide(shared, spread, out=np.zeros(spread.shape), where=spread > 0)
-        was, was_slope = _linear(cells.form, cells.means[..., width:])
-        value = value - theta * (was - past)
-        slope = np.concatenate([slope, -theta[..., None] * was_slope], axis=-1)
-    # A share fixes its own variance: no Bessel's correction.
-    share = cells.form is Form.SHARE and not cells.has_covariate
-    divisor = cells.n * (cells.n if share else cells.n - 1.0)
-    return value, np.einsum("...i,...ij,...j->...", slope, cells.products, slope) / divisor
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
+        value, slope = _linear(cells.form, cells.means[..., :width])
+        if cells.has_covariate:
+            weight = (cells.n / cells.n.sum(axis=(-2, -1), keepdims=True))[..., None]
+            pooled = (cells.means * weight).sum(axis=(-3, -2), keepdims=True)
+            within = cells.products.sum(axis=(-4, -3), keepdims=True)
+            _, now = _linear(cells.form, pooled[..., :width])
+            past, before = _linear(cells.form, pooled[..., width:])
+            spread = np.einsum("...i,...ij,...j->...", before, within[..., width:, width:], before)
+            shared = np.einsum("...i,...ij,...j->...", now, within[..., :width, width:], before)
+            theta = np.divide(shared, spread, out=np.zeros(spread.shape), where=spread > 0)
+            was, was_slope = _linear(cells.form, cells.means[..., width:])
+            value = value - theta * (was - past)
+            slope = np.concatenate([slope, -theta[..., None] * was_slope], axis=-1)
+        # A share fixes its own variance: no Bessel's correction.
+        share = cells.form is Form.SHARE and not cells.has_covariate
+        divisor = cells.n * (cells.n if share else cells.n - 1.0)
+        variance = np.einsum("...i,...ij,...j->...", slope, cells.products, slope) / divisor
+    if not ((np.abs(value) < _LARGEST) & (np.abs(variance) < _NOISIEST)).all():
+        raise BadCells(reason="a cell's numbers are too large or too small to calculate with")
+    return value, variance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -443,7 +449,8 @@ def _tested(
 
 
 _LARGEST: Final = 1e150
-"""Beyond this the square of a number is none any more."""
+_NOISIEST: Final = 1e300
+"""Beyond these the square of a number, or the sum of some variances, is none any more."""
 
 _MOST: Final = 1e15
 """Beyond this, counts are no whole numbers any more."""
