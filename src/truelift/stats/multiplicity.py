@@ -462,7 +462,7 @@ def _dunnett_family(
     if control_se is None:
         raise BadFamily(reason="Dunnett’s correction needs the control’s standard errors")
     present = family.members & (np.asarray(estimates.absent) == 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         t = np.where(present, estimates.value / estimates.se, 0.0)
         # One that has no number is taken as independent: it counts, and knows nothing.
         load = np.where(present, control_se / estimates.se, 0.0)
