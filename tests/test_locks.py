@@ -21,6 +21,7 @@ LOCKS = (
 )
 IMPORTED_AS = {
     "argon2-cffi": "argon2",
+    "markdown-it-py": "markdown_it",
     "django-allauth": "allauth",
     "django-csp": "csp",
     "django-htmx": "django_htmx",

@@ -87,6 +87,34 @@ def test_a_damaged_bucket_is_neither_compacted_nor_indexed_and_holds_up_no_other
     assert sum("not indexed" in each for each in said) == 1
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_damaged_file_of_one_site_holds_up_no_loading(
+    home: Home, send: Sender, caplog: pytest.LogCaptureFixture, gone: bool
+) -> None:
+    for site in ("blog", "shop"):
+        send({"event": "view", "visitor_id": "a"}, site=site)
+    with Loader(home, now=send.clock) as loader:
+        loader.flush()
+    (damaged,) = home.events_table("blog").glob("bucket=*/*.parquet")
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    if gone:
+        damaged.unlink()
+    for site in ("blog", "shop"):
+        send({"event": "buy", "visitor_id": "a"}, site=site)
+
+    with Loader(home, now=send.clock) as loader:
+        loader.flush()
+
+    lake = Lake(home)
+    assert len(lake.ask("shop", Rows()).answer) == 2
+    blog = lake.ask("blog", Rows())
+    assert [row["event"] for row in blog.answer] == ["buy"]
+    assert [Path(name).name for name in blog.unread] == [damaged.name]
+    assert any("restore it from a backup" in record.message for record in caplog.records)
+
+
 def test_an_index_with_codes_that_cannot_be_is_not_used(
     home: Home, send: Sender, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -173,7 +173,7 @@ def test_tea_tastings_own_example_with_a_covariate_comes_out(shared: Path) -> No
 
 
 @given(seed=SEEDS)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_a_grid_of_comparisons_is_each_of_them_alone(seed: int) -> None:
     generator = np.random.default_rng(seed)
     n = generator.integers(2, 3_000, (2, 12))
@@ -203,7 +203,7 @@ def test_a_grid_of_comparisons_is_each_of_them_alone(seed: int) -> None:
 
 
 @given(seed=SEEDS, factor=st.floats(1e-6, 1e6), form=st.sampled_from([Form.MEAN, Form.RATIO]))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_scaling_the_metric_scales_the_effect_and_leaves_the_lift(
     seed: int, factor: float, form: Form
 ) -> None:
@@ -225,7 +225,7 @@ def test_scaling_the_metric_scales_the_effect_and_leaves_the_lift(
 
 
 @given(seed=SEEDS, scale=st.sampled_from([Scale.ABSOLUTE, Scale.LOG]))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_swapping_the_arms_mirrors_the_effect(seed: int, scale: Scale) -> None:
     generator = np.random.default_rng(seed)
     units = [shop_units(generator, 300), shop_units(generator, 200, lift=0.3)]

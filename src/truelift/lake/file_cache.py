@@ -38,16 +38,22 @@ class FileGone(Outage):
         super().__init__(f"{name} was removed while it was needed; ask again.", name=name)
 
 
-class DamagedFile(OSError):
-    """What came from the store is, time and again, not what was written there.
+class DamagedFile(Outage):
+    """What lies there is, time and again, not what was written.
 
     Attributes:
         name: Of the file, relative to its table.
     """
 
+    code = "lake.file_damaged"
+
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"{name} is not what its name and size say")
+        super().__init__(
+            f"The lake file {name} is not what was written. Restore it from a backup; until then"
+            " answers leave it out and say so, and nothing that is in it can be changed.",
+            name=name,
+        )
 
 
 class Origin(Protocol):

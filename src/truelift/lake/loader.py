@@ -29,7 +29,7 @@ from truelift.lake.compaction import Compaction
 from truelift.lake.erasure import Erasure
 from truelift.lake.erasure_list import Request, requests
 from truelift.lake.expiry import expire
-from truelift.lake.file_cache import DamagedFile
+from truelift.lake.file_cache import DamagedFile, FileGone
 from truelift.lake.home import SITE_NAME, Home
 from truelift.lake.identity import Identities, Resolution, Step
 from truelift.lake.journal import (
@@ -592,7 +592,7 @@ class Loader:
 
     def _recall(self, site: _Site, seen: Seen, *, since_s: int | None) -> None:
         """Fill a memory of ids with what is stored already."""
-        snapshot = site.reader.snapshot()
+        snapshot = _readable(site.reader.snapshot())
         for part in snapshot.slices:
             with self._engine.relations(snapshot, part) as cursor:
                 statement = (
@@ -612,7 +612,7 @@ class Loader:
     def _sizes(self, site: _Site, persons: Iterable[int]) -> dict[int, int]:
         """Count the rows that some persons have."""
         sizes: dict[int, int] = {}
-        snapshot = site.reader.snapshot()
+        snapshot = _readable(site.reader.snapshot())
         asked = list(persons)
         for part in snapshot.slices:
             with self._engine.relations(snapshot, part) as cursor:
@@ -921,7 +921,7 @@ class Loader:
 
     def _learn_again(self, site: _Site) -> None:
         """Work out from the rows themselves who is who, when the file that says so was lost."""
-        snapshot = site.reader.snapshot()
+        snapshot = _readable(site.reader.snapshot())
         known = pa.concat_tables(
             self._ask_slice(snapshot, part, _WHO_IS_WHO) for part in snapshot.slices
         )
@@ -1024,6 +1024,24 @@ def _take_lock(home: Home) -> IO[bytes]:
     lock.write(f"{os.getpid()}\n".encode())
     lock.flush()
     return lock
+
+
+def _readable(snapshot: Snapshot) -> Snapshot:
+    """Leave out files that are not what was written, or gone: one of them must not hold up all.
+
+    What was in them is not known meanwhile: an event that is sent again may be stored twice.
+    """
+    sound = []
+    for file in snapshot.position.files:
+        try:
+            with snapshot.store.local([file]) as (path,):
+                if path.exists():
+                    sound.append(file)
+                    continue
+        except (DamagedFile, FileGone):
+            pass
+        log.error("%s: %s cannot be read; restore it from a backup", snapshot.site, file.path)
+    return snapshot.of_files(tuple(sound))
 
 
 def _is_in(state: LakeState | None, reached: Mapping[str, int]) -> bool:

@@ -193,7 +193,7 @@ def _newest(snapshot: Snapshot) -> Iterator[Sequence[str | None]]:
                 for batch in opened.iter_batches(batch_size=SAMPLE_ROWS, columns=["properties"]):
                     yield batch.column(0).to_pylist()
                     break
-        except (pa.ArrowException, OSError, IndexError, FileGone):
+        except (pa.ArrowException, OSError, IndexError, FileGone, DamagedFile):
             continue  # the answer names the file that it lacks
 
 
@@ -210,7 +210,7 @@ def _names_in(store: TableStore, file: LakeFile) -> frozenset[str] | None:
             for group in range(opened.num_row_groups):
                 rows = opened.read_row_group(group, columns=["event", *_PEOPLES])
                 found |= _names(rows)
-    except (pa.ArrowException, OSError, KeyError, FileGone):
+    except (pa.ArrowException, OSError, KeyError, FileGone, DamagedFile):
         return None  # an answer names the file that it lacks
     return frozenset(found)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from truelift.stats.effects import Absence, Counts, Floats
+from truelift.stats.effects import Absence, Counts, Floats, Reasons
 from truelift.stats.estimating import first
 from truelift.stats.points import Points
 from truelift.stats.survival import ImpossibleWaits
@@ -52,7 +52,7 @@ def reached_points(came: Counts, left: Counts, *, intervals: int) -> Points:
     return _points(1 - end, end**2 * noise.sum(axis=-1), at_risk, absent)
 
 
-def _curve(came: Counts, left: Counts, intervals: int) -> tuple[Floats, Floats, Counts, np.ndarray]:
+def _curve(came: Counts, left: Counts, intervals: int) -> tuple[Floats, Floats, Counts, Reasons]:
     """Give the share still waiting at 0 and after each interval, and Greenwood's terms."""
     if came.shape != left.shape:
         raise ImpossibleWaits(reason=f"shapes {came.shape} of events, {left.shape} of leaving")
@@ -69,17 +69,21 @@ def _curve(came: Counts, left: Counts, intervals: int) -> tuple[Floats, Floats, 
     with np.errstate(divide="ignore", invalid="ignore"):
         steps = np.where(at_risk > 0, 1 - events / at_risk, 1.0)
         waiting = np.cumprod(steps, axis=-1)
-        noise = np.where(at_risk > events, events / (at_risk * (at_risk - events)), 0.0)
+        noise = events / (at_risk * (at_risk - events))
+    # Where everybody has had it, nothing is left that could vary.
+    noise = np.asarray(np.where(at_risk > events, noise, 0.0), dtype=np.float64)
     unwatched = (at_risk == 0) & (waiting > 0)
     absent = first(
         np.zeros(units.shape, dtype=np.uint8),
         (units == 0, Absence.NO_ARM),
         (unwatched.any(axis=-1), Absence.NOT_WATCHED),
     )
-    return np.concatenate([np.ones((*units.shape, 1)), waiting], axis=-1), noise, units, absent
+    begun = np.ones((*units.shape, 1))
+    shares = np.asarray(np.concatenate([begun, waiting], axis=-1), dtype=np.float64)
+    return shares, noise, np.asarray(units), absent
 
 
-def _points(value: Floats, variance: Floats, n: Counts, absent: np.ndarray) -> Points:
+def _points(value: Floats, variance: Floats, n: Counts, absent: Reasons) -> Points:
     absent = first(absent, (variance <= 0, Absence.NO_SPREAD))
     known = absent == Absence.NONE
     return Points(
