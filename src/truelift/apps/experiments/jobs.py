@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Q
 
 from truelift.apps.experiments.analysing import analyse_experiment
+from truelift.apps.experiments.job_kinds import does, work_of
 from truelift.apps.experiments.models import Job, JobKind
 from truelift.apps.research.actor import Actor
 from truelift.errors import Outage, TrueliftError
@@ -59,17 +60,26 @@ def _claim(now: datetime) -> Job | None:
             return job
 
 
+@does(JobKind.ANALYSE)
+def _analyse(job: Job, now: datetime) -> None:
+    if job.experiment is not None:
+        analyse_experiment(job.experiment.site, job.experiment.key, by=Actor(job.asked_by), now=now)
+
+
 def _do(job: Job, now: datetime) -> None:
     said = structlog.get_logger("truelift.jobs").bind(job=job.pk, kind=job.kind)
-    experiment = job.experiment
+    work = work_of(job.kind)
+    again: datetime | None = None
+    if work is None:
+        text = f"Nothing installed here does {job.kind!r}. Install what asked for it, or ask anew."
+        _finish(job, now, error=text, code="jobs.unknown_kind")
+        return
     if job.attempts > MOST_ATTEMPTS:
         text = "It was begun again and again and never came to its end. See the server's log."
         _finish(job, now, error=text, code="jobs.never_ends")
         return
     try:
-        match JobKind(job.kind):
-            case JobKind.ANALYSE:
-                analyse_experiment(experiment.site, experiment.key, by=Actor(job.asked_by), now=now)
+        again = work(job, now)
     except Outage as error:
         said.error("outage", code=error.code, message=str(error))
         if job.attempts < MOST_ATTEMPTS:
@@ -84,7 +94,10 @@ def _do(job: Job, now: datetime) -> None:
         text = "Something broke while it was computed. The server's log has the details."
         _finish(job, now, error=text, code="jobs.bug")
     else:
-        _finish(job, now, error="", code="")
+        if again is None:
+            _finish(job, now, error="", code="")
+        else:
+            Job.objects.filter(pk=job.pk).update(claimed_at=None, run_after=again, attempts=0)
 
 
 def _again(job: Job, now: datetime, *, error: str, code: str) -> None:

@@ -378,7 +378,7 @@ class MoveRecord(models.Model):
 
 
 class JobKind(models.TextChoices):
-    """What can be done outside of a web request."""
+    """What this app does outside of a web request; other apps name theirs in `job_kinds`."""
 
     ANALYSE = "analyse", "Analyse an experiment"
 
@@ -387,14 +387,20 @@ class Job(models.Model):
     """Work that waits for the worker, or was done by it.
 
     Attributes:
+        kind: A key of `job_kinds`.
+        experiment: For work on one experiment; None for any other, which has a subject.
+        subject: What the work is about, in the words of the app that does it; may be empty.
         run_after: Not before this instant; moved on after a failure.
         claimed_at: When a worker took it; a claim that is too old is taken again.
         finished_at: When it was done or given up.
         error: What went wrong the last time, for the person who waits.
     """
 
-    kind = models.CharField(max_length=20, choices=JobKind.choices)
-    experiment = models.ForeignKey(ExperimentRecord, on_delete=models.CASCADE, related_name="jobs")
+    kind = models.CharField(max_length=40)
+    experiment = models.ForeignKey(
+        ExperimentRecord, on_delete=models.CASCADE, null=True, blank=True, related_name="jobs"
+    )
+    subject = models.CharField(max_length=120, blank=True, default="")
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
@@ -413,15 +419,21 @@ class Job(models.Model):
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=models.Q(kind__in=JobKind.values), name="job_kind_is_known"
+                condition=models.Q(experiment__isnull=False) | ~models.Q(subject=""),
+                name="job_is_about_something",
             ),
             models.UniqueConstraint(
                 fields=["experiment", "kind"],
                 condition=models.Q(finished_at__isnull=True),
                 name="one_open_job_of_a_kind_per_experiment",
             ),
+            models.UniqueConstraint(
+                fields=["kind", "subject"],
+                condition=models.Q(finished_at__isnull=True) & ~models.Q(subject=""),
+                name="one_open_job_of_a_kind_per_subject",
+            ),
         ]
 
     @override
     def __str__(self) -> str:
-        return f"{self.kind} {self.experiment_id}"
+        return f"{self.kind} {self.subject or self.experiment_id}"
