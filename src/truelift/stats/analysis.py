@@ -11,6 +11,7 @@ from truelift.stats.by_segment import SegmentReading, read_segments
 from truelift.stats.comparison import Absent, Comparison, Effect
 from truelift.stats.integrity import Check, integrity_of, worst
 from truelift.stats.judging import judge
+from truelift.stats.known_value import KnownValue
 from truelift.stats.multiplicity import Correction
 from truelift.stats.over_time import EffectUntil, effects_over_time
 from truelift.stats.plan import (
@@ -246,6 +247,12 @@ def summary_document(variant: str, sample: Sample) -> dict[str, Json]:
                 "cross": sample.cross,
                 "ratio": sample.value if sample.n and sample.den_mean else None,
             }
+        case KnownValue():
+            known = not sample.absent
+            document |= {"n": sample.counted, "value": sample.mean if known else None}
+            document["se"] = math.sqrt(sample.m2 / sample.n / (sample.n - 1)) if known else None
+            if not known:
+                document["absent"] = sample.absent.reason
         case Summary():
             document |= {"mean": sample.mean if sample.n else None, "m2": sample.m2}
         case CovariateSummary():

@@ -10,7 +10,7 @@ import numpy as np
 from truelift.stats.comparison import Absent, Comparison, compared, estimated
 from truelift.stats.effects import Absence, joined
 from truelift.stats.judging import reason_of, table_of
-from truelift.stats.plan import AnalysisPlan, Samples
+from truelift.stats.plan import AnalysisPlan, PlannedMetric, Samples
 from truelift.stats.segment_effects import CellEffects, Dimension, Standing, effects_by_cell
 
 
@@ -67,6 +67,8 @@ def read_segments(
     here, not there" is no difference. Dimensions that the plan names are confirmatory, all
     others exploratory, and marked.
 
+    Metrics whose parts do not add up to the whole, such as quantiles, are left out.
+
     Args:
         plan: What was agreed beforehand.
         segments: By dimension, then by its value, the samples.
@@ -74,13 +76,14 @@ def read_segments(
     Source:
         docs/methods/segment-interaction.md.
     """
-    if not segments:
+    metrics = [metric for metric in plan.metrics if metric.kind.adds_up]
+    if not segments or not metrics:
         return ()
     rows = [
         (dimension, value, metric, samples)
         for dimension, values in segments.items()
         for value, samples in values.items()
-        for metric in plan.metrics
+        for metric in metrics
     ]
     found = estimated([table_of(plan, [metric], samples)[0] for _, _, metric, samples in rows])
     told = compared(found, method=plan.method, alpha=np.full(found.absolute.shape, plan.alpha))
@@ -90,11 +93,9 @@ def read_segments(
     }
     dimensions = []
     for dimension, values in segments.items():
-        grid = [
-            [places[dimension, value, metric.key] for value in values] for metric in plan.metrics
-        ]
+        grid = [[places[dimension, value, metric.key] for value in values] for metric in metrics]
         lifts = joined([found.relative[places_of] for places_of in grid])
-        shape = (len(plan.metrics), len(values), len(plan.treatments))
+        shape = (len(metrics), len(values), len(plan.treatments))
         dimensions.append(
             Dimension(
                 key=dimension,
@@ -105,7 +106,7 @@ def read_segments(
         )
     readings = []
     for cells in effects_by_cell(dimensions, method=plan.method, alpha=plan.alpha):
-        for row, metric in enumerate(plan.metrics):
+        for row, metric in enumerate(metrics):
             at = [places[cells.dimension.key, value, metric.key] for value in cells.dimension.cells]
             for column in range(len(plan.treatments)):
                 comparisons = [
@@ -114,12 +115,13 @@ def read_segments(
                     else each
                     for place in at
                 ]
-                readings.append(_reading(plan, cells, (row, column), comparisons))
+                readings.append(_reading(plan, metric, cells, (row, column), comparisons))
     return tuple(readings)
 
 
 def _reading(
     plan: AnalysisPlan,
+    metric: PlannedMetric,
     cells: CellEffects,
     where: tuple[int, int],
     comparisons: Sequence[Comparison | Absent],
@@ -129,7 +131,7 @@ def _reading(
     drawn = cells.drawn.value[where]
     return SegmentReading(
         dimension=cells.dimension.key,
-        metric=plan.metrics[where[0]].key,
+        metric=metric.key,
         variant=plan.treatments[where[1]].key,
         standing=cells.standing,
         p=None if np.isnan(p) else p,

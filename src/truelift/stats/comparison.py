@@ -25,6 +25,7 @@ from truelift.stats.effects import (
 )
 from truelift.stats.estimating import Scale, control_errors, differences, values
 from truelift.stats.exact import exact_difference, newcombe
+from truelift.stats.known_value import KnownValue
 from truelift.stats.moments import AnySummary, Form, Moments, moments_of
 from truelift.stats.summary import (
     CovariateRatioSummary,
@@ -49,6 +50,8 @@ class Procedure(StrEnum):
     PROPORTION_EXACT = "proportion-exact"
     RATIO_DELTA = "ratio-delta"
     CUPED = "cuped"
+    QUANTILE = "quantile"
+    RESTRICTED_MEAN = "restricted-mean"
 
 
 class NoSpread(Refusal):
@@ -435,6 +438,8 @@ def _procedure(samples: Sequence[AnySummary | None], column: int) -> Procedure:
             return Procedure.PROPORTION_WELCH
         case RatioSummary():
             return Procedure.RATIO_DELTA
+        case KnownValue(procedure=procedure):
+            return Procedure(procedure)
         case _:
             return Procedure.MEAN_WELCH
 

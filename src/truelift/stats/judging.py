@@ -20,6 +20,7 @@ from truelift.stats.comparison import (
     exact_where_scarce,
 )
 from truelift.stats.effects import Absence, Method
+from truelift.stats.known_value import KnownValue
 from truelift.stats.moments import AnySummary
 from truelift.stats.multiplicity import BadFamily, Correction, Family, Scope, correct
 from truelift.stats.outcome import Direction
@@ -49,6 +50,34 @@ def judge(plan: AnalysisPlan, samples: Samples) -> list[list[Comparison | Absent
             for nth, each in enumerate(told[row])
         ]
         for row, metric in enumerate(plan.metrics)
+    ]
+
+
+def judge_apart(
+    plan: AnalysisPlan, metrics: Sequence[PlannedMetric], samples: Samples
+) -> list[list[Comparison | Absent]]:
+    """Compare every treatment on metrics that stand beside the plan, each at the plan's level.
+
+    They decide nothing, so they share no error level with those that do: a metric without its
+    cap, for example, beside the one with it.
+
+    Returns:
+        A row for each metric, a column for each treatment.
+    """
+    if not metrics:
+        return []
+    table = table_of(plan, metrics, samples)
+    found = estimated(table)
+    method = tuned(plan.method, alpha=plan.alpha)
+    told = compared(found, method=method, alpha=np.full(found.absolute.shape, plan.alpha))
+    return [
+        [
+            Absent(reason_of(plan, metric, nth, table[row], each))
+            if isinstance(each, Absence)
+            else each
+            for nth, each in enumerate(told[row])
+        ]
+        for row, metric in enumerate(metrics)
     ]
 
 
@@ -142,6 +171,9 @@ def reason_of(
 ) -> str:
     """Say why there is no comparison, as a sentence about this metric."""
     for key, at in ((plan.control.key, 0), (plan.treatments[treatment].key, 1 + treatment)):
-        if samples[at] is None:
+        sample = samples[at]
+        if sample is None:
             return f"No unit of {key} has been counted for {metric.key}."
+        if isinstance(sample, KnownValue) and sample.absent:
+            return f"{metric.key} of {key}: {sample.absent.reason}."
     return f"{metric.key}: {absence.reason}."

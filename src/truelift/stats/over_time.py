@@ -47,8 +47,11 @@ def effects_over_time(
             one of the days, not at all of them.
 
     Returns:
-        By treatment, a point a day; empty where no day has a sample of either variant.
+        By treatment, a point a day; empty where no day has a sample of either variant, and for
+        a metric whose days do not add up, such as a quantile.
     """
+    if not plan.primary.kind.adds_up:
+        return {}
     judged_by = method or plan.method
     table = [table_of(plan, [plan.primary], samples)[0] for samples in days.values()]
     if not any(each is not None for samples in table for each in samples):

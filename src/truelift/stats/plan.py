@@ -209,7 +209,7 @@ def sample_of(
     Raises:
         ImpossibleSummary: The numbers contradict each other.
     """
-    if kind is MetricKind.PROPORTION:
+    if kind.is_share:
         return ProportionSummary(n=n, successes=round(n * mean))
     if den_mean is None and kind is not MetricKind.RATIO:
         return Summary(n=n, mean=mean, m2=m2)
