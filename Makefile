@@ -3,6 +3,8 @@
 bin := .venv/bin
 pytest := $(bin)/pytest -q -p no:cacheprovider
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Hundreds of processes are started here: each would compile Django and numpy anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 setup: ; @scripts/setup.sh run
 setup-test: ; @scripts/setup.sh test
