@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import truelift.lifecycle
 import truelift.questions
 import truelift.stats
 from truelift.stats.comparison import Procedure
@@ -22,7 +23,7 @@ SECTIONS = ("**Question.**", "**Assumptions.**", "**Worked example.**", "**Sourc
 def methods_cited_in_code() -> set[str]:
     names = [
         f"{room.__name__}.{module.name}"
-        for room in (truelift.stats, truelift.questions)
+        for room in (truelift.stats, truelift.questions, truelift.lifecycle)
         for module in pkgutil.iter_modules(room.__path__)
     ]
     sources = [inspect.getsource(importlib.import_module(name)) for name in names]
