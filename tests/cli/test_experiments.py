@@ -86,7 +86,7 @@ def test_a_refused_move_gives_every_reason_and_exits_with_1(
     assert code == 1
     assert error["code"] == "lifecycle.move_refused"
     assert "experiment.no_hypothesis" in error["facts"]["codes"]  # type: ignore[index]
-    assert ExperimentRecord.objects.get().stage == "draft"
+    assert ExperimentRecord.objects.get().stage == "briefed"
 
 
 def test_list_gives_every_experiment(site: Site, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,16 +17,16 @@ from truelift.lifecycle.experiment import (
     Evidence,
     Experiment,
     Method,
+    Move,
     Origin,
     Person,
     Stage,
     Variant,
-    actions_from,
-    move,
-    obstacles,
     plan_digest,
 )
-from truelift.lifecycle.obstacle import MoveRefused
+from truelift.lifecycle.gate import OF_TRAFFIC, Gate
+from truelift.lifecycle.moving import actions_from, move, obstacles, steps_to
+from truelift.lifecycle.obstacle import MoveRefused, Obstacle
 
 
 ADA = Person("1", "Ada")
@@ -39,7 +39,7 @@ ON_THE_FIRST_DAY = datetime(2026, 10, 26, 9, tzinfo=UTC)
 AFTER_THE_END = datetime(2026, 11, 16, 9, tzinfo=UTC)
 
 
-def complete(stage: Stage = Stage.DRAFT) -> Experiment:
+def complete(stage: Stage = Stage.BRIEFED) -> Experiment:
     return Experiment(
         key="delivery-cost",
         stage=stage,
@@ -70,7 +70,12 @@ def asked(
 
 
 def moment_for(action: Action) -> datetime:
-    return ON_THE_FIRST_DAY if action is Action.LAUNCH else AFTER_THE_END
+    starting = {Action.LAUNCH, Action.RESUME}
+    return ON_THE_FIRST_DAY if action in starting else AFTER_THE_END
+
+
+def last_of(experiment: Experiment, action: Action, *, asked: Asked) -> Move:
+    return move(experiment, action, asked=asked)[-1]
 
 
 def codes(experiment: Experiment, action: Action, ask: Asked | None = None) -> list[str]:
@@ -82,15 +87,17 @@ def codes(experiment: Experiment, action: Action, ask: Asked | None = None) -> l
 def test_every_pair_of_stage_and_action_does_what_the_table_says(
     stage: Stage, action: Action
 ) -> None:
-    expected = TRANSITIONS.get((stage, action))
+    steps = steps_to(stage, action)
     ask = asked(moment_for(action))
 
-    if expected is None:
+    if not steps:
         with pytest.raises(MoveRefused) as refused:
-            move(complete(stage), action, asked=ask)
+            last_of(complete(stage), action, asked=ask)
         assert [o.code for o in refused.value.obstacles] == ["experiment.wrong_stage"]
     else:
-        assert move(complete(stage), action, asked=ask).after.stage is expected
+        for step in move(complete(stage), action, asked=ask):
+            assert step.after.stage is TRANSITIONS[step.before.stage, step.action]
+        assert step.action is action
 
 
 @pytest.mark.parametrize(("stage", "action"), list(product(Stage, Action)))
@@ -102,18 +109,18 @@ def test_obstacles_are_said_exactly_when_the_move_is_refused(stage: Stage, actio
 
     if said:
         with pytest.raises(MoveRefused) as refused:
-            move(bare, action, asked=ask)
+            last_of(bare, action, asked=ask)
         assert refused.value.obstacles == said
     else:
-        assert move(bare, action, asked=ask).after.stage is TRANSITIONS[stage, action]
+        assert last_of(bare, action, asked=ask).action is action
 
 
-@pytest.mark.parametrize("stage", [Stage.RUNNING, Stage.STOPPED, Stage.ANALYSED])
+@pytest.mark.parametrize("stage", [Stage.RUNNING, Stage.PAUSED, Stage.STOPPED, Stage.ANALYSED])
 def test_what_runs_or_has_run_can_turn_out_invalid(stage: Stage) -> None:
     assert Action.INVALIDATE in actions_from(stage)
 
 
-@pytest.mark.parametrize("stage", [Stage.DRAFT, Stage.READY, Stage.DECIDED, Stage.CLOSED])
+@pytest.mark.parametrize("stage", [Stage.BRIEFED, Stage.READY, Stage.DECIDED, Stage.CLOSED])
 def test_what_has_not_run_or_is_decided_cannot_turn_out_invalid(stage: Stage) -> None:
     assert Action.INVALIDATE not in actions_from(stage)
 
@@ -213,13 +220,13 @@ def test_a_method_without_traffic_reaches_a_learning_without_traffic_fields(
         decision_owner=ADA,
     )
 
-    study = move(study, Action.SUBMIT, asked=asked()).after
-    study = move(study, Action.LAUNCH, asked=asked()).after
-    study = move(study, Action.STOP, asked=asked()).after
+    study = last_of(study, Action.SUBMIT, asked=asked()).after
+    study = last_of(study, Action.LAUNCH, asked=asked()).after
+    study = last_of(study, Action.STOP, asked=asked()).after
     study = replace(study, evidence=Evidence(as_of=AFTER_THE_END))
-    study = move(study, Action.ANALYSE, asked=asked()).after
-    study = move(study, Action.DECIDE, asked=asked(choice=Choice.ITERATE)).after
-    study = move(replace(study, has_learning=True), Action.LEARN, asked=asked()).after
+    study = last_of(study, Action.ANALYSE, asked=asked()).after
+    study = last_of(study, Action.DECIDE, asked=asked(choice=Choice.ITERATE)).after
+    study = last_of(replace(study, has_learning=True), Action.LEARN, asked=asked()).after
 
     assert study.stage is Stage.LEARNED
 
@@ -235,7 +242,7 @@ def test_it_starts_within_its_window() -> None:
 
 
 def test_launch_starts_the_clock_and_freezes_the_plan() -> None:
-    step = move(complete(Stage.READY), Action.LAUNCH, asked=asked(ON_THE_FIRST_DAY))
+    step = last_of(complete(Stage.READY), Action.LAUNCH, asked=asked(ON_THE_FIRST_DAY))
 
     assert step.before.plan_hash == ""
     assert step.after.plan_hash == plan_digest(step.before)
@@ -308,7 +315,7 @@ def test_a_screen_can_ask_before_the_reason_is_written() -> None:
 
 def test_a_move_takes_no_reason_for_no_reason_given() -> None:
     with pytest.raises(MoveRefused, match="needs a reason"):
-        move(complete(Stage.ANALYSED), Action.DECIDE, asked=asked(reason=None))
+        last_of(complete(Stage.ANALYSED), Action.DECIDE, asked=asked(reason=None))
 
 
 def test_a_decision_against_the_recommendation_says_why_and_is_marked() -> None:
@@ -317,8 +324,8 @@ def test_a_decision_against_the_recommendation_says_why_and_is_marked() -> None:
     assert codes(analysed, Action.DECIDE, asked(choice=Choice.STOP, reason="")) == [
         "experiment.against_without_reason"
     ]
-    assert move(analysed, Action.DECIDE, asked=asked(choice=Choice.STOP)).against_advice
-    assert not move(analysed, Action.DECIDE, asked=asked(choice=Choice.SHIP)).against_advice
+    assert last_of(analysed, Action.DECIDE, asked=asked(choice=Choice.STOP)).against_advice
+    assert not last_of(analysed, Action.DECIDE, asked=asked(choice=Choice.SHIP)).against_advice
 
 
 @pytest.mark.parametrize(
@@ -333,7 +340,7 @@ def test_a_broken_result_can_only_be_marked_invalid(evidence: Evidence, choice: 
     broken = replace(complete(Stage.ANALYSED), evidence=evidence)
 
     assert codes(broken, Action.DECIDE, asked(choice=choice)) == ["experiment.integrity_failed"]
-    assert move(broken, Action.INVALIDATE, asked=asked()).after.stage is Stage.INVALID
+    assert last_of(broken, Action.INVALIDATE, asked=asked()).after.stage is Stage.INVALID
 
 
 def test_what_was_stopped_early_is_not_shipped_but_can_be_stopped() -> None:
@@ -353,7 +360,7 @@ def test_invalid_needs_a_reason() -> None:
 
 
 def test_an_invalid_experiment_can_still_teach() -> None:
-    step = move(complete(Stage.INVALID), Action.LEARN, asked=asked())
+    step = last_of(complete(Stage.INVALID), Action.LEARN, asked=asked())
 
     assert step.after.stage is Stage.LEARNED
 
@@ -369,3 +376,80 @@ def test_an_imported_experiment_meets_no_guard(stage: Stage, action: Action) -> 
     imported = Experiment(key="x", origin=Origin.IMPORTED, stage=stage)
 
     assert obstacles(imported, action, asked=asked(by=CLEO, choice=None, reason="")) == ()
+
+
+def test_who_asks_for_a_later_step_takes_every_step_on_the_way() -> None:
+    steps = move(complete(), Action.SUBMIT, asked=asked())
+
+    assert [step.action for step in steps] == ["design", "build", "check", "submit"]
+    assert [step.after.stage for step in steps] == ["designed", "build", "qa", "ready"]
+    assert steps_to(Stage.READY, Action.LAUNCH) == (Action.SCHEDULE, Action.LAUNCH)
+    assert steps_to(Stage.BRIEFED, Action.LAUNCH) == ()
+
+
+BEFORE = {
+    Gate.DECISION_TABLE: Action.DESIGN,
+    Gate.GUARDRAIL_PAIR: Action.DESIGN,
+    Gate.PRIMARY_METRIC: Action.DESIGN,
+    Gate.EXPERIENCE: Action.DESIGN,
+    Gate.VARIANTS_SHOWN: Action.CHECK,
+    Gate.QA_MATRIX: Action.SUBMIT,
+    Gate.INSTRUMENTATION: Action.SUBMIT,
+    Gate.MEASUREMENT: Action.SUBMIT,
+    Gate.IMPLEMENTER: Action.SUBMIT,
+    Gate.APPROVALS: Action.SUBMIT,
+    Gate.SIGN_OFFS: Action.SUBMIT,
+    Gate.TWO_REVIEWERS: Action.SUBMIT,
+    Gate.ROADMAP: Action.SCHEDULE,
+    Gate.DOCUMENTED: Action.LEARN,
+}
+STAGE_BEFORE = {action: stage for (stage, action) in TRANSITIONS if stage is not Stage.INVALID}
+
+
+@pytest.mark.parametrize("gate", list(BEFORE))
+def test_a_gate_alone_refuses_its_step_with_exactly_its_reason(gate: Gate) -> None:
+    missing = Obstacle(f"experiment.{gate}", "Something is missing.", "Add it.")
+    action = BEFORE[gate]
+    held = replace(complete(STAGE_BEFORE[action]), gates={gate: (missing,)})
+
+    assert codes(held, action) == [missing.code]
+    assert codes(replace(held, gates={gate: ()}), action) == []
+
+
+@pytest.mark.parametrize("gate", sorted(OF_TRAFFIC))
+def test_a_gate_of_traffic_says_nothing_of_a_usability_test(gate: Gate) -> None:
+    missing = Obstacle(f"experiment.{gate}", "Something is missing.", "Add it.")
+    study = replace(
+        complete(STAGE_BEFORE[BEFORE[gate]]),
+        method=Method.USABILITY_TEST,
+        gates={gate: (missing,)},
+    )
+
+    assert codes(study, BEFORE[gate]) == []
+
+
+def test_every_gate_that_must_be_passed_before_ready_is_asked_again_at_launch() -> None:
+    missing = Obstacle("experiment.measurement", "The event stopped arriving.", "Mend it.")
+    scheduled = replace(complete(Stage.SCHEDULED), gates={Gate.MEASUREMENT: (missing,)})
+
+    assert codes(scheduled, Action.LAUNCH) == ["experiment.measurement"]
+
+
+def test_a_pause_needs_a_reason_and_ends_before_the_plan_does() -> None:
+    assert codes(complete(Stage.RUNNING), Action.PAUSE, asked(reason="")) == [
+        "experiment.pause_without_reason"
+    ]
+    assert codes(complete(Stage.PAUSED), Action.RESUME) == []
+    assert codes(complete(Stage.PAUSED), Action.RESUME, asked()) == ["experiment.over"]
+
+
+def test_a_decision_against_the_recommendation_has_a_reviewer_where_the_gate_stands() -> None:
+    analysed = replace(complete(Stage.ANALYSED), gates={Gate.SECOND_OPINION: ()})
+    against = asked(choice=Choice.STOP)
+
+    assert codes(analysed, Action.DECIDE) == []
+    assert codes(analysed, Action.DECIDE, against) == ["experiment.against_without_reviewer"]
+    assert codes(analysed, Action.DECIDE, replace(against, reviewer=ADA)) == [
+        "experiment.own_reviewer"
+    ]
+    assert codes(analysed, Action.DECIDE, replace(against, reviewer=CLEO)) == []

@@ -14,15 +14,15 @@ from truelift.lifecycle.experiment import (
     Person,
     Stage,
     Variant,
-    obstacles,
     plan_digest,
 )
 from truelift.lifecycle.judging import Inference, Judging
+from truelift.lifecycle.moving import obstacles
 
 
 PLANNED = Experiment(
     key="delivery-cost",
-    stage=Stage.DRAFT,
+    stage=Stage.BRIEFED,
     hypothesis="H-1",
     hypothesis_accepted=True,
     decision_owner=Person("1", "Ada"),

@@ -345,7 +345,7 @@ def test_nothing_can_be_changed_by_a_viewer(
     assert set(said) == {403, 409}
     assert said.count(409) == 1
     assert not DecisionRecord.objects.exists()
-    assert analysed.moves.count() == 4
+    assert analysed.moves.count() == 8
 
 
 def test_a_stranger_gets_what_does_not_exist(

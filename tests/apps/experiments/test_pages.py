@@ -175,7 +175,7 @@ def test_a_viewer_cannot_move_an_experiment(
     assert "Your role on this site does not move experiments." in said
     assert response.status_code == 403
     planned.refresh_from_db()
-    assert planned.stage == Stage.DRAFT
+    assert planned.stage == Stage.BRIEFED
 
 
 def test_asking_for_an_analysis_queues_it_and_the_page_shows_that_it_is_under_way(

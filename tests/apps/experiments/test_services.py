@@ -303,7 +303,7 @@ def test_a_plan_is_rewritten_only_as_a_draft(
     replan_experiment(site, planned.key, replace(spec, name="Better"), by=Actor(ada), now=now)
     move_experiment(site, planned.key, Action.SUBMIT, by=Actor(ada), now=now)
 
-    with pytest.raises(PlanIsFrozen, match="Return it to draft"):
+    with pytest.raises(PlanIsFrozen, match="Return it to the brief"):
         replan_experiment(site, planned.key, spec, by=Actor(ada), now=now)
 
     planned.refresh_from_db()

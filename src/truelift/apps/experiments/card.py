@@ -56,7 +56,7 @@ from truelift.apps.experiments.wording import (
 )
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
-from truelift.lifecycle.experiment import Experiment, Origin, Stage
+from truelift.lifecycle.experiment import PREPARING, Experiment, Origin, Stage
 from truelift.lifecycle.obstacle import Obstacle
 
 
@@ -147,7 +147,7 @@ def card_of(
     snapshot = record.analyses.order_by("-number").first()
     decision = DecisionRecord.objects.filter(experiment=record).select_related("by").first()
     glyph, words = STAGES[record.stage]
-    started = record.stage not in {Stage.DRAFT, Stage.READY}
+    started = record.stage not in PREPARING
     return ExperimentCard(
         record=record,
         glyph=glyph,
@@ -252,9 +252,10 @@ class ListPage:
 
 
 _STRIP = (
-    ("Plan", (Stage.DRAFT,)),
-    ("Ready", (Stage.READY,)),
-    ("Running", (Stage.RUNNING,)),
+    ("Brief", (Stage.BRIEFED,)),
+    ("In preparation", (Stage.DESIGNED, Stage.BUILD, Stage.QA)),
+    ("Ready", (Stage.READY, Stage.SCHEDULED)),
+    ("Running", (Stage.RUNNING, Stage.PAUSED)),
     ("To analyse", (Stage.STOPPED,)),
     ("To decide", (Stage.ANALYSED,)),
     ("To learn", (Stage.DECIDED, Stage.INVALID)),
@@ -295,7 +296,10 @@ def list_page(site: Site, *, now: datetime) -> ListPage:
 def _answer(records: Sequence[ExperimentRecord]) -> str:
     stages = [record.stage for record in records]
     decide, analyse = stages.count(Stage.ANALYSED), stages.count(Stage.STOPPED)
-    running, ready = stages.count(Stage.RUNNING), stages.count(Stage.READY)
+    running, ready = (
+        stages.count(Stage.RUNNING),
+        stages.count(Stage.READY) + stages.count(Stage.SCHEDULED),
+    )
     parts = [
         f"{counted(number, 'experiment')} {one if number == 1 else many}"
         for number, one, many in (
@@ -349,7 +353,7 @@ def _when(record: ExperimentRecord, *, now: datetime) -> str:
     if record.starts_on is None or record.ends_on is None:
         if record.origin == Origin.IMPORTED:
             return "ended elsewhere"
-        return "no dates yet" if record.stage == Stage.DRAFT else METHODS[record.method].lower()
+        return "no dates yet" if record.stage == Stage.BRIEFED else METHODS[record.method].lower()
     if record.stage != Stage.RUNNING:
         return period(record.starts_on, record.ends_on)
     today = day_at(record.site, now)

@@ -103,7 +103,7 @@ class ExperimentRecord(models.Model):
     segments = models.JSONField(default=list, blank=True)
     unit = models.CharField(max_length=10, default="visitor")
     origin = models.CharField(max_length=10, default=Origin.TRUELIFT.value)
-    stage = models.CharField(max_length=10, default=Stage.DRAFT.value)
+    stage = models.CharField(max_length=10, default=Stage.BRIEFED.value)
     hypothesis = models.ForeignKey(
         "research.HypothesisRecord",
         on_delete=models.PROTECT,

@@ -17,9 +17,8 @@ from truelift.lifecycle.experiment import (
     Choice,
     Experiment,
     Stage,
-    actions_from,
-    obstacles,
 )
+from truelift.lifecycle.moving import actions_from, obstacles
 from truelift.lifecycle.obstacle import Obstacle
 
 
@@ -93,9 +92,15 @@ class Panel:
 
 LABELS: Final[Mapping[Action, str]] = MappingProxyType(
     {
+        Action.DESIGN: "Agree the design",
+        Action.BUILD: "Start building",
+        Action.CHECK: "Hand over to QA",
         Action.SUBMIT: "Submit the plan",
-        Action.RETURN: "Return to draft",
+        Action.SCHEDULE: "Schedule",
+        Action.RETURN: "Return to the brief",
         Action.LAUNCH: "Launch",
+        Action.PAUSE: "Pause it",
+        Action.RESUME: "Resume",
         Action.STOP: "Stop it",
         Action.CLOSE: "Close",
         Action.INVALIDATE: "Mark invalid",
@@ -104,9 +109,14 @@ LABELS: Final[Mapping[Action, str]] = MappingProxyType(
 
 _TITLES: Final[Mapping[Stage, str]] = MappingProxyType(
     {
-        Stage.DRAFT: "Plan",
+        Stage.BRIEFED: "Plan",
+        Stage.DESIGNED: "Build",
+        Stage.BUILD: "QA",
+        Stage.QA: "Review",
         Stage.READY: "Launch",
+        Stage.SCHEDULED: "Launch",
         Stage.RUNNING: "Running",
+        Stage.PAUSED: "Paused",
         Stage.STOPPED: "Analysis",
         Stage.ANALYSED: "Decision",
         Stage.DECIDED: "Learning",
@@ -118,8 +128,13 @@ _TITLES: Final[Mapping[Stage, str]] = MappingProxyType(
 
 _CANNOT: Final[Mapping[Action, str]] = MappingProxyType(
     {
+        Action.DESIGN: "The design cannot be agreed",
+        Action.CHECK: "Cannot be handed over to QA",
         Action.SUBMIT: "Cannot be submitted",
+        Action.SCHEDULE: "Cannot be scheduled",
         Action.LAUNCH: "Cannot be launched",
+        Action.PAUSE: "Cannot be paused",
+        Action.RESUME: "Cannot be resumed",
         Action.STOP: "Cannot be stopped",
         Action.DECIDE: "Cannot be decided",
         Action.INVALIDATE: "Cannot be marked invalid",
@@ -128,13 +143,21 @@ _CANNOT: Final[Mapping[Action, str]] = MappingProxyType(
 
 _EXPECTED: Final[Mapping[Stage, tuple[Action, ...]]] = MappingProxyType(
     {
-        Stage.DRAFT: (Action.SUBMIT,),
-        Stage.READY: (Action.LAUNCH, Action.RETURN),
+        Stage.BRIEFED: (Action.SUBMIT,),
+        Stage.DESIGNED: (Action.BUILD, Action.RETURN),
+        Stage.BUILD: (Action.CHECK, Action.RETURN),
+        Stage.QA: (Action.SUBMIT, Action.RETURN),
+        Stage.READY: (Action.LAUNCH, Action.SCHEDULE, Action.RETURN),
+        Stage.SCHEDULED: (Action.LAUNCH, Action.RETURN),
         Stage.RUNNING: (Action.STOP,),
+        Stage.PAUSED: (Action.RESUME, Action.STOP),
         Stage.ANALYSED: (Action.DECIDE,),
         Stage.LEARNED: (Action.CLOSE,),
     }
 )
+
+_QUIET: Final = frozenset({Action.PAUSE, Action.INVALIDATE})
+"""Moves that are possible but not expected."""
 
 _PLAN_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -183,6 +206,9 @@ def panel_of(
     """
     stage = domain.stage
     expected = _EXPECTED.get(stage, ())
+    if stage is Stage.BRIEFED and domain.gates:
+        # With gates the way to a launch is walked step by step.
+        expected = (Action.DESIGN,)
     stands: dict[str, Obstacle] = {}
     for obstacle in refused:
         stands.setdefault(obstacle.code, obstacle)
@@ -201,7 +227,7 @@ def panel_of(
             refused=bool(_standing(domain, action, asked=asked, choice=None, may_edit=may_edit)),
         )
         for action in actions_from(stage)
-        if action is Action.INVALIDATE
+        if action in _QUIET
     )
     # Stopping before the planned end is possible, but it is not what the page suggests.
     early = domain.ends_on is not None and asked.today < domain.ends_on
@@ -305,7 +331,7 @@ def _reason_label(domain: Experiment, asked: Asked) -> str:
     if domain.stage is Stage.ANALYSED:
         return "Why"
     early = domain.ends_on is not None and asked.today < domain.ends_on
-    if domain.stage is Stage.RUNNING and early:
+    if domain.stage in {Stage.RUNNING, Stage.PAUSED} and early:
         return "Why before its planned end"
     return ""
 
@@ -326,7 +352,7 @@ def _note(domain: Experiment, decision: DecisionRecord | None) -> str:
 
 def _link(record: ExperimentRecord, stage: Stage, *, home: str) -> dict[str, str]:
     here = f"{home}experiments/{record.key}/"
-    if stage is Stage.DRAFT:
+    if stage is Stage.BRIEFED:
         return {"link": f"{here}edit/", "link_label": "Edit the plan"}
     if stage in {Stage.DECIDED, Stage.INVALID}:
         return {
@@ -338,7 +364,7 @@ def _link(record: ExperimentRecord, stage: Stage, *, home: str) -> dict[str, str
 
 def _href(code: str, record: ExperimentRecord, *, home: str) -> str:
     here = f"{home}experiments/{record.key}/"
-    if code in _PLAN_FIELDS and record.stage == Stage.DRAFT:
+    if code in _PLAN_FIELDS and record.stage == Stage.BRIEFED:
         return f"{here}edit/#{_PLAN_FIELDS[code]}"
     if code == "experiment.hypothesis_not_accepted" and record.hypothesis:
         return f"{home}hypotheses/{record.hypothesis.key}/"

@@ -21,7 +21,8 @@ from truelift.apps.experiments.spec import KEY
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.reads import insight_document
 from truelift.apps.sites.models import Site
-from truelift.lifecycle.experiment import Stage, actions_from, obstacles
+from truelift.lifecycle.experiment import Stage
+from truelift.lifecycle.moving import actions_from, obstacles
 from truelift.lifecycle.obstacle import Obstacle
 
 
@@ -317,7 +318,7 @@ def waiting(site: Site) -> Mapping[str, int]:
     """Count what waits for a person, for the rail: analyses and decisions to make."""
     stages = list(
         ExperimentRecord.objects.filter(
-            site=site, stage__in=[Stage.STOPPED, Stage.ANALYSED, Stage.READY]
+            site=site, stage__in=[Stage.STOPPED, Stage.ANALYSED, Stage.READY, Stage.PAUSED]
         ).values_list("stage", flat=True)
     )
     learn = ExperimentRecord.objects.filter(

@@ -36,14 +36,15 @@ from truelift.apps.research.services import record_finding
 from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
 from truelift.lifecycle.experiment import (
+    PREPARING,
     Action,
     Choice,
     Move,
     Origin,
     Stage,
-    move,
 )
 from truelift.lifecycle.hypothesis import Finding
+from truelift.lifecycle.moving import move
 from truelift.lifecycle.obstacle import MoveRefused, Obstacle
 from truelift.stats.design import Design
 from truelift.stats.group_sequential import Spending
@@ -74,8 +75,8 @@ class PlanIsFrozen(Refusal):
 
     def __init__(self, *, key: str, stage: str) -> None:
         remedy = (
-            "Return it to draft first."
-            if stage == Stage.READY
+            "Return it to the brief first."
+            if stage in PREPARING
             else "Plan a new experiment; what was promised before launch stays."
         )
         super().__init__(f"{key} is {stage}. {remedy}", key=key, stage=stage)
@@ -174,7 +175,7 @@ def replan_experiment(
         BadSpec: Something it names does not exist, or it changes key or origin.
     """
     record = experiment_for_update(site, key)
-    if record.stage != Stage.DRAFT:
+    if record.stage != Stage.BRIEFED:
         raise PlanIsFrozen(key=key, stage=record.stage)
     if spec.key != key:
         raise BadSpec({"key": "The key stays: exposure events carry it."})
@@ -205,7 +206,7 @@ def delete_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> None
         SomethingHappened: It was moved, analysed or decided.
     """
     record = experiment_for_update(site, key)
-    if record.stage != Stage.DRAFT or record.moves.exists() or record.analyses.exists():
+    if record.stage != Stage.BRIEFED or record.moves.exists() or record.analyses.exists():
         raise SomethingHappened(key=key)
     before = _facts(record)
     record.delete()
@@ -231,7 +232,7 @@ def move_experiment(
     reason: str = "",
     seen: int | None = None,
 ) -> Move:
-    """Move an experiment one step and write down who did it.
+    """Move an experiment, by every step on the way, and write down who did it.
 
     Args:
         site: Where.
@@ -255,27 +256,31 @@ def move_experiment(
     if action is Action.DECIDE and choice is None and record.stage == Stage.ANALYSED:
         # What was imported meets no guard, but a decision without a choice is none.
         raise MoveRefused(subject=key, action=action, obstacles=(_NO_CHOICE,))
-    step = move(
+    steps = move(
         as_domain(record),
         action,
         asked=asked_by(
             by, site=site, now=now, choice=choice, reason=storable(reason).strip()[:1000]
         ),
     )
+    step = steps[-1]
     record.stage = step.after.stage.value
     record.started_at = step.after.started_at
     record.stopped_at = step.after.stopped_at
     record.plan_hash = step.after.plan_hash
     record.save(update_fields=["stage", "started_at", "stopped_at", "plan_hash"])
-    MoveRecord.objects.create(
-        experiment=record,
-        action=action.value,
-        before=step.before.stage.value,
-        after=step.after.stage.value,
-        reason=step.asked.reason or "",
-        by=by.user,
-        operator=by.operator,
-        moved_at=now,
+    MoveRecord.objects.bulk_create(
+        MoveRecord(
+            experiment=record,
+            action=each.action.value,
+            before=each.before.stage.value,
+            after=each.after.stage.value,
+            reason=each.asked.reason or "" if each is step else "",
+            by=by.user,
+            operator=by.operator,
+            moved_at=now,
+        )
+        for each in steps
     )
     if action is Action.DECIDE and choice is not None:
         _store_decision(record, step, latest, choice=choice, by=by, now=now)
@@ -288,7 +293,7 @@ def move_experiment(
     audit(
         action=f"experiment.{action.value}",
         target=f"experiment:{record.key}",
-        before={"stage": step.before.stage.value},
+        before={"stage": steps[0].before.stage.value},
         after=dict(facts),
         now=now,
         site=site.name,
@@ -370,7 +375,7 @@ def write_findings(site: Site, key: str, *, text: str, by: Actor, now: datetime)
     record = experiment_for_update(site, key)
     if as_domain(record).randomised:
         raise WrongWayToAnalyse(key=key, randomised=True)
-    if record.stage in {Stage.DRAFT, Stage.READY}:
+    if record.stage in PREPARING:
         raise NotStarted(key=key, stage=record.stage)
     if not text.strip() or len(text) > 20_000:
         raise BadSpec({"findings": "Write what was found, in at most 20,000 characters."})
@@ -452,7 +457,7 @@ def check_analysable(record: ExperimentRecord) -> None:
         NotStarted: It was not launched.
         WrongWayToAnalyse: It splits no visitors.
     """
-    if record.stage in {Stage.DRAFT, Stage.READY}:
+    if record.stage in PREPARING:
         raise NotStarted(key=record.key, stage=record.stage)
     if not as_domain(record).randomised:
         raise WrongWayToAnalyse(key=record.key, randomised=False)

@@ -34,9 +34,15 @@ from truelift.lifecycle.obstacle import MoveRefused, Obstacle
 
 NEEDS: Final[Mapping[Action, Role]] = MappingProxyType(
     {
+        Action.DESIGN: Role.EDITOR,
+        Action.BUILD: Role.EDITOR,
+        Action.CHECK: Role.EDITOR,
         Action.SUBMIT: Role.EDITOR,
+        Action.SCHEDULE: Role.EDITOR,
         Action.RETURN: Role.EDITOR,
         Action.LAUNCH: Role.EDITOR,
+        Action.PAUSE: Role.EDITOR,
+        Action.RESUME: Role.EDITOR,
         Action.STOP: Role.EDITOR,
         Action.ANALYSE: Role.ANALYST,
         # Who may decide is the experiment's own matter: its decision-owner, whatever their role.

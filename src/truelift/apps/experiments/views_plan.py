@@ -61,7 +61,7 @@ def edit(request: SignedInRequest, site: str, key: str) -> HttpResponse:
     record = experiment_of(place, key)
     if record is None:
         raise Http404
-    if record.stage != Stage.DRAFT:
+    if record.stage != Stage.BRIEFED:
         raise PlanIsFrozen(key=key, stage=record.stage)
     initial = ExperimentForm.initial_of(record)
     if request.method != "POST":

@@ -18,9 +18,14 @@ from truelift.stats.multiplicity import Correction
 
 STAGES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
-        Stage.DRAFT: ("missing", "Draft"),
+        Stage.BRIEFED: ("missing", "Brief"),
+        Stage.DESIGNED: ("missing", "Designed"),
+        Stage.BUILD: ("missing", "Being built"),
+        Stage.QA: ("missing", "In QA"),
         Stage.READY: ("passed", "Ready to launch"),
+        Stage.SCHEDULED: ("passed", "Scheduled"),
         Stage.RUNNING: ("waiting", "Running"),
+        Stage.PAUSED: ("watch", "Paused"),
         Stage.STOPPED: ("watch", "Waits for its analysis"),
         Stage.ANALYSED: ("watch", "Waits for a decision"),
         Stage.DECIDED: ("watch", "Waits for its learning"),
@@ -99,9 +104,15 @@ SEGMENTS: Final[Mapping[str, str]] = MappingProxyType(
 
 PAST: Final[Mapping[str, str]] = MappingProxyType(
     {
+        Action.DESIGN: "agreed the design",
+        Action.BUILD: "started building",
+        Action.CHECK: "handed it over to QA",
         Action.SUBMIT: "submitted the plan",
-        Action.RETURN: "returned it to draft",
+        Action.SCHEDULE: "scheduled it",
+        Action.RETURN: "returned it to the brief",
         Action.LAUNCH: "launched it",
+        Action.PAUSE: "paused it",
+        Action.RESUME: "resumed it",
         Action.STOP: "stopped it",
         Action.ANALYSE: "took the analysis",
         Action.DECIDE: "decided",

@@ -38,6 +38,7 @@ FEW: Final = 100
 
 _MARKS: Final = {
     Stage.RUNNING: "waiting",
+    Stage.PAUSED: "watch",
     Stage.STOPPED: "watch",
     Stage.ANALYSED: "watch",
     Stage.INVALID: "invalid",
@@ -51,7 +52,7 @@ PAIR_PX: Final = 20
 PAIRS_HEAD_PX: Final = 32
 """Height of a row of pairs, and where the first one stands."""
 
-_OPEN: Final = (Stage.ANALYSED, Stage.STOPPED, Stage.RUNNING)
+_OPEN: Final = (Stage.ANALYSED, Stage.STOPPED, Stage.PAUSED, Stage.RUNNING)
 """Experiments that the third question is about: what waits for a decision comes first."""
 
 
