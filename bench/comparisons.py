@@ -35,10 +35,11 @@ from tests.stats.samples import moments_from, shop_units
 from truelift.stats.analysis import AnalysisData, AnalysisPlan, analyse
 from truelift.stats.bayesian import Bayesian, NormalPrior
 from truelift.stats.effects import FixedHorizon, Floats, joined
-from truelift.stats.estimating import Scale, differences, values
+from truelift.stats.estimating import differences, values
 from truelift.stats.moments import Form, Moments, shares
 from truelift.stats.plan import PlannedMetric, PlannedVariant, Samples
 from truelift.stats.roles import MetricKind, MetricRole, VariantRole
+from truelift.stats.scales import Scale
 from truelift.stats.sequential import Sequential
 from truelift.stats.summary import (
     CovariateRatioSummary,

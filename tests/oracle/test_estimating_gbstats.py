@@ -11,10 +11,11 @@ import pytest
 from tests.oracle.asking_gbstats import Answer, Gbstats
 from tests.stats.samples import moments_from, shop_units
 from truelift.stats.effects import Effects, Estimates, FixedHorizon, Floats
-from truelift.stats.estimating import Scale, differences
+from truelift.stats.estimating import differences
 from truelift.stats.moments import Form, Moments, shares
 from truelift.stats.points import between
 from truelift.stats.quantiles import quantile_points, ranks_beside
+from truelift.stats.scales import Scale
 
 
 pytestmark = pytest.mark.oracle

@@ -13,9 +13,10 @@ from scipy.special import ndtr, ndtri
 from tests.stats.samples import moments_from
 from truelift.stats.design import Design, Multiplicity, SequentialPlan
 from truelift.stats.effects import Effects, FixedHorizon, Method
-from truelift.stats.estimating import Scale, differences
+from truelift.stats.estimating import differences
 from truelift.stats.moments import Form, Moments, moments_of
 from truelift.stats.power import powers
+from truelift.stats.scales import Scale
 from truelift.stats.sequential import Sequential
 from truelift.stats.spreads import Mean
 from truelift.stats.srm import check_split, check_split_daily

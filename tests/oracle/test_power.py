@@ -12,7 +12,6 @@ from scipy.special import ndtr, ndtri
 
 from truelift.stats.design import Aim, Design, Multiplicity, SequentialPlan
 from truelift.stats.effects import Side
-from truelift.stats.estimating import Scale
 from truelift.stats.outcome import Direction
 from truelift.stats.power import (
     detectable_lifts,
@@ -21,6 +20,7 @@ from truelift.stats.power import (
     powers,
     units_needed,
 )
+from truelift.stats.scales import Scale
 from truelift.stats.spreads import Mean, Share
 
 

@@ -30,7 +30,7 @@ from truelift.stats.bayesian import Bayesian, NormalPrior
 from truelift.stats.comparison import compare
 from truelift.stats.design import Design, GroupSequentialPlan, SequentialPlan
 from truelift.stats.effects import Absence, Estimates, FixedHorizon, Floats
-from truelift.stats.estimating import Scale, control_errors, differences, variance_saved
+from truelift.stats.estimating import control_errors, differences, variance_saved
 from truelift.stats.group_sequential import GroupSequential, Spending
 from truelift.stats.heterogeneity import heterogeneity
 from truelift.stats.interactions import cell_values, metric_interaction, traffic_interaction
@@ -38,6 +38,7 @@ from truelift.stats.moments import Moments, shares
 from truelift.stats.multiplicity import benjamini_hochberg, dunnett_p, dunnett_reach, holm
 from truelift.stats.points import Points, between
 from truelift.stats.power import powers, units_needed
+from truelift.stats.scales import Scale
 from truelift.stats.sequential import Sequential
 from truelift.stats.shrinkage import shrink
 from truelift.stats.spreads import Mean, Share, revenue_per_visitor

@@ -20,9 +20,9 @@ from truelift.stats.design import (
 )
 from truelift.stats.distributions import normal_quantile
 from truelift.stats.effects import Side
-from truelift.stats.estimating import Scale
 from truelift.stats.group_sequential import GroupSequential
 from truelift.stats.power import power_of, units_needed
+from truelift.stats.scales import Scale
 from truelift.stats.sequential import Sequential
 from truelift.stats.spreads import (
     Count,

@@ -10,12 +10,13 @@ import pytest
 
 from truelift.stats.contamination import Adjudication, split_by_change
 from truelift.stats.effects import FixedHorizon
-from truelift.stats.estimating import Scale, differences
+from truelift.stats.estimating import differences
 from truelift.stats.heterogeneity import heterogeneity
 from truelift.stats.interactions import cell_values, metric_interaction, traffic_interaction
 from truelift.stats.moments import Form, Moments, shares
 from truelift.stats.multiplicity import benjamini_hochberg, dunnett_p, dunnett_reach, holm
 from truelift.stats.novelty import novelty
+from truelift.stats.scales import Scale
 from truelift.stats.srm import Phase, check_phases, check_split_daily
 from truelift.stats.status import Status
 

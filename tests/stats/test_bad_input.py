@@ -25,14 +25,7 @@ from truelift.stats.contamination import Adjudication, split_by_change
 from truelift.stats.design import Design
 from truelift.stats.difference_in_differences import difference_in_differences
 from truelift.stats.effects import Absence, Effects, Estimates, FixedHorizon, Method, Side
-from truelift.stats.estimating import (
-    Scale,
-    as_lifts,
-    assembled,
-    differences,
-    values,
-    variance_saved,
-)
+from truelift.stats.estimating import as_lifts, differences, values, variance_saved
 from truelift.stats.group_sequential import GroupSequential
 from truelift.stats.heterogeneity import deviations, heterogeneity, shrunken
 from truelift.stats.interactions import (
@@ -58,7 +51,7 @@ from truelift.stats.non_inferiority import non_inferiority
 from truelift.stats.novelty import novelty
 from truelift.stats.outliers import outlier_influence
 from truelift.stats.plan import PlannedMetric, PlannedVariant, sample_of
-from truelift.stats.points import Points, between
+from truelift.stats.points import Points, assembled, between
 from truelift.stats.power import detectable_lifts, powers, units_for
 from truelift.stats.programme import (
     chances,
@@ -68,6 +61,7 @@ from truelift.stats.programme import (
 from truelift.stats.quantiles import quantile_points, ranks_beside
 from truelift.stats.restricted_mean import reached_points, restricted_mean_points
 from truelift.stats.roles import MetricKind, MetricRole, VariantRole
+from truelift.stats.scales import Scale
 from truelift.stats.segment_effects import Dimension, effects_by_cell
 from truelift.stats.sequential import Sequential
 from truelift.stats.shrinkage import shrink

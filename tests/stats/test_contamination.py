@@ -11,9 +11,10 @@ from truelift.stats.contamination import (
     split_by_change,
 )
 from truelift.stats.effects import Absence, BadAlpha, Estimates, FixedHorizon
-from truelift.stats.estimating import Scale, differences
+from truelift.stats.estimating import differences
 from truelift.stats.heterogeneity import BadEffects
 from truelift.stats.moments import shares
+from truelift.stats.scales import Scale
 
 
 def periods(value: object, *, se: float = 0.05, n: object = 1000) -> Estimates:

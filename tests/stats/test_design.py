@@ -20,7 +20,6 @@ from truelift.stats.design import (
 )
 from truelift.stats.distributions import normal_quantile, normal_share_below
 from truelift.stats.effects import Side
-from truelift.stats.estimating import Scale
 from truelift.stats.outcome import Direction
 from truelift.stats.power import (
     detectable_lift,
@@ -34,6 +33,7 @@ from truelift.stats.power import (
     units_for,
     units_needed,
 )
+from truelift.stats.scales import Scale
 from truelift.stats.spreads import BadDesign, Hazard, Mean, Share
 
 

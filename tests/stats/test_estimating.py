@@ -13,15 +13,9 @@ from scipy import stats as reference
 from tests.stats.samples import moments_from, shop_units
 from truelift.stats.comparison import Absent, compare
 from truelift.stats.effects import Absence, Effects, FixedHorizon, Side
-from truelift.stats.estimating import (
-    FormsDiffer,
-    Scale,
-    as_lifts,
-    differences,
-    values,
-    variance_saved,
-)
+from truelift.stats.estimating import FormsDiffer, as_lifts, differences, values, variance_saved
 from truelift.stats.moments import Form, Moments, moments_of, shares
+from truelift.stats.scales import Scale
 from truelift.stats.summary import ProportionSummary, RatioSummary, Summary
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from truelift.stats.design import Design
 from truelift.stats.effects import Absence, FixedHorizon
-from truelift.stats.estimating import Scale, differences
+from truelift.stats.estimating import differences
 from truelift.stats.factorial import (
     GENERATORS,
     BadFactorial,
@@ -18,6 +18,7 @@ from truelift.stats.factorial import (
 )
 from truelift.stats.moments import Form, Moments, moments_of, shares
 from truelift.stats.power import units_needed
+from truelift.stats.scales import Scale
 from truelift.stats.spreads import Mean
 from truelift.stats.summary import RatioSummary
 

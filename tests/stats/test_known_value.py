@@ -16,13 +16,13 @@ from truelift.stats.analysis import (
 )
 from truelift.stats.comparison import Absent, Comparison, Procedure
 from truelift.stats.effects import Absence, FixedHorizon
-from truelift.stats.estimating import Scale
 from truelift.stats.judging import judge, judge_apart
 from truelift.stats.known_value import KnownValue
 from truelift.stats.over_time import effects_over_time
 from truelift.stats.plan import Samples
 from truelift.stats.points import Points, between
 from truelift.stats.roles import MetricKind as Kind
+from truelift.stats.scales import Scale
 from truelift.stats.summary import ProportionSummary, Summary
 
 

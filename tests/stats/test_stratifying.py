@@ -5,8 +5,9 @@ import pytest
 
 from tests.stats.samples import moments_from, shop_units
 from truelift.stats.effects import Absence, FixedHorizon
-from truelift.stats.estimating import FormsDiffer, Scale, differences
+from truelift.stats.estimating import FormsDiffer, differences
 from truelift.stats.moments import Form, Moments, moments_of, shares
+from truelift.stats.scales import Scale
 from truelift.stats.stratifying import stratified_differences
 from truelift.stats.summary import CovariateSummary, Summary
 

@@ -23,10 +23,11 @@ from truelift.stats.effects import (
     Side,
     joined,
 )
-from truelift.stats.estimating import Scale, control_errors, differences, values
+from truelift.stats.estimating import control_errors, differences, values
 from truelift.stats.exact import exact_difference, newcombe
 from truelift.stats.known_value import KnownValue
 from truelift.stats.moments import AnySummary, Form, Moments, moments_of
+from truelift.stats.scales import Scale
 from truelift.stats.summary import (
     CovariateRatioSummary,
     CovariateSummary,

@@ -12,8 +12,8 @@ import numpy as np
 
 from truelift.stats.distributions import normal_quantile, normal_share_below
 from truelift.stats.effects import Floats, Side
-from truelift.stats.estimating import Scale
 from truelift.stats.outcome import Direction
+from truelift.stats.scales import Scale
 from truelift.stats.sequential import USUAL_TUNING_N, Sequential
 from truelift.stats.spreads import BadDesign, Hazard, Share, Spread
 

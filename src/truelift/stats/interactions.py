@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from truelift.errors import Refusal
 from truelift.stats.effects import BadAlpha, Floats
-from truelift.stats.moments import Form, Moments
+from truelift.stats.linearising import adjusted, foretelling, linear, variance
+from truelift.stats.moments import AnySummary, Form, Moments, moments_of
 from truelift.stats.multiplicity import benjamini_hochberg
 
 
@@ -296,30 +297,36 @@ def cell_values(cells: Moments, *, adjust: bool = True) -> tuple[Floats, Floats]
         raise BadCells(reason=f"a cell has {cells.n.min()} units and needs two")
     if not adjust:
         cells = cells.without_covariate()
-    width = cells.form.width
     if cells.form is Form.RATIO and (cells.means[..., 1::2] == 0).any():
         raise BadCells(reason="the denominator of a cell adds up to 0")
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
-        value, slope = _linear(cells.form, cells.means[..., :width])
         if cells.has_covariate:
             weight = (cells.n / cells.n.sum(axis=(-2, -1), keepdims=True))[..., None]
             pooled = (cells.means * weight).sum(axis=(-3, -2), keepdims=True)
             within = cells.products.sum(axis=(-4, -3), keepdims=True)
-            _, now = _linear(cells.form, pooled[..., :width])
-            past, before = _linear(cells.form, pooled[..., width:])
-            spread = np.einsum("...i,...ij,...j->...", before, within[..., width:, width:], before)
-            shared = np.einsum("...i,...ij,...j->...", now, within[..., :width, width:], before)
-            theta = np.divide(shared, spread, out=np.zeros(spread.shape), where=spread > 0)
-            was, was_slope = _linear(cells.form, cells.means[..., width:])
-            value = value - theta * (was - past)
-            slope = np.concatenate([slope, -theta[..., None] * was_slope], axis=-1)
-        # A share fixes its own variance: no Bessel's correction.
-        share = cells.form is Form.SHARE and not cells.has_covariate
-        divisor = cells.n * (cells.n if share else cells.n - 1.0)
-        variance = np.einsum("...i,...ij,...j->...", slope, cells.products, slope) / divisor
-    if not ((np.abs(value) < _LARGEST) & (np.abs(variance) < _NOISIEST)).all():
+            metric = adjusted(cells.form, cells.means, foretelling(cells.form, pooled, within))
+        else:
+            metric = linear(cells.form, cells.means)
+        value, noise = metric.value, variance(metric.slopes, cells.products) / cells.divisor
+    if not ((np.abs(value) < _LARGEST) & (noise < _NOISIEST)).all():
         raise BadCells(reason="a cell's numbers are too large or too small to calculate with")
-    return value, variance
+    return value, noise
+
+
+def cells_of(samples: Sequence[Sequence[AnySummary]]) -> Moments:
+    """Put samples of one kind into a table: by variant of the one experiment and of the other.
+
+    Raises:
+        ImpossibleSummary: They are of several kinds, or there are none.
+    """
+    flat = moments_of([sample for row in samples for sample in row])
+    shape, k = (len(samples), len(samples[0])), flat.means.shape[-1]
+    return Moments(
+        flat.form,
+        flat.n.reshape(shape),
+        flat.means.reshape(*shape, k),
+        flat.products.reshape(*shape, k, k),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -471,11 +478,3 @@ def _covariance(noise: Floats) -> Floats:
     own = np.einsum("...ij,ik,jl->...ijkl", noise[..., 1:, 1:], same_row, same_column)
     whole = corner + left + top + own
     return np.asarray(whole.reshape(*noise.shape[:-2], rows * columns, rows * columns))
-
-
-def _linear(form: Form, means: Floats) -> tuple[Floats, Floats]:
-    """Give the metric of mean numbers, and its gradient in them."""
-    if form is not Form.RATIO:
-        return means[..., 0], np.ones_like(means)
-    above, below = means[..., 0], means[..., 1]
-    return above / below, np.stack([1 / below, -above / below**2], axis=-1)

@@ -12,8 +12,8 @@ import numpy as np
 
 from truelift.stats.design import Aim, BayesianPlan, Design, FixedPlan
 from truelift.stats.effects import Side
-from truelift.stats.estimating import Scale
 from truelift.stats.power import FEWEST_WEEKS, detectable_lifts, provable_margins
+from truelift.stats.scales import Scale
 from truelift.stats.spreads import BadDesign
 
 

@@ -101,6 +101,15 @@ class Moments:
         """Whether units have numbers from before their exposure."""
         return bool(self.means.shape[-1] > self.form.width)
 
+    @property
+    def divisor(self) -> Floats:
+        """What makes covariances of means of the products.
+
+        A share fixes its own variance: no Bessel's correction.
+        """
+        n = self.n.astype(np.float64)
+        return n * (n if self.form is Form.SHARE and not self.has_covariate else n - 1)
+
     def __getitem__(self, where: object) -> Moments:
         """Take a part of the samples, as of an array of shape S."""
         wheres = where if isinstance(where, tuple) else (where,)

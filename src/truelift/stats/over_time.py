@@ -10,10 +10,11 @@ import numpy as np
 
 from truelift.stats.comparison import moments_of_table
 from truelift.stats.effects import Method
-from truelift.stats.estimating import Scale, differences
+from truelift.stats.estimating import differences
 from truelift.stats.judging import table_of
 from truelift.stats.moments import Moments
 from truelift.stats.plan import AnalysisPlan, Samples
+from truelift.stats.scales import Scale
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from truelift.stats.design import (
     MethodPlan,
     SequentialPlan,
 )
-from truelift.stats.estimating import Scale
+from truelift.stats.scales import Scale
 from truelift.stats.sequential import USUAL_TUNING_N
 from truelift.stats.spreads import (
     BadDesign,

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from truelift.errors import Refusal
 from truelift.stats.design import Aim, Bar, Design, on_scale, scaled
 from truelift.stats.effects import Floats, Side
-from truelift.stats.estimating import Scale
 from truelift.stats.outcome import Direction
+from truelift.stats.scales import Scale
 from truelift.stats.spreads import BadDesign, Share
 
 

@@ -10,9 +10,8 @@ from numpy.typing import ArrayLike
 from truelift.errors import Refusal
 from truelift.stats.distributions import normal_quantile
 from truelift.stats.effects import Absence, Floats
-from truelift.stats.estimating import first
 from truelift.stats.moments import Form, Moments
-from truelift.stats.points import Points
+from truelift.stats.points import Points, first
 
 
 class BadQuantile(Refusal):

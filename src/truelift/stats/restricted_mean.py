@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from truelift.stats.effects import Absence, Counts, Floats, Reasons
-from truelift.stats.estimating import first
-from truelift.stats.points import Points
+from truelift.stats.points import Points, first
 from truelift.stats.survival import ImpossibleWaits
 
 

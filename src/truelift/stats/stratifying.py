@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from truelift.stats.effects import Absence, Estimates
-from truelift.stats.estimating import FormsDiffer, Scale, assembled, first
+from truelift.stats.effects import Absence, Estimates, Floats
+from truelift.stats.estimating import FormsDiffer
+from truelift.stats.linearising import Linear, linear, variance
 from truelift.stats.moments import Form, Moments
+from truelift.stats.points import assembled, first
+from truelift.stats.scales import Scale, told
 
 
 def stratified_differences(
@@ -42,34 +45,14 @@ def stratified_differences(
     total = both.sum(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         weights = both / total[..., None]
-        means, slopes, noises = [], [], []
-        for arm in (control, treatment):
-            divisor = arm.n * (arm.n if arm.form is Form.SHARE else arm.n - 1.0)
-            # A stratum without units in either arm weighs nothing.
-            spread = np.where(both[..., None, None] > 0, arm.products / divisor[..., None, None], 0)
-            mean = (weights[..., None] * arm.means).sum(axis=-2)
-            slope = _slope(arm.form, mean)
-            terms = slope[..., :, None] * slope[..., None, :]
-            noise = ((weights**2)[..., None, None] * spread).sum(axis=-3)
-            means.append(mean[..., 0] / mean[..., 1] if arm.form is Form.RATIO else mean[..., 0])
-            slopes.append(slope)
-            noises.append((terms * noise).sum(axis=(-2, -1)))
-        (base, value), (base_noise, noise) = means, noises
-        if scale is Scale.ABSOLUTE:
-            found, tilts = value - base, (np.ones_like(base), np.ones_like(base))
-        elif scale is Scale.RELATIVE:
-            found = (value - base) / np.abs(base)
-            tilts = (value / base / np.abs(base), 1 / np.abs(base))
-        else:
-            found, tilts = np.log(value / base), (1 / base, 1 / value)
-        moved = (tilts[1][..., None] * slopes[1])[..., None, :] * treatment.means - (
-            tilts[0][..., None] * slopes[0]
-        )[..., None, :] * control.means
-        pull = moved.sum(axis=-1)
+        base, base_noise = _mixed(control, weights)
+        value, noise = _mixed(treatment, weights)
+        found = told(base.value, value.value, scale=scale)
+        pull = _pull(value, treatment, found.slope) + _pull(base, control, found.base_slope)
         mixture = (weights * pull**2).sum(axis=-1) - (weights * pull).sum(axis=-1) ** 2
-        variance = tilts[0] ** 2 * base_noise + tilts[1] ** 2 * noise
+        spread = found.slope**2 * noise + found.base_slope**2 * base_noise
         # What is below 0 by rounding is no spread.
-        variance = np.maximum(variance + np.maximum(mixture, 0.0) / total, 0.0)
+        spread = np.maximum(spread + np.maximum(mixture, 0.0) / total, 0.0)
     fewest = np.where(both > 0, np.minimum(control.n, treatment.n), 2).min(axis=-1)
     absent = first(
         np.zeros(total.shape, dtype=np.uint8),
@@ -77,17 +60,22 @@ def stratified_differences(
         (fewest < 2, Absence.TOO_FEW_UNITS),
     )
     if control.form is Form.RATIO:
-        empty = ~np.isfinite(value) | ~np.isfinite(base)
+        empty = ~np.isfinite(value.value) | ~np.isfinite(base.value)
         absent = first(absent, (empty, Absence.NO_DENOMINATOR))
-    if scale is Scale.RELATIVE:
-        absent = first(absent, (base == 0, Absence.NO_CONTROL_VALUE))
-    elif scale is Scale.LOG:
-        absent = first(absent, ((value <= 0) | (base <= 0), Absence.NOT_POSITIVE))
+    absent = first(absent, *found.undefined)
     df = np.where(absent == Absence.NONE, total - 2.0 * control.shape[-1], np.nan)
-    return assembled(found, np.sqrt(variance), df, total, absent)
+    return assembled(found.value, np.sqrt(spread), df, total, absent)
 
 
-def _slope(form: Form, mean: np.ndarray) -> np.ndarray:
-    if form is not Form.RATIO:
-        return np.ones_like(mean)
-    return np.stack([1 / mean[..., 1], -mean[..., 0] / mean[..., 1] ** 2], axis=-1)
+def _mixed(arm: Moments, weights: Floats) -> tuple[Linear, Floats]:
+    """Give an arm's metric over all strata with these weights, and its noise."""
+    # A stratum without units in either arm weighs nothing.
+    weight = np.where(weights > 0, weights**2 / arm.divisor, 0.0)
+    metric = linear(arm.form, (weights[..., None] * arm.means).sum(axis=-2))
+    return metric, variance(metric.slopes, (weight[..., None, None] * arm.products).sum(axis=-3))
+
+
+def _pull(metric: Linear, arm: Moments, along: Floats) -> Floats:
+    """Give what the means of each stratum's units move the difference by."""
+    slopes = [(along * slope)[..., None] for slope in metric.slopes]
+    return np.asarray(sum(slope * arm.means[..., i] for i, slope in enumerate(slopes)))
