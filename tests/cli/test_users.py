@@ -114,3 +114,20 @@ def test_list_shows_everyone_with_their_roles(
     assert json.loads(capsys.readouterr().out)["users"] == [
         {"email": "ada@example.com", "name": "Ada", "operator": False, "roles": {"shop": "owner"}}
     ]
+
+
+def test_a_role_is_given_with_functions(
+    site: Site, ben: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--function", "analytics", "--function", "cro_lead", "--site", "shop", "--json"]
+
+    done = run("users", ["role", ben.email, "editor", *given])
+    answer = json.loads(capsys.readouterr().out)
+    wrong = run("users", ["role", ben.email, "viewer", "--function", "king", "--site", "shop"])
+    said = json.loads(capsys.readouterr().err)["error"]["code"]
+    run("users", ["role", ben.email, "editor", "--function", "none", "--site", "shop", "--json"])
+
+    assert (done, wrong, said) == (0, 1, "accounts.bad_function")
+    assert answer["functions"] == ["analytics", "cro_lead"]
+    assert role_of(ben, site) is Role.EDITOR
+    assert json.loads(capsys.readouterr().out)["functions"] == []

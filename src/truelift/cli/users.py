@@ -18,6 +18,19 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 As_json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
 
 
+class BadFunction(Refusal):
+    """A word is no function."""
+
+    code = "accounts.bad_function"
+
+    def __init__(self, *, word: str, words: tuple[str, ...]) -> None:
+        super().__init__(
+            f"There is no function {word!r}. Functions are {', '.join(words)}; `none` takes all"
+            " away.",
+            word=word,
+        )
+
+
 class BadRole(Refusal):
     """A role is not one of the four."""
 
@@ -94,23 +107,38 @@ def role(
     role: Annotated[str, typer.Argument(help="viewer, analyst, editor, owner or none.")],
     *,
     site: Annotated[str, typer.Option(help="On which site.")],
+    function: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--function", help="What they do there, instead of before; repeat it, or `none`."
+        ),
+    ] = None,
     as_json: As_json = False,
 ) -> None:
     """Give a person a role on a site, or take it away with `none`."""
     now = _ready()
+    from django.db import transaction
+
     from truelift.apps.accounts import services
+    from truelift.lifecycle.functions import Function
 
     person = services.person_named(email)
     place = _site(site)
+    functions = None if function is None else _functions(function)
+    answer: dict[str, Any] = {"email": person.email, "site": site, "role": role}
+    words = f"{person.email}: {role} on {site}."
     if role == "none":
         services.remove_member(place, person, by="operator", now=now)
+        answer["role"] = None
     else:
-        services.give_role(place, person, _role(role), by="operator", now=now)
-    _say(
-        {"email": person.email, "site": site, "role": None if role == "none" else role},
-        f"{person.email}: {role} on {site}.",
-        as_json=as_json,
-    )
+        with transaction.atomic():
+            member = services.give_role(place, person, _role(role), by="operator", now=now)
+            if functions is not None:
+                member = services.set_functions(place, person, functions, by="operator", now=now)
+        answer["functions"] = member.functions
+        if member.functions:
+            words += f" Functions: {', '.join(Function(each).called for each in member.functions)}."
+    _say(answer, words, as_json=as_json)
 
 
 @app.command()
@@ -139,6 +167,17 @@ def list_users(*, as_json: As_json = False) -> None:
             "name": person.name,
             "operator": person.is_operator,
             "roles": {each.site.name: each.role for each in person.memberships.all()},
+            **(
+                {"functions": does}
+                if (
+                    does := {
+                        each.site.name: each.functions
+                        for each in person.memberships.all()
+                        if each.functions
+                    }
+                )
+                else {}
+            ),
         }
         for person in User.objects.order_by("email").prefetch_related("memberships__site")
     ]
@@ -174,6 +213,18 @@ def _role(word: str) -> Any:  # noqa: ANN401
         return Role(word)
     except ValueError as error:
         raise BadRole(role=word, roles=tuple(each.value for each in Role)) from error
+
+
+def _functions(words: list[str]) -> Any:  # noqa: ANN401
+    from truelift.lifecycle.functions import Function
+
+    if words == ["none"]:
+        return ()
+    known = tuple(each.value for each in Function)
+    for word in words:
+        if word not in known:
+            raise BadFunction(word=word, words=known)
+    return tuple(Function(word) for word in words)
 
 
 def _say(answer: dict[str, Any], words: str, *, as_json: bool) -> None:

@@ -196,6 +196,9 @@ _LIMITS: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
 """The least and the most that each number may be."""
 
 
+MOST_WEIGHTS: Final = 60
+
+
 def policy_obstacles(policy: Policy) -> tuple[Obstacle, ...]:
     """Say what is wrong with a policy before it is kept."""
     found = [
@@ -213,6 +216,14 @@ def policy_obstacles(policy: Policy) -> tuple[Obstacle, ...]:
                 "policy.shallow_share",
                 "shallow_share is a share above 0 and at most 1.",
                 "Choose 0.5, for example: half of a quarter's tests.",
+            )
+        )
+    if len(policy.scoring.weights) > MOST_WEIGHTS:
+        found.append(
+            Obstacle(
+                "policy.too_many_weights",
+                f"It has {len(policy.scoring.weights)} weights; no framework has so many.",
+                f"Keep {MOST_WEIGHTS} at most.",
             )
         )
     bad = [key for key, weight in policy.scoring.weights if not _is_weight(key, weight)]

@@ -21,7 +21,15 @@ from truelift.errors import TrueliftError
 from truelift.project.refusals import status_of
 
 
-APPS: Final = ("accounts", "sites", "measurement", "research", "experiments")
+APPS: Final = (
+    "accounts",
+    "sites",
+    "programme",
+    "measurement",
+    "research",
+    "experiments",
+    "statistics",
+)
 
 
 class BrowserAuth(SessionAuth):

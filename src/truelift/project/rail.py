@@ -108,6 +108,7 @@ BELOW: Final = (
     Place("Connect", "connect"),
     Place("Data ledger", "ledger"),
     Place("Settings", "settings"),
+    Place("Programme", "programme"),
     Place("Members", "members"),
 )
 """The entries below the line."""

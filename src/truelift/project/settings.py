@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "template_partials",
     "truelift.apps.accounts",
     "truelift.apps.sites",
+    "truelift.apps.programme",
     "truelift.apps.measurement",
     "truelift.apps.explorers",
     "truelift.apps.research",

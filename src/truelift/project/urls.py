@@ -12,7 +12,15 @@ from truelift.project import pages
 from truelift.project.api import api
 
 
-APPS: Final = ("accounts", "sites", "measurement", "explorers", "research", "experiments")
+APPS: Final = (
+    "accounts",
+    "sites",
+    "programme",
+    "measurement",
+    "explorers",
+    "research",
+    "experiments",
+)
 
 ACCOUNT_PAGES: Final = frozenset(
     {

@@ -7,10 +7,17 @@ import pytest
 from django.test import Client
 
 from truelift.apps.accounts.models import AuditEvent, User
-from truelift.apps.accounts.reads import members_of, role_of
+from truelift.apps.accounts.reads import (
+    functions_of,
+    members_of,
+    people_with,
+    role_of,
+    standing_of,
+)
 from truelift.apps.accounts.roles import Role
-from truelift.apps.accounts.services import LastOwner, give_role, remove_member
+from truelift.apps.accounts.services import LastOwner, give_role, remove_member, set_functions
 from truelift.apps.sites.models import Site
+from truelift.lifecycle.functions import Function
 
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -120,3 +127,63 @@ def test_a_role_covers_itself_and_the_ones_before_it(has: Role, needs: Role) -> 
     order = [Role.VIEWER, Role.ANALYST, Role.EDITOR, Role.OWNER]
 
     assert has.covers(needs) is (order.index(has) >= order.index(needs))
+
+
+def test_an_owner_says_what_a_member_does_and_the_audit_keeps_it(
+    ada: User, ben: User, site: Site, client_of: Callable[[User], Client]
+) -> None:
+    browser = client_of(ada)
+
+    before = browser.get("/s/shop/members/").content.decode()
+    said = browser.post(
+        f"/s/shop/members/{ben.pk}/functions/", {"functions": ["analytics", "marketing"]}
+    )
+    after = browser.get("/s/shop/members/").content.decode()
+
+    event = AuditEvent.objects.get(action="member.functions_changed")
+    assert said.status_code == 302
+    assert functions_of(ben, site) == {Function.MARKETING, Function.ANALYTICS}
+    assert event.after == {"functions": ["marketing", "analytics"]}
+    assert "Nobody has a function yet" in before
+    assert "Nobody has a function yet" not in after
+
+
+def test_a_function_that_there_is_not_and_a_stranger_are_refused(
+    ada: User, ben: User, mallory: User, client_of: Callable[[User], Client]
+) -> None:
+    here = f"/s/shop/members/{ben.pk}/functions/"
+
+    assert client_of(ada).post(here, {"functions": ["king"]}).status_code == 422
+    assert client_of(ben).post(here, {"functions": ["sales"]}).status_code == 403
+    assert client_of(mallory).post(here, {"functions": ["sales"]}).status_code == 404
+
+
+def test_functions_count_for_everybody_as_soon_as_one_person_has_one(
+    ada: User, ben: User, cleo: User, site: Site, now: datetime
+) -> None:
+    nobody = standing_of(ada, site)
+    set_functions(site, ben, [Function.ANALYTICS], by=ada, now=now)
+
+    assert not nobody.in_use
+    assert standing_of(ada, site).in_use
+    assert not standing_of(None, site).in_use
+    assert people_with(site, frozenset({Function.ANALYTICS})) == (ben,)
+    assert people_with(site, frozenset({Function.SALES})) == ()
+    assert people_with(site, frozenset()) == (ada, ben)
+
+
+def test_the_api_lists_members_and_says_what_they_do(
+    ada: User, ben: User, mallory: User, client_of: Callable[[User], Client]
+) -> None:
+    here = f"/api/v1/members/{ben.pk}/functions?site=shop"
+
+    def put(user: User) -> int:
+        return (
+            client_of(user)
+            .put(here, '{"functions": ["engineering"]}', content_type="application/json")
+            .status_code
+        )
+
+    assert (put(ada), put(ben), put(mallory)) == (200, 403, 404)
+    listed = client_of(ada).get("/api/v1/members?site=shop").json()["members"]
+    assert [each["functions"] for each in listed] == [[], ["engineering"]]

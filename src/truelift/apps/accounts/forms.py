@@ -11,6 +11,7 @@ from allauth.account.forms import (
 from django import forms
 
 from truelift.apps.accounts.roles import Role
+from truelift.lifecycle.functions import Function
 
 
 class PersonForm(forms.Form):
@@ -58,6 +59,18 @@ class RoleForm(forms.Form):
     """Another role for a member."""
 
     role = forms.ChoiceField(choices=[(role.value, role.value.capitalize()) for role in Role])
+
+
+class FunctionsForm(forms.Form):
+    """What a member does."""
+
+    functions = forms.MultipleChoiceField(
+        choices=[(each.value, each.called) for each in Function], required=False
+    )
+
+    def chosen(self) -> tuple[Function, ...]:
+        """Give what was ticked."""
+        return tuple(Function(each) for each in self.cleaned_data["functions"])
 
 
 class NameForm(forms.Form):

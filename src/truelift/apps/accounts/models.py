@@ -73,11 +73,16 @@ class User(AbstractBaseUser):
 
 
 class Membership(models.Model):
-    """A person's one role on a site."""
+    """A person's one role on a site, and what they do there.
+
+    Attributes:
+        functions: Words of `lifecycle.functions.Function`, in the order of that enum.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     site = models.ForeignKey("sites.Site", on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=[(role.value, role.value) for role in Role])
+    functions = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:

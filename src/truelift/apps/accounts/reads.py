@@ -10,6 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 
 from truelift.apps.accounts.models import Invitation, Membership, User
 from truelift.apps.accounts.roles import Role
+from truelift.lifecycle.functions import Function, Standing
 
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Member:
         name: Their name, or their address when they gave none.
         email: Their address.
         role: Their role on the site.
+        functions: What they do there.
         since: When they came.
         is_last_owner: Without them nobody could change the site's settings.
         has_second_factor: Their account asks for a code as well.
@@ -34,6 +36,7 @@ class Member:
     name: str
     email: str
     role: Role
+    functions: tuple[Function, ...]
     since: datetime
     is_last_owner: bool
     has_second_factor: bool
@@ -50,6 +53,62 @@ def role_of(user: User | AnonymousUser, site: Site) -> Role | None:
         return Role.OWNER
     found = Membership.objects.filter(user=user, site=site).values_list("role", flat=True).first()
     return Role(found) if found else None
+
+
+def functions_in(words: list[str]) -> tuple[Function, ...]:
+    """Read functions as a membership keeps them, in the order of the enum."""
+    return tuple(each for each in Function if each.value in words)
+
+
+def functions_in_use(site: Site) -> bool:
+    """Say whether anybody on the site has a function; while nobody has, the role alone counts."""
+    return Membership.objects.filter(site=site, user__is_active=True).exclude(functions=[]).exists()
+
+
+def functions_of(user: User | AnonymousUser, site: Site) -> frozenset[Function]:
+    """Give what a person does on a site."""
+    if not isinstance(user, User):
+        return frozenset()
+    found = Membership.objects.filter(user=user, site=site).values_list("functions", flat=True)
+    return frozenset(functions_in(found.first() or []))
+
+
+def standing_of(user: User | None, site: Site) -> Standing:
+    """Tell the rules who acts and what they do on the site.
+
+    The operator at a command line, who is nobody in particular, is held to no function;
+    the audit names them. A person is, also an operator who has signed in.
+    """
+    if user is None:
+        return Standing(key="operator", name="the operator")
+    return Standing(
+        key=str(user.pk),
+        name=str(user),
+        functions=functions_of(user, site),
+        in_use=functions_in_use(site),
+    )
+
+
+def people_with(
+    site: Site, functions: frozenset[Function], *, least: Role = Role.ANALYST
+) -> tuple[User, ...]:
+    """List who may take a step that belongs to functions, those with more say first.
+
+    Args:
+        site: The site.
+        functions: Any one of these is enough; empty: everybody's.
+        least: The access role that the step asks for beside.
+    """
+    rows = Membership.objects.filter(site=site, user__is_active=True).select_related("user")
+    in_use = any(row.functions for row in rows)
+    able = [
+        row
+        for row in rows
+        if Role(row.role).covers(least)
+        and (not in_use or not functions or functions & set(functions_in(row.functions)))
+    ]
+    able.sort(key=lambda row: (-Role(row.role).rank, str(row.user).lower()))
+    return tuple(row.user for row in able)
 
 
 def members_of(site: Site) -> tuple[Member, ...]:
@@ -69,6 +128,7 @@ def members_of(site: Site) -> tuple[Member, ...]:
             name=str(row.user),
             email=row.user.email,
             role=Role(row.role),
+            functions=functions_in(row.functions),
             since=row.created_at,
             is_last_owner=len(owners) == 1 and row.role == Role.OWNER,
             has_second_factor=row.user_id in guarded,

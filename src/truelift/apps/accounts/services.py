@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -14,10 +14,18 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from truelift.apps.accounts.audit import record
-from truelift.apps.accounts.models import AccessToken, Invitation, Membership, SetupLink, User
+from truelift.apps.accounts.models import (
+    AccessToken,
+    Invitation,
+    Json,
+    Membership,
+    SetupLink,
+    User,
+)
 from truelift.apps.accounts.roles import Role
 from truelift.apps.accounts.tokens import digest, new_token
 from truelift.errors import Refusal
+from truelift.lifecycle.functions import Function
 
 
 if TYPE_CHECKING:
@@ -70,6 +78,19 @@ class AlreadyMember(Refusal):
     def __init__(self, *, email: str, site: str) -> None:
         super().__init__(
             f"{email} already belongs to {site}. Change their role in the list instead.",
+            email=email,
+            site=site,
+        )
+
+
+class NotMember(Refusal):
+    """Somebody without a role on a site was to do something there."""
+
+    code = "accounts.not_member"
+
+    def __init__(self, *, email: str, site: str) -> None:
+        super().__init__(
+            f"{email} does not belong to {site}. Give them a role there first.",
             email=email,
             site=site,
         )
@@ -301,6 +322,41 @@ def give_role(site: Site, user: User, role: Role, *, by: User | str, now: dateti
         f"person:{user.email}",
         before=before,
         after={"role": str(role)},
+        site=site.name,
+        now=now,
+    )
+    return found
+
+
+@transaction.atomic
+def set_functions(
+    site: Site,
+    user: User,
+    functions: Collection[Function],
+    *,
+    by: User | str,
+    now: datetime,
+) -> Membership:
+    """Say what a person does on a site, instead of what was said before.
+
+    Raises:
+        NotMember: They have no role there.
+    """
+    found = Membership.objects.select_for_update().filter(site=site, user=user).first()
+    if found is None:
+        raise NotMember(email=user.email, site=site.name)
+    before: list[Json] = list(found.functions)
+    after: list[Json] = [each.value for each in Function if each in set(functions)]
+    if before == after:
+        return found
+    found.functions = after
+    found.save(update_fields=["functions"])
+    record(
+        by,
+        "member.functions_changed",
+        f"person:{user.email}",
+        before={"functions": before},
+        after={"functions": after},
         site=site.name,
         now=now,
     )

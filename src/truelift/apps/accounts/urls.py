@@ -18,6 +18,11 @@ urlpatterns = [
     path("s/<site:site>/members/", views_members.members, name="members"),
     path("s/<site:site>/members/invite/", views_members.invite, name="invite"),
     path("s/<site:site>/members/<int:person>/role/", views_members.change_role, name="role"),
+    path(
+        "s/<site:site>/members/<int:person>/functions/",
+        views_members.change_functions,
+        name="functions",
+    ),
     path("s/<site:site>/members/<int:person>/remove/", views_members.remove, name="remove"),
     path(
         "s/<site:site>/members/invitations/<int:invitation>/withdraw/",

@@ -15,13 +15,18 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from truelift.apps.accounts import services
-from truelift.apps.accounts.forms import InviteForm, RoleForm
+from truelift.apps.accounts.forms import FunctionsForm, InviteForm, RoleForm
 from truelift.apps.accounts.models import Invitation, User
-from truelift.apps.accounts.reads import members_of, open_invitations, role_of
+from truelift.apps.accounts.reads import (
+    members_of,
+    open_invitations,
+    role_of,
+)
 from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
 from truelift.apps.sites.reads import site_for
 from truelift.errors import Refusal
+from truelift.lifecycle.functions import Function
 
 
 if TYPE_CHECKING:
@@ -75,6 +80,21 @@ def change_role(request: SignedInRequest, site: str, person: int) -> HttpRespons
 
 
 @require_POST
+def change_functions(request: SignedInRequest, site: str, person: int) -> HttpResponse:
+    """Say what a member does."""
+    place = site_for(request.user, site, needs=Role.OWNER)
+    member = _member(place, person)
+    form = FunctionsForm(request.POST)
+    if not form.is_valid():
+        return _page(request, place, status=422)
+    chosen = form.chosen()
+    services.set_functions(place, member, chosen, by=request.user, now=datetime.now(UTC))
+    words = ", ".join(each.called for each in chosen) or "no function"
+    messages.success(request, f"{member}: {words}.")
+    return redirect("accounts:members", site=site)
+
+
+@require_POST
 def remove(request: SignedInRequest, site: str, person: int) -> HttpResponse:
     """Take a member's role away; everyone may leave by themselves."""
     place = site_for(request.user, site)
@@ -106,12 +126,15 @@ def _page(
 ) -> HttpResponse:
     now = datetime.now(UTC)
     role = role_of(request.user, site)
+    listed = members_of(site)
     context = {
         "site": site,
-        "members": members_of(site),
+        "members": listed,
         "invitations": open_invitations(site, now=now),
         "may_change": role is Role.OWNER,
         "roles": list(Role),
+        "functions": list(Function),
+        "in_use": any(each.functions for each in listed),
         "form": InviteForm(),
         "has_mail": bool(settings.TRUELIFT.email_url),
         **more,
