@@ -42,5 +42,7 @@ def status_of(error: TrueliftError) -> int:
         what = error.code.rpartition(".")[2]
         if what.startswith("no_such_"):
             return 404
+        if what == "input_too_long":
+            return 413
         return 422 if what.startswith("bad_") else 409
     return 503 if isinstance(error, Outage) else 500

@@ -1,13 +1,13 @@
-"""`truelift stats fpr`, `shrink` and `inconclusive`: what many tests say together."""
+"""`fpr`, `shrink` and `inconclusive`: what many tests say together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from truelift.cli.stats.asking import JsonOption, app, asked_for, tell
+from truelift.stats.asked.document import MOST_RESULTS, Document, Statistic
 
 
 class RiskInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,7 +29,7 @@ class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ShrinkInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `shrink` takes: all valid tests, not only the winners."""
 
-    results: Sequence[Result]
+    results: Annotated[Sequence[Result], msgspec.Meta(max_length=MOST_RESULTS)]
     alpha: float = 0.05
 
 
@@ -44,79 +44,76 @@ class Concluded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class InconclusiveInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `inconclusive` takes."""
 
-    results: Sequence[Concluded]
+    results: Annotated[Sequence[Concluded], msgspec.Meta(max_length=MOST_RESULTS)]
     alpha: float = 0.05
 
 
-@app.command()
-def fpr(*, as_json: JsonOption = False) -> None:  # noqa: ARG001 - accepted everywhere
+def fpr(asked: RiskInput) -> Document:
     """Give the chance that a win is none, from the share of ideas that truly win."""
     from truelift.stats.programme import false_positive_risk
 
-    asked = asked_for(RiskInput)
     risk = false_positive_risk(prior=asked.prior, alpha=asked.alpha, power=asked.power)
-    tell({"fpr": float(risk)})
+    return {"fpr": float(risk)}
 
 
-@app.command()
-def shrink(*, as_json: JsonOption = False) -> None:  # noqa: ARG001 - accepted everywhere
+def shrink(asked: ShrinkInput) -> Document:
     """Draw the effects of all valid tests to their mean, as far as they are noise."""
     import numpy as np
 
     from truelift.stats.shrinkage import shrink as shrunken
 
-    asked = asked_for(ShrinkInput)
     found = shrunken(
         [each.value for each in asked.results],
         [each.se for each in asked.results],
         alpha=asked.alpha,
     )
     live = found.total(np.array([each.live for each in asked.results], dtype=bool))
-    tell(
-        {
-            "mean": found.mean,
-            "mean_se": found.mean_se,
-            "tau": found.tau,
-            "results": [
-                {"value": value, "low": low, "high": high, "weight": weight}
-                for value, low, high, weight in zip(
-                    found.value.tolist(),
-                    found.low.tolist(),
-                    found.high.tolist(),
-                    found.weight.tolist(),
-                    strict=True,
-                )
-            ],
-            "live": {
-                "plain": live.plain,
-                "value": live.value,
-                "low": live.low,
-                "high": live.high,
-            },
-        }
-    )
+    return {
+        "mean": found.mean,
+        "mean_se": found.mean_se,
+        "tau": found.tau,
+        "results": [
+            {"value": value, "low": low, "high": high, "weight": weight}
+            for value, low, high, weight in zip(
+                found.value.tolist(),
+                found.low.tolist(),
+                found.high.tolist(),
+                found.weight.tolist(),
+                strict=True,
+            )
+        ],
+        "live": {
+            "plain": live.plain,
+            "value": live.value,
+            "low": live.low,
+            "high": live.high,
+        },
+    }
 
 
-@app.command()
-def inconclusive(*, as_json: JsonOption = False) -> None:  # noqa: ARG001 - accepted everywhere
+def inconclusive(asked: InconclusiveInput) -> Document:
     """Say whether more tests are inconclusive than their noise explains."""
     from truelift.stats.programme import inconclusive_share
 
-    asked = asked_for(InconclusiveInput)
     found = inconclusive_share(
         [each.se for each in asked.results],
         [each.margin for each in asked.results],
         observed=sum(each.outcome == "inconclusive" for each in asked.results),
         alpha=asked.alpha,
     )
-    tell(
-        {
-            "n": found.n,
-            "observed": found.observed,
-            "expected": found.expected,
-            "p": found.p,
-            "excess": found.excess,
-            "low_power": found.low_power,
-            "sentence": found.sentence,
-        }
-    )
+    return {
+        "n": found.n,
+        "observed": found.observed,
+        "expected": found.expected,
+        "p": found.p,
+        "excess": found.excess,
+        "low_power": found.low_power,
+        "sentence": found.sentence,
+    }
+
+
+STATISTICS: Final[dict[str, Statistic[Any]]] = {
+    "fpr": Statistic(RiskInput, fpr),
+    "shrink": Statistic(ShrinkInput, shrink),
+    "inconclusive": Statistic(InconclusiveInput, inconclusive),
+}

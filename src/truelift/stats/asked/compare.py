@@ -1,15 +1,15 @@
-"""`truelift stats compare`: each treatment against the baseline, by any method."""
+"""`compare`: each treatment against the baseline, by any method."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast
 
 import msgspec
 
-from truelift.cli.stats.asking import BadInput, JsonOption, app, asked_for, tell
+from truelift.stats.asked.document import MOST_ARMS, MOST_LOOKS, BadInput, Document, Statistic, Units
 
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Arm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One variant's mean, with its covariate where there is one."""
 
     variant: str
-    n: int
+    n: Units
     mean: float
     m2: float
     pre_mean: float | None = None
@@ -47,8 +47,8 @@ class ProportionArm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One variant's proportion."""
 
     variant: str
-    n: int
-    successes: int
+    n: Units
+    successes: Units
 
     def sample(self) -> AnySummary:
         """Give the sample."""
@@ -66,7 +66,7 @@ class RatioArm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     variant: str
-    n: int
+    n: Units
     mean: float
     den_mean: float
     m2: float | None = None
@@ -118,7 +118,7 @@ class CompareInput(
     alpha: float = 0.05
     multiplicity: Literal["none", "bonferroni", "holm", "benjamini-hochberg", "dunnett"] = "none"
     tuning_n: float = 5000
-    looks: Sequence[float] = (1.0,)
+    looks: Annotated[Sequence[float], msgspec.Meta(max_length=MOST_LOOKS)] = (1.0,)
     spending: Literal["obrien-fleming", "pocock"] = "obrien-fleming"
     prior: Prior = Prior()
     better: Literal["increase", "decrease"] = "increase"
@@ -147,26 +147,25 @@ class CompareInput(
 class CompareMeans(CompareInput, frozen=True, tag="mean", kw_only=True):
     """Compare means."""
 
-    arms: Sequence[Arm]
+    arms: Annotated[Sequence[Arm], msgspec.Meta(max_length=MOST_ARMS)]
 
 
 class CompareProportions(CompareInput, frozen=True, tag="proportion", kw_only=True):
     """Compare proportions."""
 
-    arms: Sequence[ProportionArm]
+    arms: Annotated[Sequence[ProportionArm], msgspec.Meta(max_length=MOST_ARMS)]
 
 
 class CompareRatios(CompareInput, frozen=True, tag="ratio", kw_only=True):
     """Compare ratios of totals."""
 
-    arms: Sequence[RatioArm]
+    arms: Annotated[Sequence[RatioArm], msgspec.Meta(max_length=MOST_ARMS)]
 
 
 AnyComparison = CompareMeans | CompareProportions | CompareRatios
 
 
-@app.command()
-def compare(*, as_json: JsonOption = False) -> None:  # noqa: ARG001 - accepted everywhere
+def compare(asked: AnyComparison) -> Document:
     """Compare each treatment with the baseline: a mean, a proportion or a ratio."""
     from truelift.stats.analysis import comparison_document
     from truelift.stats.comparison import Comparison, refusal_of
@@ -178,7 +177,6 @@ def compare(*, as_json: JsonOption = False) -> None:  # noqa: ARG001 - accepted 
     from truelift.stats.plan import AnalysisPlan, PlannedMetric, PlannedVariant
     from truelift.stats.roles import MetricKind, MetricRole, VariantRole
 
-    asked = asked_for(cast("type[AnyComparison]", AnyComparison))
     names = [arm.variant for arm in asked.arms]
     if len(set(names)) < len(names):
         raise BadInput(reason="two arms share a name")
@@ -231,11 +229,15 @@ def compare(*, as_json: JsonOption = False) -> None:  # noqa: ARG001 - accepted 
             impact = scaled_impact(each.absolute, per_week=asked.units_per_week)
             effect["impact"] = asdict(impact)
         effects.append(effect)
-    answer: dict[str, object] = {
+    return {
         "method": asked.method,
         "alpha": asked.alpha,
         "baseline": asked.baseline,
         "multiplicity": asked.multiplicity,
         "effects": effects,
     }
-    tell(answer)
+
+
+STATISTICS: Final[dict[str, Statistic[Any]]] = {
+    "compare": Statistic(cast("type[AnyComparison]", AnyComparison), compare)
+}

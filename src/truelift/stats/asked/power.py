@@ -1,14 +1,14 @@
-"""`truelift stats power` and `duration`: what a test needs, or could see."""
+"""`power` and `duration`: what a test needs, or could see."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast
 
 import msgspec
 
-from truelift.cli.stats.asking import BadInput, JsonOption, app, asked_for, tell
+from truelift.stats.asked.document import MOST_ARMS, MOST_LOOKS, BadInput, Document, Statistic
 
 
 if TYPE_CHECKING:
@@ -65,13 +65,13 @@ class PowerInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     power: float | None = None
     n_per_arm: int | None = None
     alpha: float = 0.05
-    arms: int | None = None
-    weights: Sequence[float] = ()
+    arms: Annotated[int, msgspec.Meta(le=MOST_ARMS)] | None = None
+    weights: Annotated[Sequence[float], msgspec.Meta(max_length=MOST_ARMS)] = ()
     multiplicity: Multiplicity = "bonferroni"
     method: PlannedMethod = "fixed"
     tuning_n: float = 5000
     factor: float | None = None
-    looks: int | None = None
+    looks: Annotated[int, msgspec.Meta(le=MOST_LOOKS)] | None = None
     spending: Literal["obrien-fleming", "pocock"] = "obrien-fleming"
     prior: Mapping[str, float | bool] | None = None
     loss: float | None = None
@@ -86,8 +86,8 @@ class PowerInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         """Give what is fixed about the test before its size is."""
         from truelift.stats import design, planned
         from truelift.stats.effects import Side
-        from truelift.stats.estimating import Scale
         from truelift.stats.outcome import Direction
+        from truelift.stats.scales import Scale
 
         kind, method = planned.PlannedKind(self.kind), planned.PlannedMethod(self.method)
         prior = self.prior or {}
@@ -137,18 +137,15 @@ class DurationInput(PowerInput, frozen=True, kw_only=True):
     maturation_days: float = 0.0
 
 
-@app.command()
-def power(*, as_json: JsonOption = False) -> None:  # noqa: ARG001 - accepted everywhere
+def power(asked: PowerInput) -> Document:
     """Give the units a test needs, the lift it can see, or its power."""
-    tell(size_of(asked_for(PowerInput)))
+    return size_of(asked)
 
 
-@app.command()
-def duration(*, as_json: JsonOption = False) -> None:  # noqa: ARG001 - accepted everywhere
+def duration(asked: DurationInput) -> Document:
     """Give the whole weeks a test runs, at least two."""
     from truelift.stats.power import duration_of
 
-    asked = asked_for(DurationInput)
     size = size_of(asked)
     length = duration_of(
         cast("int", size["n_per_arm"]),
@@ -157,7 +154,7 @@ def duration(*, as_json: JsonOption = False) -> None:  # noqa: ARG001 - accepted
         allocation=asked.allocation,
         maturation_days=asked.maturation_days,
     )
-    tell({**size, "weeks": length.weeks, "days": length.days})
+    return {**size, "weeks": length.weeks, "days": length.days}
 
 
 def size_of(asked: PowerInput) -> dict[str, object]:
@@ -203,3 +200,9 @@ def size_of(asked: PowerInput) -> dict[str, object]:
         "arms": asked.variants,
         "method": asked.method,
     }
+
+
+STATISTICS: Final[dict[str, Statistic[Any]]] = {
+    "power": Statistic(PowerInput, power),
+    "duration": Statistic(DurationInput, duration),
+}
