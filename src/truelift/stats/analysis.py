@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from truelift.stats.by_segment import SegmentReading, read_segments
@@ -26,6 +26,7 @@ from truelift.stats.reading import MetricAnalysis, Reading, reading_of
 from truelift.stats.recommendation import Action, Recommendation, recommend
 from truelift.stats.roles import MetricKind, MetricRole, VariantRole
 from truelift.stats.status import Status
+from truelift.stats.stopped import stated_after_stop
 from truelift.stats.summary import (
     CovariateRatioSummary,
     CovariateSummary,
@@ -188,10 +189,7 @@ def analyse(
         MetricAnalysis(
             metric=metric,
             samples=data.samples.get(metric.key, {}),
-            readings=tuple(
-                reading_of(plan, metric, key, comparison, data, withheld=withheld)
-                for key, comparison in rows
-            ),
+            readings=_readings(plan, metric, rows, data, withheld=withheld),
         )
         for metric, rows in judged
     )
@@ -212,6 +210,28 @@ def analyse(
         ),
         segments=() if withheld else read_segments(plan, data.segments),
         over_time={} if withheld else effects_over_time(plan, data.days),
+    )
+
+
+def _readings(
+    plan: AnalysisPlan,
+    metric: PlannedMetric,
+    rows: Sequence[tuple[str, Comparison | Absent]],
+    data: AnalysisData,
+    *,
+    withheld: str | None,
+) -> tuple[Reading, ...]:
+    """Read one metric; the one that decides is adjusted for the looks of a test that ended."""
+    running = [comparison for _, comparison in rows]
+    stated = running
+    if withheld is None and metric.role is MetricRole.PRIMARY:
+        stated = stated_after_stop(plan, running)
+    return tuple(
+        replace(
+            reading_of(plan, metric, key, told, data, withheld=withheld),
+            naive=before if isinstance(before, Comparison) and told is not before else None,
+        )
+        for (key, before), told in zip(rows, stated, strict=True)
     )
 
 
@@ -282,6 +302,9 @@ def effect_document(reading: Reading) -> dict[str, Json]:
         document["absent"] = reading.comparison.reason
     else:
         document |= comparison_document(reading.comparison)
+    if reading.naive is not None:
+        naive = comparison_document(reading.naive)
+        document["naive"] = {key: naive[key] for key in ("absolute", "relative", "p")}
     document["outcome"] = reading.outcome.value
     if reading.guard is not None:
         document["guardrail"] = reading.guard.value

@@ -164,6 +164,11 @@ class GroupSequential:
         """Its name in documents."""
         return "group-sequential"
 
+    @property
+    def ended(self) -> bool:
+        """Whether no look can come after the last of these."""
+        return self.closing or self.looks[-1] >= 1
+
     def boundaries(self, *, alpha: float = 0.05) -> Boundaries:
         """Give what each look has to show.
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from truelift.errors import Refusal
 from truelift.stats.effects import Effects, Floats, Method
-from truelift.stats.estimating import Scale, differences
+from truelift.stats.estimating import differences
 from truelift.stats.moments import Form, Moments
+from truelift.stats.scales import Scale
 
 
 class BadTop(Refusal):
@@ -20,6 +22,10 @@ class BadTop(Refusal):
 
     def __init__(self, *, reason: str) -> None:
         super().__init__(f"The largest units cannot be left out: {reason}.", reason=reason)
+
+
+STANDS_OUT: Final = 2.0
+"""An effect that moves by more of its errors without the largest units was made by them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +47,17 @@ class Influence:
     control_share: Floats
     treatment_share: Floats
     changes: NDArray[np.bool_]
+
+    @property
+    def stands_out(self) -> NDArray[np.bool_]:
+        """Whether the largest units make the difference.
+
+        The conclusion changes, or the effect moves far in errors without them: a single unit
+        that is large enough makes the error with it so wide that no effect ever moves by more
+        than one of those.
+        """
+        moved = np.abs(self.without.value - self.counted.value)
+        return np.asarray(self.changes | (moved > STANDS_OUT * self.without.se))
 
 
 def without_top(samples: Moments, top: ArrayLike) -> Moments:

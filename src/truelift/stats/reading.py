@@ -24,6 +24,8 @@ class Reading:
         guard: How a guardrail stands; None for other metrics and when withheld.
         margin: The margin it was judged with; None when there is none.
         withheld: Why no outcome is reported; None when one is.
+        naive: The same without the adjustment for the looks of a test that was stopped; None
+            where there was nothing to adjust.
     """
 
     variant: str
@@ -32,6 +34,7 @@ class Reading:
     guard: Guard | None
     margin: Margin | None
     withheld: str | None
+    naive: Comparison | None = None
 
     @property
     def note(self) -> str | None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from truelift.apps.accounts.models import User
-from truelift.apps.experiments.analysing import PlanChanged, analyse_experiment
+from truelift.apps.experiments.analysing import analyse_experiment
 from truelift.apps.experiments.jobs import MOST_ATTEMPTS, run_due_jobs
 from truelift.apps.experiments.models import AnalysisRecord, ExperimentRecord, Job, MoveRecord
 from truelift.apps.experiments.services import NotStarted, ask_for_analysis, move_experiment
@@ -73,13 +73,17 @@ def test_what_was_stopped_early_stays_an_early_look_however_long_one_waits(
     assert planned.stage == Stage.ANALYSED
 
 
-def test_a_plan_that_is_not_the_frozen_one_is_not_analysed(
+@pytest.mark.usefixtures("events")
+def test_a_plan_that_is_not_the_frozen_one_makes_the_result_invalid(
     site: Site, stopped: ExperimentRecord, ada: User
 ) -> None:
     ExperimentRecord.objects.filter(pk=stopped.pk).update(alpha=0.2)
 
-    with pytest.raises(PlanChanged):
-        analyse_experiment(site, stopped.key, by=Actor(ada), now=AT_THE_END)
+    snapshot = analyse_experiment(site, stopped.key, by=Actor(ada), now=AT_THE_END)
+
+    failed = [each for each in snapshot.document["integrity"] if each["status"] == "fail"]
+    assert [each["check"] for each in failed] == ["plan"]
+    assert snapshot.advice == "invalid"
 
 
 def test_what_was_not_launched_is_not_analysed(
@@ -107,13 +111,13 @@ def test_a_refused_job_says_why_and_is_not_tried_again(
     site: Site, stopped: ExperimentRecord, ada: User
 ) -> None:
     ask_for_analysis(site, stopped.key, by=Actor(ada), now=AT_THE_END)
-    ExperimentRecord.objects.filter(pk=stopped.pk).update(alpha=0.2)
+    stopped.variants.filter(key="early").delete()
 
     run_due_jobs(AT_THE_END)
 
     job = Job.objects.get()
     assert job.finished_at == AT_THE_END
-    assert job.error_code == "experiment.plan_changed"
+    assert job.error_code == "experiment.nothing_decides"
 
 
 @pytest.mark.usefixtures("events")

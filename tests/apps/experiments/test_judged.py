@@ -117,10 +117,32 @@ def test_a_group_sequential_test_is_read_at_its_looks_and_not_between_them(
         True,
         False,
     ]
-    assert last["looks"]["before"] == [shown[1]["looks"]["share"], shown[3]["looks"]["share"]]
+    assert shown[3]["looks"]["before"] == [shown[1]["looks"]["share"]]
     assert last["looks"]["share"] == 0.8
     assert last["looks"]["closing"]
     assert last["recommendation"]["action"] == "ship"
+
+
+def test_what_a_group_sequential_test_was_stopped_for_is_stated_adjusted_for_its_looks(
+    site: Site, run: Callable[..., Look], ada: User, client_of: Callable[[User], Client]
+) -> None:
+    take = run(inference=Inference.GROUP_SEQUENTIAL, judging=JudgingSpec(looks=4))
+    crossing = take(datetime(2026, 5, 13, 15, 30, tzinfo=UTC))
+
+    last = take(AT_THE_END)
+
+    (running,) = crossing["metrics"][0]["effects"]
+    (stated,), (revenue,) = (last["metrics"][nth]["effects"] for nth in (0, 1))
+    assert crossing["looks"]["crossed"] == [crossing["looks"]["share"]]
+    assert "naive" not in running
+    assert "naive" not in revenue
+    assert last["looks"]["before"] == []
+    assert stated["naive"]["absolute"]["value"] == pytest.approx(0.125)
+    assert stated["outcome"] == "win"
+    page = client_of(ada).get(f"/s/{site.name}/experiments/delivery-cost/").content.decode()
+    said = " ".join(page.split())
+    assert "Adjusted for its looks" in said
+    assert "As counted" in said
 
 
 def test_effects_are_adjusted_by_what_visitors_did_before(run: Callable[..., Look]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from truelift.apps.experiments.looks import look_at, looks_before, method_of
+from truelift.apps.experiments.looks import look_at, looks_before, looks_crossed, method_of
 from truelift.lifecycle.judging import Inference, Judging
 from truelift.stats.effects import FixedHorizon
 from truelift.stats.group_sequential import GroupSequential
@@ -80,8 +80,8 @@ def test_a_snapshot_hands_its_looks_to_the_next_one() -> None:
 
     assert looks_before(None) == ()
     assert looks_before({"looks": None}) == ()
-    assert looks_before({"looks": first.document()}) == (0.31,)
-    assert looks_before({"looks": between.document()}) == (0.31,)
+    assert looks_before({"looks": first.document(found=False)}) == (0.31,)
+    assert looks_before({"looks": between.document(found=False)}) == (0.31,)
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,23 @@ def test_every_method_is_the_one_that_was_planned(inference: Inference, kind: ty
 
     assert isinstance(method, kind)
     assert method.name == inference
+
+
+def test_a_look_that_could_have_ended_the_test_makes_way_for_the_last_one() -> None:
+    first = look_at(FOUR, counted=260, needed=1000, before=(), over=False)
+    second = look_at(FOUR, counted=510, needed=1000, before=(0.26,), over=False)
+    told = {"looks": second.document(found=True)}
+
+    last = look_at(
+        FOUR,
+        counted=530,
+        needed=1000,
+        before=looks_before(told),
+        over=True,
+        crossed=looks_crossed(told),
+    )
+
+    assert looks_crossed({"looks": first.document(found=False)}) == ()
+    assert looks_crossed(told) == (0.51,)
+    assert last.method.looks == (0.26, 0.53)
+    assert looks_crossed({"looks": last.document(found=True)}) == (0.51, 0.53)

@@ -12,13 +12,15 @@ from django.db import transaction
 from truelift.apps.drawing.wording import day
 from truelift.apps.experiments.checks import (
     causes_document,
+    check_document,
     covariate_balance,
     daily_split,
     power_check,
     segment_split,
 )
 from truelift.apps.experiments.domain import as_domain, day_at, judging_of, midnight_at
-from truelift.apps.experiments.looks import Look, look_at, looks_before, method_of
+from truelift.apps.experiments.influence import added_up, outlier_check
+from truelift.apps.experiments.looks import Look, look_at, looks_before, looks_crossed, method_of
 from truelift.apps.experiments.models import (
     AnalysisRecord,
     ExperimentRecord,
@@ -26,6 +28,13 @@ from truelift.apps.experiments.models import (
     PlannedMetricRecord,
 )
 from truelift.apps.experiments.reads import experiment_of
+from truelift.apps.experiments.run_checks import (
+    novelty_check,
+    plan_check,
+    quiet_days,
+    tracking_check,
+    withheld_of,
+)
 from truelift.apps.experiments.sampled import MOST_CELLS, STANDARD, cell_counts, data_of
 from truelift.apps.experiments.services import (
     NoSuchExperiment,
@@ -48,6 +57,7 @@ from truelift.questions.matching import Events
 from truelift.questions.metric import Amount, AmountKind, Counted, Metric
 from truelift.questions.variant_summaries import VariantSummaries, VariantSummariesAnswer
 from truelift.stats.analysis import (
+    Analysis,
     AnalysisData,
     AnalysisPlan,
     MetricKind,
@@ -57,26 +67,12 @@ from truelift.stats.analysis import (
     VariantRole,
     analyse,
 )
+from truelift.stats.comparison import Comparison
 from truelift.stats.multiplicity import Correction
 from truelift.stats.outcome import Direction
 
 
 DAY_S: Final = 86_400
-
-
-class PlanChanged(Refusal):
-    """The plan is not the one that was frozen at launch, so no analysis can claim to follow it."""
-
-    code = "experiment.plan_changed"
-
-    def __init__(self, *, key: str, frozen: str, now: str) -> None:
-        super().__init__(
-            f"The plan of {key} is not the one that was frozen at launch. Nothing in Truelift"
-            " changes it: restore the database, or mark the experiment invalid.",
-            key=key,
-            frozen=frozen,
-            now=now,
-        )
 
 
 class NothingDecides(Refusal):
@@ -101,7 +97,6 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
         NoSuchExperiment: The site has none with this key.
         NotStarted: It was not launched.
         WrongWayToAnalyse: It splits no visitors.
-        PlanChanged: Its rows are not what was frozen at launch.
         NothingDecides: It has no primary metric or nothing to compare.
     """
     record = experiment_of(site, key)
@@ -114,6 +109,7 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
     data = data_of(
         plan,
         asked.answer,
+        adjusted=bool(record.covariate_days),
         quarantined_share=_share(ledger.quarantined, ledger.received),
         bots_share=_share(ledger.bots, ledger.received),
     )
@@ -123,33 +119,25 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
     look = _look(record, plan, data, over=over)
     plan = replace(plan, method=method_of(record.inference, judging, alpha=plan.alpha, look=look))
     splits, causes = segment_split(plan, cell_counts(plan, asked.answer), units=data.units)
-    also = [splits]
-    if plan.looked_at_any_time or before_end:
-        also.insert(0, daily_split(plan, asked.answer))
-    if judging.covariate_days:
-        also.append(covariate_balance(plan, data, asked.answer, days=judging.covariate_days))
     analysis = analyse(
         plan,
         data,
         as_of=question.as_of,
         ended=record.stopped_at is not None,
         waiting=None if look is None else look.waiting,
-        also=also,
+        also=[
+            daily_split(plan, asked.answer),
+            splits,
+            covariate_balance(plan, asked.answer, days=question.covariate_s // DAY_S),
+            plan_check(record, now=plan_digest(as_domain(record))),
+        ],
     )
     document: dict[str, Any] = {**analysis.document(), **_facts(record, question, asked)}
     document["judging"] = asdict(judging)
     if look is not None:
-        document["looks"] = look.document()
+        document["looks"] = look.document(found=_found(analysis))
     document["split_causes"] = causes_document(causes)
-    power = power_check(analysis, worth=record.minimum_effect, power=record.power, over=over)
-    document["integrity"].append(
-        {
-            "check": power.check,
-            "status": power.status.value,
-            "value": power.value,
-            "detail": power.detail,
-        }
-    )
+    _add_what_ran(document, record, analysis, data, question, asked, over=over)
     _add_unplanned(document, asked.answer)
     _add_maturity(document, record, question)
     with transaction.atomic():
@@ -160,6 +148,62 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
     return snapshot
 
 
+PAST_DAYS: Final = 14
+"""Of the A/A test before the first exposure, where effects are not adjusted by the past."""
+
+
+def _add_what_ran(
+    document: dict[str, Any],
+    record: ExperimentRecord,
+    analysis: Analysis,
+    data: AnalysisData,
+    question: VariantSummaries,
+    asked: Asked[VariantSummariesAnswer],
+    *,
+    over: bool,
+) -> None:
+    """Put on the integrity card what can ask for a look, and never makes a result invalid."""
+    site, withheld = record.site.name, withheld_of(analysis)
+    outliers, capped = outlier_check(
+        analysis,
+        data,
+        question,
+        asked.answer,
+        adjusted=bool(record.covariate_days),
+        withheld=withheld,
+        ask=lambda again: lake().ask(site, again).answer,
+    )
+    document["outliers"] = [each.document() for each in capped]
+    checks = [
+        power_check(
+            analysis,
+            asked.answer,
+            worth=record.minimum_effect,
+            power=record.power,
+            over=over,
+        ),
+        novelty_check(analysis.plan, data, withheld=withheld),
+        outliers,
+        tracking_check(
+            analysis.plan,
+            data,
+            quiet=quiet_days(question, lambda trend: lake().ask(site, trend).answer),
+            breaks=document["metric_breaks"],
+            worth=record.minimum_effect,
+            withheld=withheld,
+        ),
+    ]
+    document["integrity"] += [check_document(each) for each in checks]
+
+
+def _found(analysis: Analysis) -> bool:
+    """Whether a look of the metric that decides was one that could have ended the test."""
+    return any(
+        isinstance(each.comparison, Comparison) and each.comparison.found
+        for each in analysis.primary.readings
+    )
+
+
 def _look(
     record: ExperimentRecord, plan: AnalysisPlan, data: AnalysisData, *, over: bool
 ) -> Look | None:
@@ -167,13 +211,15 @@ def _look(
     if record.inference != Inference.GROUP_SEQUENTIAL:
         return None
     latest = record.analyses.order_by("-number").first()
+    document = latest.document if latest else None
     samples = data.samples.get(plan.primary.key, {})
     return look_at(
         judging_of(record),
         counted=sum(sample.n for sample in samples.values()),
         needed=plan.units_needed,
-        before=looks_before(latest.document if latest else None),
+        before=looks_before(document),
         over=over,
+        crossed=looks_crossed(document),
     )
 
 
@@ -183,13 +229,10 @@ def plan_and_question(
     """Give what was agreed about an experiment, and what the lake is asked for it.
 
     Raises:
-        PlanChanged: Its rows are not what was frozen at launch.
         NothingDecides: It has no primary metric or nothing to compare.
     """
     domain = as_domain(record)
     judging = domain.judging
-    if record.plan_hash and plan_digest(domain) != record.plan_hash:
-        raise PlanChanged(key=record.key, frozen=record.plan_hash, now=plan_digest(domain))
     planned = list(record.metrics.select_related("metric"))
     variants = list(record.variants.all())
     controls = sum(each.is_control for each in variants)
@@ -228,12 +271,13 @@ def plan_and_question(
         since=_since(record),
         until=until,
         time_zone=site.time_zone,
-        covariate_s=judging.covariate_days * DAY_S,
+        # The past of an A/A test is read also where effects are not adjusted by it.
+        covariate_s=(judging.covariate_days or PAST_DAYS) * DAY_S,
         by=tuple(dict.fromkeys((*STANDARD, *judging.segments))),
         by_day=True,
         max_rows=MOST_CELLS,
     )
-    return plan, question
+    return plan, replace(question, distributions=added_up(question))
 
 
 def metric_question(metric: MetricRecord, site: Site) -> Metric:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from truelift.apps.drawing.forest import Effect, Forest, Group, Interval
 from truelift.apps.drawing.knowledge import Knowledge
-from truelift.apps.drawing.series import Band, Line, Series
+from truelift.apps.drawing.series import Band, Line, Note, Series
 from truelift.apps.drawing.wording import Kind, Measure, count, lift, p_value
 from truelift.apps.experiments.methods import INFERENCE_PAGES, method_href
 from truelift.apps.experiments.models import ExperimentRecord
@@ -116,6 +117,11 @@ class Details:
         adjusted: Effects with and without their adjustment; None where there is none.
         causes: Segments in which the split stands out; empty where it is in order.
         variants: Names of the variants, for the columns of the causes.
+        stopped: What decides as it is stated after its last look, beside what was counted; None
+            where nothing was stopped on.
+        clipped: Whether an interval was cut where everything is lost.
+        metric_breaks: When metrics were defined anew, as the snapshot has it.
+        time_zone: Of the site.
     """
 
     courses: tuple[Course, ...]
@@ -123,6 +129,10 @@ class Details:
     adjusted: Adjusted | None
     causes: tuple[CauseRow, ...]
     variants: tuple[str, ...]
+    stopped: Adjusted | None = None
+    clipped: bool = False
+    metric_breaks: Mapping[str, Any] = field(default_factory=dict)
+    time_zone: str = "UTC"
 
 
 def details_of(record: ExperimentRecord, document: Mapping[str, Any]) -> Details:
@@ -137,19 +147,36 @@ def details_of(record: ExperimentRecord, document: Mapping[str, Any]) -> Details
     if primary is None:
         return Details((), (), None, (), variants)
     title = titles.get(primary["metric"], primary["metric"])
+    segments = segments_of(document, primary=primary, names=names, home=home)
+    zone = record.site.time_zone
     return Details(
-        courses=courses_of(document, metric=title, names=names, home=home),
-        segments=segments_of(document, primary=primary, names=names, home=home),
+        courses=courses_of(document, metric=title, names=names, home=home, time_zone=zone),
+        segments=segments,
         adjusted=adjusted_of(document, titles=titles, names=names, home=home),
         causes=causes_of(document),
         variants=variants,
+        stopped=stopped_of(primary, metric=title, names=names, home=home),
+        clipped=any(
+            row.interval is not None and row.interval.low == EVERYTHING
+            for table in segments
+            for group in table.forest.groups
+            for row in group.rows
+        ),
+        metric_breaks=document.get("metric_breaks") or {},
+        time_zone=zone,
     )
 
 
 def courses_of(
-    document: Mapping[str, Any], *, metric: str, names: Mapping[str, str], home: str
+    document: Mapping[str, Any],
+    *,
+    metric: str,
+    names: Mapping[str, str],
+    home: str,
+    time_zone: str = "UTC",
 ) -> tuple[Course, ...]:
     """Draw the lift of the primary metric from day to day, one drawing per treatment."""
+    notes = _breaks_of(document, ZoneInfo(time_zone))
     method = str(document.get("method", "fixed"))
     level = sureness(1 - document["alpha"]) if "alpha" in document else ""
     told = [each for each in document.get("over_time", []) if _days(each) > 1]
@@ -161,8 +188,8 @@ def courses_of(
         of = f" of {name}" if len(told) > 1 else ""
         courses.append(
             Course(
-                headline=f"The lift{of} in {inner(metric)} stands at {lift(last['value'])}, between"
-                f" {lift(last['low'])} and {lift(last['high'])}",
+                headline=f"The lift{of} in {inner(metric)} stands at {lift(last['value'])},"
+                f" {_between(last['low'], last['high'], value=last['value'])}",
                 caption=f"Over all visitors exposed until each day, with its {level} interval;"
                 f" {_HOLDS.get(method, _HOLDS_ONCE)}",
                 series=Series(
@@ -182,6 +209,7 @@ def courses_of(
                     measure=LIFT,
                     from_zero=True,
                     settled_from=_settled(points),
+                    notes=notes,
                 ),
                 how=method_href(home, _page_of(method)),
             )
@@ -288,6 +316,34 @@ def adjusted_of(
     )
 
 
+def stopped_of(
+    primary: Mapping[str, Any], *, metric: str, names: Mapping[str, str], home: str
+) -> Adjusted | None:
+    """Set what is stated after the last look beside what was counted."""
+    how = method_href(home, "group-sequential")
+    several = len(primary["effects"]) > 1
+    rows: list[Effect] = []
+    moved = ""
+    for effect in primary["effects"]:
+        naive = (effect.get("naive") or {}).get("relative")
+        stated = effect.get("relative")
+        if effect.get("withheld") or naive is None or stated is None or naive["low"] is None:
+            continue
+        of = f", {names.get(effect['variant'], effect['variant'])}" if several else ""
+        rows += [
+            _of_level(f"As counted{of}", naive, 1.0, how=how),
+            _of_level(f"Stated{of}", stated, 1.0, how=how),
+        ]
+        moved = moved or (
+            f"Adjusted for its looks, the lift in {inner(metric)} is {lift(stated['value'])}"
+            f" instead of {lift(naive['value'])}"
+        )
+    if not rows:
+        return None
+    forest = Forest(groups=(Group("", tuple(rows)),), measure=LIFT, head="Effect", reading="")
+    return Adjusted(headline=moved, forest=forest, how=how)
+
+
 def causes_of(document: Mapping[str, Any]) -> tuple[CauseRow, ...]:
     """Give the segments in which the split stands out most, at most a dozen."""
     rows = [
@@ -317,6 +373,37 @@ def _settled(points: Sequence[Mapping[str, Any]]) -> int:
     least = SETTLED * points[-1]["units"]
     first = next(nth for nth, point in enumerate(points) if point["units"] >= least)
     return min(first, len(points) - 2)
+
+
+EVERYTHING: Final = -1.0
+"""The worst lift there is while a control is worth more than nothing."""
+
+
+def _at_worst(low: float, *, value: float) -> float:
+    """Cut an interval where everything is lost.
+
+    The symmetric interval of a few visitors reaches beyond it, which no lift can.
+    """
+    return max(low, EVERYTHING) if value > EVERYTHING else low
+
+
+def _between(low: float, high: float, *, value: float) -> str:
+    """Say an interval; one that would lose more than everything says so."""
+    if low < EVERYTHING < value:
+        return f"at worst everything is lost, at best {lift(high)}"
+    return f"between {lift(low)} and {lift(high)}"
+
+
+def _breaks_of(document: Mapping[str, Any], zone: ZoneInfo) -> tuple[Note, ...]:
+    """Give the days on which metrics were defined anew, as they are marked in a course."""
+    return tuple(
+        Note(
+            at=datetime.fromisoformat(str(each["at"])).astimezone(zone).date(),
+            words=f"{sentence_case(metric.replace('_', ' '))} v{each['to_version']}",
+        )
+        for metric, changes in (document.get("metric_breaks") or {}).items()
+        for each in changes
+    )
 
 
 def _days(told: Mapping[str, Any]) -> int:
@@ -360,7 +447,8 @@ def _cell(cell: Mapping[str, Any], reading: Mapping[str, Any], *, up: bool, how:
             levels=(units, ""),
             reason=reason.rstrip("."),
         )
-    interval = Interval(relative["value"], relative["low"], relative["high"])
+    value, low, high = relative["value"], relative["low"], relative["high"]
+    interval = Interval(value, _at_worst(low, value=value), high)
     knowledge = Knowledge.INCONCLUSIVE
     if interval.low > 0 or interval.high < 0:
         good = (interval.low > 0) is up
@@ -373,8 +461,7 @@ def _cell(cell: Mapping[str, Any], reading: Mapping[str, Any], *, up: bool, how:
         knowledge=knowledge,
         interval=interval,
         levels=(units, "" if drawn is None else lift(drawn)),
-        said=f"{cell['value']}: {lift(interval.value)}, between {lift(interval.low)} and"
-        f" {lift(interval.high)}.",
+        said=f"{cell['value']}: {lift(value)}, {_between(low, high, value=value)}.",
         combined=drawn,
         how=how,
     )
@@ -385,13 +472,15 @@ def _of_level(
 ) -> Effect:
     low, high = sorted((numbers["low"] / base, numbers["high"] / base))
     value = numbers["value"] / base
+    said = f"{label}: {lift(value)}, {_between(low, high, value=value)}."
+    low = _at_worst(low, value=value)
     clear = low > 0 or high < 0
     return Effect(
         label=label,
         knowledge=Knowledge.NO_DIFFERENCE if clear else Knowledge.INCONCLUSIVE,
         interval=Interval(value, low, high),
         detail=detail,
-        said=f"{label}: {lift(value)}, between {lift(low)} and {lift(high)}.",
+        said=said,
         how=how,
     )
 

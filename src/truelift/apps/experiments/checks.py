@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from truelift.apps.drawing.wording import percent
-from truelift.apps.experiments.sampled import daily_counts
+from truelift.apps.drawing.wording import percent, short_day
+from truelift.apps.experiments.sampled import daily_counts, past_of
 from truelift.apps.experiments.wording import SEGMENTS, counted, listed
 from truelift.questions.variant_summaries import VariantSummariesAnswer
 from truelift.stats.analysis import Analysis
@@ -16,9 +18,9 @@ from truelift.stats.effects import Estimates, joined
 from truelift.stats.estimating import differences
 from truelift.stats.integrity import Check
 from truelift.stats.judging import table_of
-from truelift.stats.plan import AnalysisData, AnalysisPlan
+from truelift.stats.plan import AnalysisPlan
 from truelift.stats.split_causes import Cause, CellCounts, CellSplit, DimensionSplit, split_causes
-from truelift.stats.srm import BadSplit, check_split, check_split_daily
+from truelift.stats.srm import WARN_BELOW, BadSplit, check_split, check_split_daily
 from truelift.stats.status import Status
 from truelift.stats.validity import imbalance, past, power_reached
 
@@ -27,8 +29,23 @@ NOT_YET: Final = "Not yet, because "
 """How the sentence of a check begins that cannot be made now; its value is null."""
 
 
+def check_document(check: Check) -> dict[str, Any]:
+    """Give a line of the card as the snapshot keeps it."""
+    return {
+        "check": check.check,
+        "status": check.status.value,
+        "value": check.value,
+        "detail": check.detail,
+    }
+
+
+def not_yet(check: str, why: str) -> Check:
+    """Give the line of a check that cannot be made now."""
+    return Check(check=check, status=Status.OK, value=None, detail=f"{NOT_YET}{why}.")
+
+
 def daily_split(plan: AnalysisPlan, answer: VariantSummariesAnswer) -> Check:
-    """Check the split after each day, for a test that is looked at before its end.
+    """Check the split after each day, at no price for looking.
 
     Source:
         docs/methods/srm-sequential.md.
@@ -37,18 +54,24 @@ def daily_split(plan: AnalysisPlan, answer: VariantSummariesAnswer) -> Check:
     try:
         split = check_split_daily(daily, [each.weight for each in plan.variants])
     except BadSplit:
-        return _not_yet("srm_daily", "nobody has been exposed")
+        return not_yet("srm_daily", "nobody has been exposed")
     said = "p < 0.001" if split.p < 0.001 else f"p = {split.p:.2g}"
     verdict = {
         Status.OK: "On no day so far was the split far from the plan",
         Status.WARN: "The split has gone further from the plan than chance would often bring",
         Status.FAIL: "The split has left the plan",
     }[split.status]
+    since = ""
+    if split.status is not Status.OK:
+        days = sorted({day for day, _ in answer.daily})
+        left = next(nth for nth, p in enumerate(split.daily) if p < WARN_BELOW)
+        since = f" since {short_day(days[left])}"
     return Check(
         check="srm_daily",
         status=split.status,
         value=split.p,
-        detail=f"{verdict}: {said} over {counted(len(daily), 'day')}, however often one looks.",
+        detail=f"{verdict}{since}: {said} over {counted(len(daily), 'day')}, however often one"
+        " looks.",
     )
 
 
@@ -70,7 +93,7 @@ def segment_split(
     """
     weights = [each.weight for each in plan.variants]
     if not dimensions:
-        return _not_yet("srm_segments", "all visitors stand in one segment of every dimension"), ()
+        return not_yet("srm_segments", "all visitors stand in one segment of every dimension"), ()
     found = split_causes(dimensions, weights)
     whole = check_split([units.get(each.key, 0) for each in plan.variants], weights)
     cells = sum(len(each.cells) for each in found)
@@ -99,7 +122,8 @@ def segment_split(
     )
     check = Check(
         check="srm_segments",
-        status=Status.WARN if alarming else Status.OK,
+        # An imbalance of everybody is told by the check of everybody.
+        status=Status.WARN if where else Status.OK,
         value=smallest,
         detail=detail,
     )
@@ -137,10 +161,10 @@ FEWEST_BEFORE: Final = 50
 and a check that can make a test invalid must not be wrong by its own approximation."""
 
 
-def covariate_balance(
-    plan: AnalysisPlan, data: AnalysisData, answer: VariantSummariesAnswer, *, days: int
-) -> Check:
+def covariate_balance(plan: AnalysisPlan, answer: VariantSummariesAnswer, *, days: int) -> Check:
     """Check that the variants were alike in the days before anybody was exposed.
+
+    An A/A test of the same metrics, over the time in which nobody had seen a difference.
 
     Source:
         docs/methods/covariate-imbalance.md.
@@ -152,7 +176,7 @@ def covariate_balance(
         for nth, metric in enumerate(answer.question.metrics)
     }
     for metric, samples in zip(
-        plan.metrics, table_of(plan, plan.metrics, data.samples), strict=True
+        plan.metrics, table_of(plan, plan.metrics, past_of(answer)), strict=True
     ):
         if any(each is None for each in samples) or had.get(metric.key, 0) < FEWEST_BEFORE:
             continue
@@ -161,7 +185,7 @@ def covariate_balance(
         names.append(metric.key)
     estimates = joined(parts) if parts else None
     if estimates is None or (estimates.absent != 0).all():
-        return _not_yet(
+        return not_yet(
             "covariate_balance",
             f"fewer than {FEWEST_BEFORE} visitors of a variant have done any of it in the"
             f" {counted(days, 'day')} before",
@@ -185,14 +209,28 @@ def covariate_balance(
     )
 
 
-def power_check(analysis: Analysis, *, worth: float | None, power: float, over: bool) -> Check:
+def power_check(
+    analysis: Analysis,
+    answer: VariantSummariesAnswer,
+    *,
+    worth: float | None,
+    power: float,
+    over: bool,
+) -> Check:
     """Say whether the planned effect would have been seen with the noise that there was.
+
+    Args:
+        analysis: With the errors that were reached.
+        answer: With the visitors of each day, whose pace says how long it takes still.
+        worth: The smallest lift that the plan looks for; None where it names none.
+        power: Planned.
+        over: Nothing more will be collected, or the planned end is over.
 
     Source:
         docs/methods/power-reached.md.
     """
     if worth is None:
-        return _not_yet("power", "the plan names no smallest lift worth seeing")
+        return not_yet("power", "the plan names no smallest lift worth seeing")
     lifts = [
         reading.comparison.relative
         for reading in analysis.primary.readings
@@ -208,7 +246,7 @@ def power_check(analysis: Analysis, *, worth: float | None, power: float, over: 
         if 0 < level < power
     ]
     if not told:
-        return _not_yet("power", f"the noise of {analysis.primary.metric.key} is not known")
+        return not_yet("power", f"the noise of {analysis.primary.metric.key} is not known")
     reached = min(float(each.power) for each in told)
     detectable = max(float(each.detectable) for each in told)
     short = any(bool(each.short) for each in told)
@@ -217,9 +255,10 @@ def power_check(analysis: Analysis, *, worth: float | None, power: float, over: 
         f" was planned; {power:.0%} were reached for a lift of {percent(detectable)}."
     )
     if not over:
+        left = _time_left(analysis, answer, detectable / worth)
         said = (
             f"So far a lift of {percent(worth)} would be found with a chance of {reached:.0%};"
-            f" {power:.0%} are planned for the end."
+            f" {power:.0%} are planned for the end.{left}"
         )
     return Check(
         check="power",
@@ -229,8 +268,36 @@ def power_check(analysis: Analysis, *, worth: float | None, power: float, over: 
     )
 
 
-def _not_yet(check: str, why: str) -> Check:
-    return Check(check=check, status=Status.OK, value=None, detail=f"{NOT_YET}{why}.")
+PACE_DAYS: Final = 7
+"""Whole days whose visitors say how fast a test fills: one of each weekday."""
+
+
+def _time_left(analysis: Analysis, answer: VariantSummariesAnswer, short_by: float) -> str:
+    """Say how long it takes at the present pace, as an error falls with the root of units.
+
+    Args:
+        analysis: With its moment and its planned end.
+        answer: With the visitors of each day.
+        short_by: The lift that is found now with the planned power, by the one planned.
+    """
+    if short_by <= 1:
+        return " They are reached."
+    last = analysis.as_of.date() - timedelta(days=1)
+    first = last - timedelta(days=PACE_DAYS - 1)
+    pace = sum(n for (day, _), n in answer.daily.items() if first <= day <= last) / PACE_DAYS
+    if not pace:
+        return ""
+    days = math.ceil(sum(analysis.units.values()) * (short_by**2 - 1) / pace)
+    said = f" At the pace of the last week they take about {counted(days, 'day')} more"
+    end = analysis.plan.planned_end
+    if end is None:
+        return f"{said}."
+    left = _days_until(end, analysis.as_of)
+    return f"{said}, and {counted(left, 'day')} {'is' if left == 1 else 'are'} left."
+
+
+def _days_until(end: datetime, now: datetime) -> int:
+    return max(0, math.ceil((end - now) / timedelta(days=1)))
 
 
 def _standing_out(dimension: DimensionSplit) -> list[CellSplit]:

@@ -28,6 +28,10 @@ TITLES: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
         "unplanned_variants": ("No stray variant", "A variant nobody planned", "Stray variants"),
         "maturity": ("Everyone’s time is over", "Some still have time", "Some still have time"),
         "plan": ("Plan unchanged", "Plan not recorded", "Plan was changed"),
+        "srm_phases": ("Split in each phase", "An early phase was uneven", "A phase is uneven"),
+        "novelty": ("Effect stays", "Effect moves", "Effect moves"),
+        "outliers": ("No few decide", "A few visitors decide", "A few visitors decide"),
+        "tracking": ("Measured alike", "Not measured alike", "Not measured alike"),
     }
 )
 """Check → its name when it passed, deserves a look, or failed."""
@@ -38,9 +42,39 @@ OPEN: Final[Mapping[str, str]] = MappingProxyType(
         "srm_segments": "Split by segment",
         "covariate_balance": "Alike before?",
         "power": "Power reached?",
+        "srm_phases": "Split by phase",
+        "novelty": "Effect over time",
+        "outliers": "Largest visitors",
+        "plan": "Plan unchanged?",
     }
 )
 """Check → its name when it could not be made yet."""
+
+TO_DO: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "srm": "Look for what loses or doubles visitors of one variant: a redirect, an error, a"
+        " robot filter. Repeat the test when it is found.",
+        "srm_daily": "Look at what was released or changed on the day from which it left.",
+        "srm_phases": "Look at what differed in that phase; visitors of the latest one decide.",
+        "srm_segments": "Look at the variant in the segments that the table names.",
+        "crossovers": "Check that a variant is kept with the visitor, and that logging in or a"
+        " second device does not draw again.",
+        "quarantine": "Look at the reasons on the data page, and correct what sends the events.",
+        "sample_size": "Read “no difference” as “not known”.",
+        "planned_end": "Take this as a first look; decide at an end that was set beforehand.",
+        "primary_metric": "Check that its event is sent, under the name of the metric.",
+        "unplanned_variants": "Name the variants in the test tool as the plan does.",
+        "maturity": "Analyse again when everybody’s time is over.",
+        "covariate_balance": "Draw the variants anew, with another seed, and adjust by the past.",
+        "power": "Run longer next time, or look for a larger effect.",
+        "plan": "Restore the plan, or mark the experiment invalid and launch a new one.",
+        "novelty": "Look at the effect over time; run on until it is level, or repeat the test"
+        " with new visitors.",
+        "outliers": "Look at who they are, and cap the metric in the next plan.",
+        "tracking": "Find out what changed on that day, and whether both variants had it.",
+    }
+)
+"""Check → what to do about it when it deserves a look or failed."""
 
 _PLACE: Final = MappingProxyType({"ok": 0, "warn": 1, "fail": 2})
 _GLYPHS: Final = MappingProxyType({"ok": "passed", "warn": "watch", "fail": "failed"})
@@ -56,6 +90,7 @@ class Light:
         said: The status in a word, for who cannot see the shape.
         title: What it is, in words that fit the status.
         detail: Its number and what it means.
+        to_do: What to do about it; empty when it passed.
         href: Where it is told how the check is made; empty when nowhere.
     """
 
@@ -63,6 +98,7 @@ class Light:
     said: str
     title: str
     detail: str
+    to_do: str
     href: str
 
 
@@ -95,6 +131,7 @@ def integrity_card(checks: Sequence[Mapping[str, Any]], *, home: str) -> Integri
             said="not yet" if _is_open(check) else _SAID[check["status"]],
             title=_title(check),
             detail=_kept_together(check["detail"]),
+            to_do="" if check["status"] == "ok" else TO_DO.get(check["check"], ""),
             href=method_href(home, CHECK_PAGES.get(check["check"], "integrity-checks")),
         )
         for check in ordered

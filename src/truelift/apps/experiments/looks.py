@@ -28,6 +28,9 @@ class Look:
         closing: Whether it is the last one, which spends all that is left.
         next_at: Visitors at which the next look is due; None after the last.
         counted: Visitors now.
+        crossed: Shares at which an earlier look could have ended the test, left out of `before`
+            at the last look: what a test was stopped for is told by all its data, and they take
+            the place of the look that stopped it.
     """
 
     planned: int
@@ -38,6 +41,7 @@ class Look:
     closing: bool
     next_at: int | None
     counted: int
+    crossed: tuple[float, ...] = ()
 
     @property
     def method(self) -> GroupSequential:
@@ -59,8 +63,13 @@ class Look:
             f" there are {self.counted:,}"
         )
 
-    def document(self) -> dict[str, Any]:
-        """Give what the snapshot keeps, from which the next one knows the looks before it."""
+    def document(self, *, found: bool) -> dict[str, Any]:
+        """Give what the snapshot keeps, from which the next one knows the looks before it.
+
+        Args:
+            found: Whether a comparison of the metric that decides crossed its bound at it.
+        """
+        own = (self.share,) if self.counts and found else ()
         return {
             "planned": self.planned,
             "spending": self.spending,
@@ -69,6 +78,7 @@ class Look:
             "counts": self.counts,
             "closing": self.closing,
             "next_at": self.next_at,
+            "crossed": [*self.crossed, *own],
         }
 
 
@@ -81,6 +91,12 @@ def looks_before(document: Mapping[str, Any] | None) -> tuple[float, ...]:
     return (*told["before"], *own)
 
 
+def looks_crossed(document: Mapping[str, Any] | None) -> tuple[float, ...]:
+    """Give the shares of the looks up to a snapshot that could have ended the test."""
+    told = (document or {}).get("looks") or {}
+    return tuple(told.get("crossed", ()))
+
+
 def look_at(
     judging: Judging,
     *,
@@ -88,6 +104,7 @@ def look_at(
     needed: int | None,
     before: tuple[float, ...],
     over: bool,
+    crossed: tuple[float, ...] = (),
 ) -> Look:
     """Say whether a snapshot is one of the planned looks.
 
@@ -101,6 +118,8 @@ def look_at(
         needed: Visitors that were planned; None where nobody planned any, as for imported ones.
         before: Shares at the looks so far.
         over: Nothing more will be collected, or the planned end is over.
+        crossed: Those of them that could have ended the test. The last look takes their place
+            (Whitehead's deletion), with the data that came since.
     """
     planned, spending = judging.looks or 1, judging.spending or Spending.OBRIEN_FLEMING.value
     if not needed or (over and not counted):
@@ -118,7 +137,9 @@ def look_at(
     spent = any(each >= 1 for each in before)
     reached = max((_place(each, planned) for each in before), default=0)
     last = over or spent
-    earlier = tuple(each for each in before if each < 1 and each <= share - CLOSEST)
+    earlier = tuple(
+        each for each in before if each < 1 and each <= share - CLOSEST and each not in crossed
+    )
     counts = last or (
         _place(share, planned) > reached and all(share - each >= CLOSEST for each in before)
     )
@@ -132,6 +153,7 @@ def look_at(
         closing=last,
         next_at=None if last or after >= planned else math.ceil(needed * (after + 1) / planned),
         counted=counted,
+        crossed=crossed,
     )
 
 

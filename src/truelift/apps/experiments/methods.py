@@ -44,8 +44,12 @@ CHECK_PAGES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "srm": "srm-chi-squared",
         "srm_daily": "srm-sequential",
+        "srm_phases": "srm-phases",
         "srm_segments": "srm-segments",
         "covariate_balance": "covariate-imbalance",
+        "novelty": "novelty",
+        "outliers": "outlier-influence",
+        "tracking": "contamination-split",
         "power": "power-reached",
         "sample_size": "sample-size",
     }

@@ -28,19 +28,30 @@ def data_of(
     plan: AnalysisPlan,
     answer: VariantSummariesAnswer,
     *,
+    adjusted: bool,
     quarantined_share: float | None,
     bots_share: float | None,
 ) -> AnalysisData:
-    """Give the samples of an answer: of everybody, by segment and by day."""
-    segments = {name: _by_value(answer.cells(name)) for name in answer.question.by}
+    """Give the samples of an answer: of everybody, by segment and by day.
+
+    Args:
+        plan: With the variants.
+        answer: With what visitors did before, whether or not effects are adjusted by it.
+        adjusted: Whether the plan adjusts effects by that.
+        quarantined_share: Of the site's events, those that could not be read.
+        bots_share: Those kept apart as automatic.
+    """
+    segments = {
+        name: _by_value(answer.cells(name), adjusted=adjusted) for name in answer.question.by
+    }
     return AnalysisData(
         units={each.key: answer.units.get(each.key, 0) for each in plan.variants},
-        samples=_samples(answer),
+        samples=past_of(answer) if adjusted else answer.samples,
         crossovers=answer.crossovers,
         quarantined_share=quarantined_share,
         bots_share=bots_share,
         segments={name: values for name, values in segments.items() if len(values) > 1},
-        days=_by_value(answer.by_day),
+        days=_by_value(answer.by_day, adjusted=adjusted),
     )
 
 
@@ -80,10 +91,11 @@ def title_of(cell: Cell) -> str:
     return UNKNOWN if cell.value is None else cell.value
 
 
-def _samples(answer: VariantSummariesAnswer) -> Samples:
+def past_of(answer: VariantSummariesAnswer) -> Samples:
+    """Give the samples with what the same visitors did before; empty where it was not asked."""
     question, seen = answer.question, answer.seen
     if not question.covariate_s:
-        return answer.samples
+        return {}
     return {
         metric.key: {
             variant: covaried_of(metric.kind, vectors, nth)
@@ -93,9 +105,10 @@ def _samples(answer: VariantSummariesAnswer) -> Samples:
     }
 
 
-def _by_value(cells: Iterable[Cell]) -> Mapping[str, Samples]:
+def _by_value(cells: Iterable[Cell], *, adjusted: bool) -> Mapping[str, Samples]:
     found: dict[str, dict[str, dict[str, Sample]]] = {}
     for cell in cells:
         of_metric = found.setdefault(title_of(cell), {}).setdefault(cell.metric, {})
-        of_metric[cell.variant] = cell.sample if cell.covariate is None else cell.covariate
+        sample = cell.sample if cell.covariate is None or not adjusted else cell.covariate
+        of_metric[cell.variant] = sample
     return found
