@@ -199,9 +199,9 @@ def yes_or_no() -> Form[bool]:
     return Form({"type": "boolean"}, read)
 
 
-def one_of(choices: type[Choice]) -> Form[Choice]:
-    """Take one of a closed set of words."""
-    words = [choice.value for choice in choices]
+def one_of(choices: type[Choice], some: Sequence[Choice] = ()) -> Form[Choice]:
+    """Take one of a closed set of words, or of some of them."""
+    words = [choice.value for choice in some or choices]
 
     def read(value: object, place: str, _context: Context, mistakes: Mistakes) -> Choice | None:
         if isinstance(value, str) and value in words:
@@ -210,6 +210,18 @@ def one_of(choices: type[Choice]) -> Form[Choice]:
         return None
 
     return Form({"enum": words}, read)
+
+
+def share() -> Form[float]:
+    """Take a number between 0 and 1."""
+
+    def read(value: object, place: str, _context: Context, mistakes: Mistakes) -> float | None:
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1:
+            return float(value)
+        mistakes.add(place, "is not a number between 0 and 1")
+        return None
+
+    return Form({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, read)
 
 
 def duration() -> Form[int]:

@@ -18,6 +18,7 @@ from truelift.questions.forms import (
     moment,
     one_of,
     record,
+    share,
     text,
     whole,
     yes_or_no,
@@ -85,6 +86,10 @@ def _metric(given: Mapping[str, object], context: Context) -> Metric:
         counted=_counted(given, context),
         denominator=members.maybe("denominator", Counted),
         window_s=members.maybe("window_s", int),
+        from_s=members.get("from_s", 0),
+        steps=members.get("steps", ()),
+        level=members.maybe("level", float),
+        per_unit=members.get("per_unit", False),
     )
 
 
@@ -130,17 +135,35 @@ EVENT: Final = Field(EVENTS, "Which events.", required=True)
 COUNTED: Final = record(
     _counted, {"event": EVENT, "amount": Field(AMOUNT, "What is added up; the events themselves.")}
 )
+_OF_ANYBODY: Final = tuple(kind for kind in MetricKind if not kind.is_told_of_units)
+_SHARED: Final = {
+    "key": Field(text(), "Its name.", required=True),
+    "event": EVENT,
+    "amount": Field(AMOUNT, "What is added up."),
+    "denominator": Field(COUNTED, "Of a ratio."),
+    "window_s": Field(duration(), "From the first exposure, the end included."),
+}
 METRIC: Final = record(
     _metric,
     {
-        "key": Field(text(), "Its name.", required=True),
-        "kind": Field(one_of(MetricKind), "How events become one number.", required=True),
-        "event": EVENT,
-        "amount": Field(AMOUNT, "What is added up."),
-        "denominator": Field(COUNTED, "Of a ratio."),
-        "window_s": Field(duration(), "From the first exposure, the end included."),
+        **_SHARED,
+        "kind": Field(
+            one_of(MetricKind, _OF_ANYBODY), "How events become one number.", required=True
+        ),
     },
 )
+UNIT_METRIC: Final = record(
+    _metric,
+    {
+        **_SHARED,
+        "kind": Field(one_of(MetricKind), "How events become one number.", required=True),
+        "from_s": Field(duration(), "Of a retention, and no earlier."),
+        "steps": Field(list_of(EVENTS, most=10), "Of a funnel step, what is done before it."),
+        "level": Field(share(), "Of a quantile, which."),
+        "per_unit": Field(yes_or_no(), "Of a quantile: a unit's total is one number."),
+    },
+)
+"""A metric of units that have an instant of their own, such as an experiment's."""
 SINCE: Final = Field(moment(), "Nothing before this.")
 UNTIL: Final = Field(moment(), "Nothing at or after this.")
 AS_OF: Final = Field(moment(), "Windows that end at or after this are open; now.")

@@ -15,6 +15,9 @@ __all__ = ["Amount", "AmountKind", "Counted", "Metric", "MetricKind"]
 
 LONGEST_WINDOW_S: Final = 20 * 366 * 86_400
 
+MOST_STEPS: Final = 10
+"""Of a funnel step, the last one included."""
+
 
 class AmountKind(StrEnum):
     """Where an event's number stands.
@@ -98,11 +101,20 @@ class Metric:
         key: Its name.
         kind: `PROPORTION`: 1 with at least one event. `COUNT`: how many. `SUM`: of the
             amounts. `MEAN`: of the unit's own amounts. `RATIO`: over all units, the
-            numerator's total by the denominator's.
+            numerator's total by the denominator's. `RETENTION`: 1 with an event between
+            `from_s` and `window_s`. `FUNNEL_STEP`: 1 with all steps and then an event.
+            `QUANTILE`: of the amounts. `RESTRICTED_MEAN`: how long until the first event, one
+            that does not come within the window counted as the whole window.
         counted: The events, and for a ratio the numerator.
         denominator: For a ratio, as it was given; `below` is what counts.
         window_s: Events count up to this long after the unit's first exposure, the
             end included; None: for ever.
+        from_s: Of `RETENTION`, and no earlier than so long after it.
+        steps: Of `FUNNEL_STEP`, what a unit does before the events, each once the one before
+            was done; simultaneous ones stand in any order.
+        level: Of `QUANTILE`, which, between 0 and 1.
+        per_unit: Of `QUANTILE`, whether a unit is one number, its total (0 without an event);
+            else each event's number is one, and those of a unit belong together.
     """
 
     key: str
@@ -110,6 +122,10 @@ class Metric:
     counted: Counted
     denominator: Counted | None = None
     window_s: int | None = None
+    from_s: int = 0
+    steps: tuple[Events, ...] = ()
+    level: float | None = None
+    per_unit: bool = False
 
     @property
     def below(self) -> Counted | None:
@@ -135,10 +151,39 @@ class Metric:
             found.append(f"a {self.kind.value} has no denominator")
         if self.denominator is not None:
             found += self.denominator.obstacles()
-        if self.kind in {MetricKind.SUM, MetricKind.MEAN} and self.counted.amount is None:
+        summed = {MetricKind.SUM, MetricKind.MEAN, MetricKind.QUANTILE}
+        if self.kind in summed and self.counted.amount is None:
             found.append(f"a {self.kind.value} needs an amount")
+        found += self._obstacles_of_kind()
         if self.window_s is not None and self.window_s < 0:
             found.append("its window is negative")
         if self.window_s is not None and self.window_s > LONGEST_WINDOW_S:
             found.append("its window is longer than 20 years")
         return tuple(f"metric {self.key}: {reason}" for reason in found)
+
+    def _obstacles_of_kind(self) -> list[str]:
+        """Say what is wrong with what only some kinds have."""
+        kind, said = self.kind, self.kind.value.replace("_", " ")
+        found = []
+        if kind is MetricKind.QUANTILE:
+            if self.level is None or not 0 < self.level < 1:
+                found.append("a quantile needs its level, between 0 and 1")
+        elif self.level is not None or self.per_unit:
+            found.append(f"a {said} has no level")
+        if kind is MetricKind.RETENTION:
+            if self.window_s is None or not 0 <= self.from_s < self.window_s:
+                found.append("a retention needs a window that ends after it begins")
+        elif self.from_s:
+            found.append(f"a {said} counts from the exposure on")
+        if kind is MetricKind.FUNNEL_STEP:
+            sets = (*self.steps, self.counted.events)
+            if not self.steps or len(sets) > MOST_STEPS:
+                found.append(f"a funnel step needs 1 to {MOST_STEPS - 1} steps before it")
+            if len(set(sets)) < len(sets):
+                found.append("two of its steps are the same")
+            found += [reason for each in self.steps for reason in each.obstacles()]
+        elif self.steps:
+            found.append(f"a {said} has no steps before it")
+        if kind is MetricKind.RESTRICTED_MEAN and not self.window_s:
+            found.append("a restricted mean needs a window")
+        return found

@@ -466,6 +466,11 @@ def quotient_of(metric: Metric) -> Quotient:
             return Quotient(events, Total(What.EVENTS, Counted(metric.counted.events, measured)))
         case MetricKind.RATIO:
             return Quotient(events, Total(What.EVENTS, metric.below))
+        case _:
+            raise BadQuestion(
+                question="metric",
+                reasons=(f"a {metric.kind.value} is told of experiments alone",),
+            )
 
 
 @dataclass(frozen=True, slots=True)

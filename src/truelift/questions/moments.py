@@ -19,13 +19,17 @@ Covaried = CovariateSummary | CovariateRatioSummary
 
 
 def sample_of(kind: MetricKind, vectors: Vectors, cell: int) -> Sample:
-    """Give a cell's units as statistics take them."""
+    """Give a cell's units as statistics take them.
+
+    A quantile's are how many of a unit's values lie at or below it; a restricted mean's who had
+    the event within the window.
+    """
     n, total, about = int(vectors.n[cell]), vectors.total[cell].tolist(), vectors.about[cell]
     some = max(n, 1)
+    if kind.is_share or kind is MetricKind.RESTRICTED_MEAN:
+        return ProportionSummary(n=n, successes=round(total[0]))
     match kind:
-        case MetricKind.PROPORTION:
-            return ProportionSummary(n=n, successes=round(total[0]))
-        case MetricKind.RATIO:
+        case MetricKind.RATIO | MetricKind.QUANTILE if len(total) > 1:
             return RatioSummary(
                 n=n,
                 mean=total[0] / some,

@@ -252,6 +252,8 @@ class Segments:
 
     def _obstacles(self) -> list[str]:
         found = [*self.metric.obstacles()]
+        if self.metric.kind.is_told_of_units:
+            found.append(f"a {self.metric.kind.value} is told of experiments alone")
         if not all(name and is_text(name) for name in self.by):
             found.append("a dimension has no name")
         if len(self.dimensions) > MOST_DIMENSIONS:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -21,7 +23,8 @@ from truelift.questions.moments import (
     moments,
     sample_of,
 )
-from truelift.questions.variant_cells import Grouping
+from truelift.questions.variant_acts import Waits
+from truelift.questions.variant_cells import Grouping, Vectors
 from truelift.questions.variant_units import Unit
 
 
@@ -83,6 +86,43 @@ class Asked(Protocol):
         """Metrics whose percentiles were asked."""
         ...
 
+    @property
+    def spreads(self) -> tuple[str, ...]:
+        """Metrics whose percentiles within each variant were asked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread:
+    """How the numbers of a metric are distributed within each variant.
+
+    Attributes:
+        above: Per variant the units' numbers; of a quantile of events those of the events; of
+            a ratio the numerators of the units that have a denominator.
+        below: Of a ratio the denominators of the same units; None for all other kinds.
+    """
+
+    above: tuple[Distribution, ...]
+    below: tuple[Distribution, ...] | None = None
+
+    def __add__(self, other: Spread) -> Spread:
+        """Count the numbers of both."""
+        below = None
+        if self.below is not None and other.below is not None:
+            below = _each(self.below, other.below)
+        return Spread(_each(self.above, other.above), below)
+
+    def together(self) -> tuple[Distribution, Distribution | None]:
+        """Give those of all variants as one."""
+        above = functools.reduce(operator.add, self.above)
+        return above, None if self.below is None else functools.reduce(operator.add, self.below)
+
+
+def _each(
+    one: tuple[Distribution, ...], other: tuple[Distribution, ...]
+) -> tuple[Distribution, ...]:
+    return tuple(left + right for left, right in zip(one, other, strict=True))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
@@ -101,6 +141,9 @@ class Seen:
         unplanned: Per variant that the experiment does not name, its units.
         unnamed: Persons whose exposures name no visitor or user, where such is the unit.
         distributions: By metric, where asked.
+        spreads: By metric, where asked, within each variant.
+        waits: By restricted mean, how long units waited.
+        capped: Per metric and variant, units that count for less than they had.
     """
 
     question: Asked = field(repr=False)
@@ -115,6 +158,9 @@ class Seen:
     unplanned: Mapping[str, int]
     unnamed: int
     distributions: Mapping[str, Distribution]
+    spreads: Mapping[str, Spread]
+    waits: Mapping[str, Waits]
+    capped: Whole
 
     @property
     def units(self) -> Mapping[str, int]:
@@ -201,6 +247,7 @@ class VariantSummariesAnswer:
                 for cell, variant in enumerate(question.variants)
             }
             for metric, vectors in zip(question.metrics, self.seen.whole.metrics, strict=True)
+            if metric.kind.adds_up
         }
 
     @property
@@ -285,16 +332,35 @@ class VariantSummariesAnswer:
                 {"metric": metric, **seen.distributions[metric].document()}
                 for metric in question.distributions
             ]
+        if question.spreads:
+            found["spreads"] = [
+                {"metric": metric, "variant": variant, **each.document()}
+                for metric in question.spreads
+                for variant, each in zip(question.variants, seen.spreads[metric].above, strict=True)
+            ]
         return found
 
     def _row(self, nth: int, metric: Metric, cell: int, variant: str) -> dict[str, Json]:
         vectors = self.seen.whole.metrics[nth]
         found: dict[str, Json] = {"metric": metric.key, "variant": variant}
         found |= moments(sample_of(metric.kind, vectors, cell))
-        if self.question.covariate_s:
-            found |= before_moments(covaried_of(metric.kind, vectors, cell))
+        covariate = self._covariate(metric, vectors, cell)
+        if covariate is not None:
+            found |= before_moments(covariate)
             found["pre_units"] = int(self.seen.before[nth, cell])
+        if metric.key in self.seen.waits:
+            waited = self.seen.waits[metric.key]
+            found["waits"] = {
+                "interval_s": waited.interval_s,
+                "came": waited.came[cell].tolist(),
+                "left": waited.left[cell].tolist(),
+            }
         return found
+
+    def _covariate(self, metric: Metric, vectors: Vectors, cell: int) -> Covaried | None:
+        if not self.question.covariate_s or not metric.kind.adds_up:
+            return None
+        return covaried_of(metric.kind, vectors, cell)
 
     def _cells(
         self,
@@ -317,7 +383,5 @@ class VariantSummariesAnswer:
                     variant=variant,
                     units=int(grouping.units[cell]),
                     sample=sample_of(metric.kind, vectors, cell),
-                    covariate=(
-                        covaried_of(metric.kind, vectors, cell) if question.covariate_s else None
-                    ),
+                    covariate=self._covariate(metric, vectors, cell),
                 )

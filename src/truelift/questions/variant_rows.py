@@ -126,7 +126,8 @@ class Reading:
         sets: dict[Events, int] = {}
         amounts: dict[Amount, int] = {}
         of_amount: dict[int, set[int]] = {}
-        for counted in (each for metric in metrics for each in counted_of(metric)):
+        steps = [Counted(each) for metric in metrics for each in metric.steps]
+        for counted in (*(each for metric in metrics for each in counted_of(metric)), *steps):
             bit = sets.setdefault(counted.events, len(sets))
             if counted.amount is not None:
                 amount = replace(counted.amount, counts=False)
@@ -279,9 +280,19 @@ class Reading:
 def counted_of(metric: Metric) -> tuple[Counted, ...]:
     """Give what a metric counts: one set of events, or a ratio's two; without an unused amount."""
     sets = [metric.counted, *([metric.below] if metric.below else [])]
-    if metric.kind in {MetricKind.PROPORTION, MetricKind.COUNT}:
+    if metric.kind is MetricKind.COUNT or metric.kind in _WITHOUT_AMOUNT:
         sets = [Counted(each.events) for each in sets]
     return tuple(sets)
+
+
+_WITHOUT_AMOUNT: Final = frozenset(
+    {
+        MetricKind.PROPORTION,
+        MetricKind.RETENTION,
+        MetricKind.FUNNEL_STEP,
+        MetricKind.RESTRICTED_MEAN,
+    }
+)
 
 
 def _named(columns: Mapping[str, str]) -> str:

@@ -31,13 +31,14 @@ from truelift.questions.forms import (
 )
 from truelift.questions.local_days import local_days
 from truelift.questions.matching import BadQuestion, is_text
-from truelift.questions.members import AS_OF, METRIC, SINCE, UNTIL, ZONE, Members
+from truelift.questions.members import AS_OF, SINCE, UNIT_METRIC, UNTIL, ZONE, Members
 from truelift.questions.metric import Metric, MetricKind
 from truelift.questions.period import earlier, later, period_obstacles
 from truelift.questions.question import Scan
-from truelift.questions.variant_answer import Seen, VariantSummariesAnswer
+from truelift.questions.variant_acts import Waits
+from truelift.questions.variant_answer import Seen, Spread, VariantSummariesAnswer
 from truelift.questions.variant_cells import KEPT, Grouping, Labels, Layout, Vectors
-from truelift.questions.variant_numbers import Cap, numbers_of
+from truelift.questions.variant_numbers import Cap, Threshold, UnitNumbers, numbers_of
 from truelift.questions.variant_rows import Reading
 from truelift.questions.variant_units import (
     Exposed,
@@ -55,6 +56,9 @@ from truelift.sequences.unit_sums import Acts
 __all__ = ["FORM", "Cap", "Unit", "VariantSummaries", "VariantSummariesAnswer"]
 
 Whole = NDArray[np.int64]
+
+DIGITS: Final = 4
+"""Of numbers with so many values that those which agree so far are counted as one."""
 
 VISITOR: Final = "visitor"
 """Whether a unit was first seen on an earlier day than its exposure, `returning`, or `new`."""
@@ -84,6 +88,9 @@ class VariantSummaries:
         max_rows: Values per dimension; those beyond are put together.
         caps: The most that a unit counts for some metrics.
         distributions: Metrics whose percentiles are wanted, to set a cap by.
+        spreads: Metrics whose percentiles are wanted within each variant.
+        thresholds: Of quantiles of events' numbers, the values that are counted up to; without
+            one all count, and the errors of the quantile are not known yet.
     """
 
     experiment: str
@@ -100,6 +107,8 @@ class VariantSummaries:
     max_rows: int = 20
     caps: tuple[Cap, ...] = ()
     distributions: tuple[str, ...] = ()
+    spreads: tuple[str, ...] = ()
+    thresholds: tuple[Threshold, ...] = ()
 
     def __post_init__(self) -> None:
         reasons = self._obstacles()
@@ -141,8 +150,17 @@ class VariantSummaries:
         wholes: list[Vectors] = []
         parts: list[dict[int, Vectors]] = []
         past = np.zeros((len(self.metrics), len(self.variants)), np.int64)
-        distributions = {}
-        made = numbers_of(self.metrics, acts, reading, past_s=self.covariate_s, caps=self.caps)
+        capped = past.copy()
+        distributions, spreads, waits = {}, {}, {}
+        at_most = {each.metric: np.array(each.values)[variant] for each in self.thresholds}
+        made = numbers_of(
+            self.metrics,
+            acts,
+            reading,
+            past_s=self.covariate_s,
+            caps=self.caps,
+            at_most=at_most,
+        )
         for nth, (metric, numbers) in enumerate(zip(self.metrics, made, strict=True)):
             final = finals[metric.window_s]
             vectors, part = layout.moments(numbers.columns, final)
@@ -155,6 +173,20 @@ class VariantSummaries:
                 (of_all, *_) = numbers.columns
                 of_all = of_all if final is None else of_all[final]
                 distributions[metric.key] = Distribution.of(of_all)
+            if numbers.above is not None:
+                larger = numbers.above if final is None else numbers.above & final
+                capped[nth] = np.bincount(variant[larger], minlength=len(self.variants))
+            if metric.key in self.spreads:
+                spreads[metric.key] = self._spread(numbers, variant, final)
+            if numbers.wait_us is not None and metric.window_s is not None:
+                watched = np.maximum(epoch_ms(self.as_of) * 1000 - first_us, 0)
+                waits[metric.key] = Waits.of(
+                    numbers.wait_us,
+                    watched,
+                    variant,
+                    variants=len(self.variants),
+                    window_s=metric.window_s,
+                )
         groups = [
             Grouping(
                 variants=len(self.variants),
@@ -177,7 +209,10 @@ class VariantSummaries:
             groups=tuple(group.kept(KEPT) for group in groups[: len(self.by)]),
             days=groups[-1] if self.by_day else None,
             immature={
-                metric.key: 0 if final is None else int(np.count_nonzero(~final))
+                # Of a wait that is not over, as much is known as was watched of it.
+                metric.key: 0
+                if final is None or metric.kind is MetricKind.RESTRICTED_MEAN
+                else int(np.count_nonzero(~final))
                 for metric in self.metrics
                 for final in [finals[metric.window_s]]
             },
@@ -188,6 +223,9 @@ class VariantSummaries:
             unplanned=counted_by_title(found.titles, found.variant, ~found.crossed, self.variants),
             unnamed=found.unnamed,
             distributions=distributions,
+            spreads=spreads,
+            waits=waits,
+            capped=capped,
         )
 
     def merge(self, left: Seen, right: Seen) -> Seen:
@@ -214,6 +252,9 @@ class VariantSummaries:
                 metric: one + right.distributions[metric]
                 for metric, one in left.distributions.items()
             },
+            spreads={key: one + right.spreads[key] for key, one in left.spreads.items()},
+            waits={key: one + right.waits[key] for key, one in left.waits.items()},
+            capped=left.capped + right.capped,
         )
 
     def answer(self, partial: Seen) -> VariantSummariesAnswer:
@@ -224,6 +265,30 @@ class VariantSummaries:
             partial, daily=MappingProxyType(daily), unplanned=MappingProxyType(unplanned)
         )
         return VariantSummariesAnswer(question=self, seen=seen)
+
+    def _spread(
+        self, numbers: UnitNumbers, variant: Whole, final: NDArray[np.bool_] | None
+    ) -> Spread:
+        """Count the numbers of the units whose window is over, within each variant."""
+        counted = np.ones(len(variant), bool) if final is None else final
+        below = None
+        if numbers.observed is not None:
+            seen = numbers.observed
+            of = np.where(counted[seen.unit], variant[seen.unit], -1)
+            above = seen.value
+        else:
+            above, of = numbers.columns[0], np.where(counted, variant, -1)
+            if numbers.is_ratio:
+                below = numbers.columns[1]
+                of = np.where(below > 0, of, -1)
+
+        def by_variant(values: NDArray[np.float64]) -> tuple[Distribution, ...]:
+            return tuple(
+                Distribution.of(values[of == nth], rounds=DIGITS)
+                for nth in range(len(self.variants))
+            )
+
+        return Spread(by_variant(above), None if below is None else by_variant(below))
 
     def _reads_since(self) -> datetime | None:
         if VISITOR in self.by:
@@ -303,9 +368,15 @@ class VariantSummaries:
             found.append("a metric has two caps")
         found += [
             f"the distribution of {key[:60]!r}, which is no metric of it, is wanted"
-            for key in self.distributions
+            for key in (*self.distributions, *self.spreads)
             if key not in kinds
         ]
+        for each in self.thresholds:
+            named = f"the threshold of {each.metric[:60]!r}"
+            if kinds.get(each.metric) is not MetricKind.QUANTILE:
+                found.append(f"{named} is of no quantile of it")
+            if len(each.values) != len(self.variants):
+                found.append(f"{named} has not one value for each variant")
         return found + period_obstacles(self.since, self.until)
 
 
@@ -333,8 +404,10 @@ def _cap_obstacles(cap: Cap, kinds: Mapping[str, MetricKind]) -> list[str]:
     if kind is None:
         return [f"{named} is of no metric of it"]
     found = []
-    if kind is MetricKind.PROPORTION:
+    if kind.is_share:
         found.append(f"{named} would change nothing: a proportion is 0 or 1 for everybody")
+    elif not kind.adds_up:
+        found.append(f"{named} is of a {kind.value}, which no single unit decides")
     if not all(math.isfinite(most) and most > 0 for most in (cap.most, cap.below or 1.0)):
         found.append(f"{named} is not above 0")
     if cap.below is not None and kind is not MetricKind.RATIO:
@@ -368,6 +441,7 @@ def _variant_summaries(given: Mapping[str, object], context: Context) -> Variant
         max_rows=members.get("max_rows", 20),
         caps=members.get("caps", ()),
         distributions=members.get("distributions", ()),
+        spreads=members.get("spreads", ()),
     )
 
 
@@ -396,7 +470,7 @@ FORM: Final = record(
     {
         "experiment": Field(text(), "Its key, as exposures name it.", required=True),
         "variants": Field(list_of(text(), least=1, most=50), "In order.", required=True),
-        "metrics": Field(list_of(METRIC, least=1, most=100), "What to sum up.", required=True),
+        "metrics": Field(list_of(UNIT_METRIC, least=1, most=100), "What to sum up.", required=True),
         "unit": Field(one_of(Unit), "What a variant was drawn for; `person` when left out."),
         "covariate": Field(duration(), "What units did so long before; none when left out."),
         "by": Field(
@@ -407,6 +481,7 @@ FORM: Final = record(
         "max_rows": Field(whole(least=1, most=1000), "Values per dimension."),
         "caps": Field(list_of(CAP, most=100), "The most that a unit counts."),
         "distributions": Field(list_of(text(), most=100), "Metrics whose percentiles to give."),
+        "spreads": Field(list_of(text(), most=100), "The same, within each variant."),
         "since": SINCE,
         "until": UNTIL,
         "as_of": AS_OF,
