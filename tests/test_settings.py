@@ -34,6 +34,7 @@ def test_an_empty_environment_serves_this_machine_from_var() -> None:
         ("TRUELIFT_LAKE", "s3://bucket/../b"),
         ("TRUELIFT_CACHE_SIZE", "plenty"),
         ("TRUELIFT_EXECUTOR", "host:8786"),
+        ("TRUELIFT_EGRESS_ALLOW", "http://staging"),
     ],
 )
 def test_a_setting_that_cannot_be_understood_is_refused_by_name(variable: str, value: str) -> None:

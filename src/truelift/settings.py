@@ -63,6 +63,17 @@ SETTINGS: tuple[Setting, ...] = (
         "none: links are shown to copy",
         "`smtp://user:pw@host:port` or `file:///folder`.",
     ),
+    Setting(
+        "TRUELIFT_EGRESS_ALLOW",
+        "none",
+        "Hosts (`staging.internal`, `10.1.2.3:8080`), separated by commas, that may be fetched"
+        " although they are private ([Going out](egress.md)).",
+    ),
+    Setting(
+        "TRUELIFT_CHROMIUM",
+        "`chromium` on the path",
+        "The browser that opens pages for checks ([Going out](egress.md)).",
+    ),
 )
 """The table: one row a setting, in the order of the guide."""
 
@@ -73,6 +84,7 @@ DEFAULT_CACHE_BYTES: Final = 10 << 30
 _BUCKET: Final = re.compile(
     r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/(?P<prefix>[\w!.*'()=/-]*))?"
 )
+_HOST: Final = re.compile(r"([a-z0-9_]([a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:\d{1,5})?")
 _SIZE: Final = re.compile(r"(?P<number>\d{1,9}) ?(?P<unit>[KMGT])i?B?", re.IGNORECASE)
 
 
@@ -131,6 +143,8 @@ class Settings:
         trusted_proxies: Addresses whose forwarding headers are believed.
         email_url: Empty when mail is not set up.
         secret_key: Empty when the home's own key file holds it.
+        egress_allow: Hosts that may be fetched although they are private.
+        chromium: Path of the browser that opens pages for checks; empty: look for it.
     """
 
     home: Path
@@ -142,6 +156,8 @@ class Settings:
     trusted_proxies: tuple[str, ...]
     email_url: str
     secret_key: str
+    egress_allow: tuple[str, ...] = ()
+    chromium: str = ""
 
 
 def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
@@ -185,7 +201,25 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         trusted_proxies=proxies,
         email_url=env.get("EMAIL_URL", ""),
         secret_key=env.get("TRUELIFT_SECRET_KEY", ""),
+        egress_allow=_hosts(env),
+        chromium=env.get("TRUELIFT_CHROMIUM", ""),
     )
+
+
+def _hosts(env: Mapping[str, str]) -> tuple[str, ...]:
+    found = tuple(
+        each.strip().lower()
+        for each in env.get("TRUELIFT_EGRESS_ALLOW", "").split(",")
+        if each.strip()
+    )
+    for each in found:
+        if not _HOST.fullmatch(each):
+            raise BadSetting(
+                variable="TRUELIFT_EGRESS_ALLOW",
+                value=each,
+                wants="hosts such as staging.internal or 10.1.2.3:8080, separated by commas",
+            )
+    return found
 
 
 def _lake(env: Mapping[str, str], home: Path) -> Path | S3Lake:

@@ -99,6 +99,11 @@ class Home:
         return self.root / "rejects"
 
     @property
+    def pictures(self) -> Path:
+        """Screenshots of checks, per site, each named by its content."""
+        return self.root / "pictures"
+
+    @property
     def published(self) -> Path:
         """What Django tells the other processes, replaced by atomic rename."""
         return self.root / "published"

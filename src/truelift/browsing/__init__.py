@@ -1,0 +1,1 @@
+"""Opens pages in a real Chromium that reaches nothing but what the egress gate lets through."""
