@@ -24,6 +24,7 @@ from truelift.lifecycle.experiment import (
     Variant,
     plan_digest,
 )
+from truelift.lifecycle.functions import Function, Part, Signature, Standing
 from truelift.lifecycle.gate import OF_TRAFFIC, Gate
 from truelift.lifecycle.moving import actions_from, move, obstacles, steps_to
 from truelift.lifecycle.obstacle import MoveRefused, Obstacle
@@ -399,7 +400,6 @@ BEFORE = {
     Gate.IMPLEMENTER: Action.SUBMIT,
     Gate.APPROVALS: Action.SUBMIT,
     Gate.SIGN_OFFS: Action.SUBMIT,
-    Gate.TWO_REVIEWERS: Action.SUBMIT,
     Gate.ROADMAP: Action.SCHEDULE,
     Gate.DOCUMENTED: Action.LEARN,
 }
@@ -453,3 +453,26 @@ def test_a_decision_against_the_recommendation_has_a_reviewer_where_the_gate_sta
         "experiment.own_reviewer"
     ]
     assert codes(analysed, Action.DECIDE, replace(against, reviewer=CLEO)) == []
+
+
+def test_who_may_take_a_step_is_said_together_with_what_the_plan_misses() -> None:
+    designer = Standing("2", "Ben", frozenset({Function.MARKETING}), in_use=True)
+    unplanned = replace(complete(), n_per_variant=None, weeks_needed=None)
+
+    assert codes(unplanned, Action.DESIGN, replace(asked(), standing=designer)) == [
+        "people.function",
+        "experiment.no_sample_size",
+    ]
+
+
+def test_where_functions_are_given_analytics_and_engineering_sign_before_ready() -> None:
+    lead = Standing("3", "Cleo", frozenset({Function.CRO_LEAD}), in_use=True)
+    ask = replace(asked(), standing=lead)
+    in_qa = replace(complete(Stage.QA), parts={Part.AUTHOR: frozenset({"1"})})
+    signed = (Signature(Function.ANALYTICS, "2"), Signature(Function.ENGINEERING, "5"))
+
+    assert codes(in_qa, Action.SUBMIT, ask) == [
+        "people.unsigned_analytics",
+        "people.unsigned_engineering",
+    ]
+    assert codes(replace(in_qa, signed=signed), Action.SUBMIT, ask) == []

@@ -11,9 +11,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from truelift.lifecycle.functions import ANYBODY, Parts, Signature, Standing
 from truelift.lifecycle.gate import Gate
 from truelift.lifecycle.judging import USUAL_JUDGING, Inference, Judging
 from truelift.lifecycle.obstacle import Obstacle
+from truelift.lifecycle.policy import USUAL_POLICY, Policy
 
 
 class Stage(StrEnum):
@@ -230,6 +232,8 @@ class Experiment:
         has_learning: Whether a learning was written.
         gates: What else must be settled before it may go on, and what each gate still misses;
             a gate that is not named here is not in force.
+        parts: Who has which part of it.
+        signed: Who has signed that it may go on.
     """
 
     key: str
@@ -263,6 +267,8 @@ class Experiment:
     evidence: Evidence | None = None
     has_learning: bool = False
     gates: Mapping[Gate, tuple[Obstacle, ...]] = field(default_factory=dict)
+    parts: Parts = field(default_factory=dict)
+    signed: tuple[Signature, ...] = ()
 
     def decided_by(self, person: Person) -> bool:
         """Whether this is the decision-owner or the deputy."""
@@ -286,6 +292,8 @@ class Asked:
         reason: Why. None means that it will be given with the move: a screen asks
             so, to find out whether a button can work; a move itself never passes it.
         reviewer: Who agrees with a decision against the recommendation; or None.
+        standing: What the person does on the site; by default nobody is refused by function.
+        policy: What the programme has agreed on.
     """
 
     by: Person
@@ -294,6 +302,8 @@ class Asked:
     choice: Choice | None = None
     reason: str | None = None
     reviewer: Person | None = None
+    standing: Standing = ANYBODY
+    policy: Policy = USUAL_POLICY
 
 
 @dataclass(frozen=True, slots=True)

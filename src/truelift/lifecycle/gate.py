@@ -22,7 +22,6 @@ class Gate(StrEnum):
     IMPLEMENTER = "implementer"
     APPROVALS = "approvals"
     SIGN_OFFS = "sign_offs"
-    TWO_REVIEWERS = "two_reviewers"
     ROADMAP = "roadmap"
     SECOND_OPINION = "second_opinion"
     DOCUMENTED = "documented"
@@ -49,7 +48,6 @@ _MEANINGS: Final[Mapping[Gate, str]] = MappingProxyType(
         Gate.IMPLEMENTER: "an engineer who has agreed to build the winner, with a slot",
         Gate.APPROVALS: "stakeholders’ approval of goals and guardrails",
         Gate.SIGN_OFFS: "sign-offs for the risks that the brief names",
-        Gate.TWO_REVIEWERS: "review by analytics and by engineering, neither the author",
         Gate.ROADMAP: "no unresolved conflict and an agreed freeze",
         Gate.SECOND_OPINION: "a reviewer when a decision goes against the recommendation",
         Gate.DOCUMENTED: "complete documentation before a learning counts",

@@ -23,9 +23,6 @@ from truelift.lifecycle.obstacle import Obstacle
 MIN_WEEKS: Final = 2
 """Shoppers of a Monday are not those of a Saturday, and one week may be odd."""
 
-MAX_WEEKS: Final = 12
-"""Longer, and too many visitors have lost the cookie that keeps their variant."""
-
 Guard = Callable[[Experiment, Asked], Iterable[Obstacle]]
 
 
@@ -107,7 +104,7 @@ def _has_metrics(experiment: Experiment, _: Asked) -> Iterable[Obstacle]:
         )
 
 
-def _has_dates(experiment: Experiment, _: Asked) -> Iterable[Obstacle]:
+def _has_dates(experiment: Experiment, asked: Asked) -> Iterable[Obstacle]:
     if not experiment.randomised:
         return
     if experiment.starts_on is None or experiment.ends_on is None:
@@ -131,11 +128,11 @@ def _has_dates(experiment: Experiment, _: Asked) -> Iterable[Obstacle]:
             " count more than others.",
             "Plan whole weeks.",
         )
-    if days > 7 * MAX_WEEKS and not experiment.waiver:
+    if days > 7 * asked.policy.max_weeks and not experiment.waiver:
         yield Obstacle(
             "experiment.too_long",
-            f"It lasts more than {MAX_WEEKS} weeks, in which many visitors lose the cookie that"
-            " keeps their variant.",
+            f"It lasts more than {asked.policy.max_weeks} weeks, in which many visitors lose the"
+            " cookie that keeps their variant.",
             "Plan a bolder change, or waive this with a reason.",
         )
 
@@ -373,7 +370,6 @@ _CHECKED: Final[tuple[Guard, ...]] = (
     _gate(Gate.IMPLEMENTER),
     _gate(Gate.APPROVALS),
     _gate(Gate.SIGN_OFFS),
-    _gate(Gate.TWO_REVIEWERS),
 )
 
 GUARDS: Final[Mapping[Action, tuple[Guard, ...]]] = MappingProxyType(

@@ -18,6 +18,7 @@ from truelift.lifecycle.experiment import (
     Stage,
     plan_digest,
 )
+from truelift.lifecycle.functions import Item, people_obstacles
 from truelift.lifecycle.guards import GUARDS, against_advice
 from truelift.lifecycle.obstacle import MoveRefused, Obstacle
 
@@ -54,7 +55,18 @@ def obstacles(experiment: Experiment, action: Action, *, asked: Asked) -> tuple[
     if experiment.origin is Origin.IMPORTED:
         return ()
     said: dict[Obstacle, None] = {}
+    stage = experiment.stage
     for step in steps:
+        stage = TRANSITIONS[stage, step]
+        people = people_obstacles(
+            Item.EXPERIMENT,
+            stage,
+            by=asked.standing,
+            parts=experiment.parts,
+            signed=experiment.signed,
+            central=asked.policy.central,
+        )
+        said.update(dict.fromkeys(people))
         for guard in GUARDS[step]:
             said.update(dict.fromkeys(guard(experiment, asked)))
     return tuple(said)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from truelift.lifecycle.functions import Function
+from truelift.lifecycle.gate import Gate
 from truelift.lifecycle.obstacle import Obstacle
 
 
@@ -88,7 +89,9 @@ class Policy:
         early_hidden_from: Functions that do not see effects before the planned end; empty
             when everybody sees them.
         harm: What a guardrail does.
-        max_weeks: The longest that an experiment may be planned for without a waiver.
+        max_weeks: The longest that an experiment may be planned for without a waiver: later too
+            many visitors have lost the cookie that keeps their variant.
+        gates: What every experiment has to settle besides its plan.
         shallow_share: Share of a quarter's tests with one kind of evidence from which an
             experiment-led programme is warned.
         scoring: How ideas are ranked.
@@ -103,7 +106,8 @@ class Policy:
     decision_days: int = 5
     early_hidden_from: frozenset[Function] = frozenset()
     harm: HarmResponse = HarmResponse.RECOMMEND
-    max_weeks: int = 8
+    max_weeks: int = 12
+    gates: frozenset[Gate] = frozenset()
     shallow_share: float = 0.5
     scoring: Scoring = Scoring()
 
