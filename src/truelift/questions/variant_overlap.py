@@ -162,21 +162,9 @@ class VariantOverlap:
     def scan(self) -> Scan:
         """Read the exposures of all experiments, and what may count of the metrics."""
         values = Placeholders()
-        shown = [
-            f"""
-            SELECT person, epoch_us(occurred_at) AS at_us, variant AS shown,
-                (hash(coalesce(visitor_id, user_id)) >> 1)::BIGINT AS who
-            FROM events
-            WHERE experiment = {values.add(ran.experiment)} AND variant IS NOT NULL
-                AND {between(ran.since, ran.until, values)}
-            """
-            for ran in self.experiments
-        ]
-        if self.metrics:
-            shown[0] = self._reading().statement(values)
         parts = [
-            f"SELECT {place or 'NULL'}::INTEGER AS which, * FROM ({each})"
-            for place, each in enumerate(shown)
+            f"SELECT {place or 'NULL'}::INTEGER AS which, * FROM ({self._statement(place, values)})"
+            for place in range(len(self.experiments))
         ]
         starts = [ran.since for ran in self.experiments]
         ends = [ran.until for ran in self.experiments]
@@ -247,6 +235,19 @@ class VariantOverlap:
             )
         units = np.bincount(cell, minlength=cells).astype(np.int64).reshape(shape)
         return Crossing(units, tuple(found))
+
+    def _statement(self, place: int, values: Placeholders) -> str:
+        """Give the exposures of an experiment; with the first one's also what may count."""
+        if self.metrics and not place:
+            return self._reading().statement(values)
+        ran = self.experiments[place]
+        return f"""
+            SELECT person, epoch_us(occurred_at) AS at_us, variant AS shown,
+                (hash(coalesce(visitor_id, user_id)) >> 1)::BIGINT AS who
+            FROM events
+            WHERE experiment = {values.add(ran.experiment)} AND variant IS NOT NULL
+                AND {between(ran.since, ran.until, values)}
+            """
 
     def _reading(self) -> Reading:
         first = self.experiments[0]
