@@ -188,6 +188,40 @@ class VariantRecord(models.Model):
         return self.key
 
 
+class PhaseRecord(models.Model):
+    """A change of the shares in which new visitors are drawn, from a moment on.
+
+    Attributes:
+        since: The first moment at which these shares held.
+        weights: Variant → weight; 0 for one that took no new visitors.
+    """
+
+    experiment = models.ForeignKey(
+        ExperimentRecord, on_delete=models.CASCADE, related_name="phases"
+    )
+    since = models.DateTimeField()
+    weights = models.JSONField()
+    reason = models.CharField(max_length=300)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    operator = models.BooleanField(default=False)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "experiment_phase"
+        ordering: ClassVar = ["since"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["experiment", "since"], name="experiment_phase_begins_once"
+            )
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.experiment_id} {self.since:%Y-%m-%d}"
+
+
 class MetricRole(models.TextChoices):
     """What a metric does in the decision."""
 
