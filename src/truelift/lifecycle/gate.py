@@ -27,6 +27,11 @@ class Gate(StrEnum):
     DOCUMENTED = "documented"
 
     @property
+    def called(self) -> str:
+        """The gate as it stands on a page."""
+        return "QA matrix" if self is Gate.QA_MATRIX else self.replace("_", " ").capitalize()
+
+    @property
     def meaning(self) -> str:
         """What it requires, as it stands beside its switch."""
         return _MEANINGS[self]

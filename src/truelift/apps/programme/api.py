@@ -16,6 +16,7 @@ from truelift.apps.programme.services import PolicyChange
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.reads import site_for
 from truelift.lifecycle.functions import Function
+from truelift.lifecycle.gate import Gate
 from truelift.lifecycle.policy import Framework, HarmResponse, Lead, Organisation, Research
 
 
@@ -48,6 +49,7 @@ class PolicyIn(Schema):
     framework: Framework | None = None
     variant: str | None = Field(default=None, max_length=40)
     weights: dict[str, float] | None = None
+    gates: list[Gate] | None = None
 
 
 @router.get("/policy")

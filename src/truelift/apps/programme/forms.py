@@ -10,6 +10,7 @@ from django import forms
 from truelift.apps.programme.reads import SETTINGS
 from truelift.apps.programme.services import PolicyChange
 from truelift.lifecycle.functions import Function
+from truelift.lifecycle.gate import Gate
 from truelift.lifecycle.policy import (
     Framework,
     HarmResponse,
@@ -88,6 +89,13 @@ class PolicyForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         help_text="Until the planned end. Whoever has another function beside sees them.",
     )
+    gates = forms.MultipleChoiceField(
+        label=SETTINGS["gates"],
+        choices=[(each.value, f"{each.called}: {each.meaning}") for each in Gate],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="What every experiment has to settle besides its plan.",
+    )
     harm = forms.ChoiceField(label=SETTINGS["harm"], choices=HARM, widget=forms.RadioSelect)
     framework = forms.ChoiceField(label=SETTINGS["framework"], choices=FRAMEWORKS)
     variant = forms.CharField(
@@ -121,8 +129,9 @@ class PolicyForm(forms.Form):
             **{
                 name: given[name]
                 for name in SETTINGS
-                if name not in {"shallow_share", "early_hidden_from"}
+                if name not in {"shallow_share", "early_hidden_from", "gates"}
             },
+            gates=tuple(given["gates"]),
             early_hidden_from=tuple(given["early_hidden_from"]),
             shallow_share=given["shallow_share"] / 100,
         )
@@ -143,6 +152,7 @@ class PolicyForm(forms.Form):
                 "max_weeks": policy.max_weeks,
                 "shallow_share": round(policy.shallow_share * 100, 6),
                 "early_hidden_from": [each.value for each in policy.early_hidden_from],
+                "gates": [each.value for each in policy.gates],
                 "harm": policy.harm.value,
                 "framework": policy.scoring.framework.value,
                 "variant": policy.scoring.variant,

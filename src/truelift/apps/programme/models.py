@@ -9,6 +9,7 @@ from django.db import models
 from typing_extensions import override
 
 from truelift.lifecycle.functions import Function
+from truelift.lifecycle.gate import Gate
 from truelift.lifecycle.policy import (
     Framework,
     HarmResponse,
@@ -28,6 +29,7 @@ class PolicyRecord(models.Model):
     Attributes:
         version: Counted per site from 1.
         early_hidden_from: Words of `lifecycle.functions.Function`.
+        gates: Words of `lifecycle.gate.Gate`.
         weights: Key of a question of the framework → its weight, where it is not the usual one.
         because: Why it was changed.
     """
@@ -44,6 +46,7 @@ class PolicyRecord(models.Model):
     harm = models.CharField(max_length=10)
     max_weeks = models.PositiveIntegerField()
     shallow_share = models.FloatField()
+    gates = models.JSONField(default=list, blank=True)
     framework = models.CharField(max_length=20)
     variant = models.CharField(max_length=40, blank=True)
     weights = models.JSONField(default=dict, blank=True)
@@ -92,6 +95,7 @@ class PolicyRecord(models.Model):
             harm=HarmResponse(self.harm),
             max_weeks=self.max_weeks,
             shallow_share=self.shallow_share,
+            gates=frozenset(Gate(each) for each in self.gates),
             scoring=Scoring(
                 framework=Framework(self.framework),
                 variant=self.variant,

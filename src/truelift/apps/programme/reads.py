@@ -9,6 +9,7 @@ from typing import Any
 from truelift.apps.programme.models import PolicyRecord
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.functions import Function
+from truelift.lifecycle.gate import Gate
 from truelift.lifecycle.policy import USUAL_POLICY, Policy
 
 
@@ -75,6 +76,7 @@ SETTINGS: dict[str, str] = {
     "harm": "When a guardrail shows harm",
     "max_weeks": "Longest plan in weeks",
     "shallow_share": "Share of shallow tests that warns",
+    "gates": "Gates before a step",
     "framework": "Scoring framework",
     "variant": "Variant of the framework",
     "weights": "Weights",
@@ -89,13 +91,20 @@ def policy_document(policy: Policy) -> dict[str, Any]:
         **{
             field.name: getattr(policy, field.name)
             for field in fields(policy)
-            if field.name not in {"version", "early_hidden_from", "scoring"}
+            if field.name not in {"version", "early_hidden_from", "gates", "scoring"}
         },
         "early_hidden_from": [each.value for each in Function if each in policy.early_hidden_from],
+        "gates": [each.value for each in Gate if each in policy.gates],
         "framework": policy.scoring.framework.value,
         "variant": policy.scoring.variant,
         "weights": dict(policy.scoring.weights),
     }
+
+
+_CALLED = {
+    **{each.value: each.called for each in Function},
+    **{each.value: each.called for each in Gate},
+}
 
 
 def differences(before: Policy, after: Policy) -> tuple[tuple[str, str, str], ...]:
@@ -116,8 +125,8 @@ def in_words(value: object) -> str:
         case str():
             return value.replace("_", " ") or "the usual one"
         case list():
-            words = [Function(each).called for each in value if isinstance(each, str)]
-            return ", ".join(words) or "nobody"
+            words = [_CALLED.get(each, each) for each in value if isinstance(each, str)]
+            return ", ".join(words) or "none"
         case dict():
             return ", ".join(f"{key}={weight:g}" for key, weight in value.items()) or "the usual"
         case float():

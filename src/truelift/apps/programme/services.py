@@ -17,6 +17,7 @@ from truelift.apps.research.fields import is_storable
 from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
 from truelift.lifecycle.functions import Function
+from truelift.lifecycle.gate import Gate
 from truelift.lifecycle.obstacle import MoveRefused
 from truelift.lifecycle.policy import (
     Framework,
@@ -75,6 +76,7 @@ class PolicyChange:
     framework: str | None = None
     variant: str | None = None
     weights: Mapping[str, float] | None = None
+    gates: Collection[str] | None = None
 
 
 _WORDS: Final = {
@@ -152,6 +154,9 @@ def _changed(before: Policy, change: PolicyChange, *, because: str) -> Policy:
     hidden = change.early_hidden_from
     if hidden is not None and not set(hidden) <= set(Function):
         wrong["early_hidden_from"] = f"Functions are {', '.join(Function)}."
+    gates = change.gates
+    if gates is not None and not set(gates) <= set(Gate):
+        wrong["gates"] = f"Gates are {', '.join(Gate)}."
     variant = before.scoring.variant if change.variant is None else change.variant.strip()
     if len(variant) > 40 or not is_storable(variant):
         wrong["variant"] = "It is at most 40 letters long."
@@ -198,6 +203,7 @@ def _changed(before: Policy, change: PolicyChange, *, because: str) -> Policy:
         early_hidden_from=before.early_hidden_from
         if hidden is None
         else frozenset(Function(each) for each in hidden),
+        gates=before.gates if gates is None else frozenset(Gate(each) for each in gates),
         scoring=scoring,
         **given,
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from truelift.apps.programme.reads import SETTINGS
 from truelift.apps.programme.services import BadPolicy, PolicyChange
+from truelift.lifecycle.gate import Gate
 
 
 def change_from(parts: Sequence[str]) -> PolicyChange:
@@ -40,6 +41,8 @@ def _read(name: str, value: str) -> Any:  # noqa: ANN401 - each setting has its 
             return float(value)
         case "early_hidden_from":
             return [] if items == ["nobody"] else items
+        case "gates":
+            return list(Gate) if items == ["all"] else [] if items == ["none"] else items
         case "weights":
             pairs = [each.partition(":") for each in items]
             return {key.strip(): float(number) for key, _, number in pairs}
