@@ -72,6 +72,13 @@ _FIELDS: Final = (
     "window_days",
     "better",
     "unit_label",
+    "from_days",
+    "steps",
+    "level",
+    "per",
+    "cap",
+    "denominator_cap",
+    "cap_percentile",
 )
 
 
@@ -139,7 +146,8 @@ def take_library(site: Site, name: str, *, by: Actor, now: datetime) -> tuple[Me
 def _written(spec: MetricSpec) -> dict[str, Any]:
     """Give the definition as a version of a metric holds it."""
     written = {name: getattr(spec, name) for name in _FIELDS}
-    if spec.kind in {"sum", "mean"} and not spec.property:
+    written["steps"] = list(spec.steps)
+    if spec.kind in {"sum", "mean", "quantile"} and not spec.property:
         written["property"] = "value"
     return written
 

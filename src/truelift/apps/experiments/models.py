@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.conf import settings
 from django.db import models
@@ -21,6 +21,31 @@ class MetricKind(models.TextChoices):
     SUM = "sum", "Total per visitor"
     MEAN = "mean", "Mean per event"
     RATIO = "ratio", "Ratio of two totals"
+    QUANTILE = "quantile", "Quantile, such as a median"
+    RESTRICTED_MEAN = "restricted_mean", "Time until the event, cut at the window"
+    RETENTION = "retention", "Share of visitors who come back"
+    FUNNEL_STEP = "funnel_step", "Share of visitors who reach a step"
+
+
+SHARES: Final = frozenset({MetricKind.PROPORTION, MetricKind.RETENTION, MetricKind.FUNNEL_STEP})
+"""Kinds that a visitor did or did not."""
+
+OF_EXPERIMENTS: Final = frozenset(
+    {
+        MetricKind.QUANTILE,
+        MetricKind.RESTRICTED_MEAN,
+        MetricKind.RETENTION,
+        MetricKind.FUNNEL_STEP,
+    }
+)
+"""Kinds that are told from a first exposure on, and so of experiments alone."""
+
+
+class Per(models.TextChoices):
+    """Of what a quantile is taken."""
+
+    EVENT = "event", "Of the events’ numbers"
+    VISITOR = "visitor", "Of the visitors’ totals"
 
 
 class Better(models.TextChoices):
@@ -36,18 +61,33 @@ class MetricRecord(models.Model):
     Attributes:
         property: The number to add up or average; `value` is the event's money.
         window_days: From first exposure, its end included.
+        from_days: Of a retention, the days after it before which nothing counts.
+        steps: Of a funnel step, the events before it, in order.
+        level: Of a quantile, which: 0.5 is the median.
+        per: Of a quantile, of what it is taken.
+        cap: The most that a visitor counts; money in whole units of the currency.
+        denominator_cap: The same of what a ratio divides by.
+        cap_percentile: In place of both: the cap is this percentile of all variants' visitors
+            who have any, as it is when the experiment is analysed.
     """
 
     site = models.ForeignKey("sites.Site", on_delete=models.PROTECT, related_name="metrics")
     key = models.CharField(max_length=80)
     version = models.PositiveIntegerField(default=1)
     name = models.CharField(max_length=120)
-    kind = models.CharField(max_length=10, choices=MetricKind.choices)
+    kind = models.CharField(max_length=20, choices=MetricKind.choices)
     event = models.CharField(max_length=200)
     property = models.CharField(max_length=120, blank=True)
     denominator_event = models.CharField(max_length=200, blank=True)
     denominator_property = models.CharField(max_length=120, blank=True)
     window_days = models.FloatField(default=14)
+    from_days = models.FloatField(default=0)
+    steps = models.JSONField(default=list, blank=True)
+    level = models.FloatField(null=True, blank=True)
+    per = models.CharField(max_length=10, choices=Per.choices, blank=True)
+    cap = models.FloatField(null=True, blank=True)
+    denominator_cap = models.FloatField(null=True, blank=True)
+    cap_percentile = models.FloatField(null=True, blank=True)
     better = models.CharField(max_length=8, choices=Better.choices, default=Better.INCREASE.value)
     unit_label = models.CharField(max_length=40, blank=True)
     made_by = models.ForeignKey(

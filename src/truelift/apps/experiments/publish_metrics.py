@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from truelift.apps.experiments.models import MetricRecord
+from truelift.apps.experiments.models import OF_EXPERIMENTS, MetricRecord
 from truelift.apps.sites.publish import CannotPublish, alone, replace_whole
 from truelift.lake.home import Home
 
@@ -38,6 +38,10 @@ def _metrics() -> dict[str, dict[str, dict[str, Any]]]:
     found: dict[str, dict[str, dict[str, Any]]] = {}
     rows = MetricRecord.objects.select_related("site").order_by("site__name", "key", "version")
     for row in rows:
+        if row.kind in OF_EXPERIMENTS:
+            # No question but an experiment's can ask for it, and none may take an older version.
+            found.get(row.site.name, {}).pop(row.key, None)
+            continue
         metric = found.setdefault(row.site.name, {}).setdefault(row.key, {"versions": []})
         metric |= {"title": row.name, "better": row.better}
         metric["versions"].append(

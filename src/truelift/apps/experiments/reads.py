@@ -231,6 +231,13 @@ def metric_document(metric: MetricRecord) -> dict[str, object]:
         "window_days": metric.window_days,
         "better": metric.better,
         "unit_label": metric.unit_label,
+        "from_days": metric.from_days,
+        "steps": metric.steps,
+        "level": metric.level,
+        "per": metric.per,
+        "cap": metric.cap,
+        "denominator_cap": metric.denominator_cap,
+        "cap_percentile": metric.cap_percentile,
         "made_at": metric.made_at,
     }
 

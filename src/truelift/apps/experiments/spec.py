@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from truelift.lifecycle.experiment import Method, Origin
 from truelift.lifecycle.judging import Inference
 from truelift.stats.group_sequential import Spending
 from truelift.stats.multiplicity import Correction
+from truelift.stats.roles import MetricKind
 
 
 KEY: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}$")
@@ -56,6 +57,13 @@ class MetricSpec:
     window_days: float = 14.0
     better: str = "increase"
     unit_label: str = ""
+    from_days: float = 0.0
+    steps: tuple[str, ...] = ()
+    level: float | None = None
+    per: str = ""
+    cap: float | None = None
+    denominator_cap: float | None = None
+    cap_percentile: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +243,7 @@ def _variant(part: _Reader) -> VariantSpec:
 
 
 def _metric(part: _Reader) -> MetricSpec:
-    kind = part.choice("kind", ["proportion", "count", "sum", "mean", "ratio"], "")
+    kind = part.choice("kind", [each.value for each in MetricKind], "")
     event = part.text("event", limit=200)
     if not kind:
         part.wrong[part.path("kind")] = "It is missing."
@@ -244,7 +252,9 @@ def _metric(part: _Reader) -> MetricSpec:
     denominator = part.text("denominator_event", limit=200)
     if kind == "ratio" and not denominator:
         part.wrong[part.path("denominator_event")] = "A ratio needs it."
-    return MetricSpec(
+    # The sooner the better, unless somebody says otherwise.
+    usual = "decrease" if kind == MetricKind.RESTRICTED_MEAN else "increase"
+    spec = MetricSpec(
         key=part.key("key"),
         kind=kind,
         event=event,
@@ -253,9 +263,81 @@ def _metric(part: _Reader) -> MetricSpec:
         denominator_event=denominator,
         denominator_property=part.text("denominator_property", limit=120),
         window_days=_or(part.number("window_days", low=0, high=366, above=True), 14.0),
-        better=part.choice("better", ["increase", "decrease"], "increase"),
+        better=part.choice("better", ["increase", "decrease"], usual),
         unit_label=part.text("unit_label", limit=40),
+        from_days=_or(part.number("from_days", low=0, high=366), 0.0),
+        steps=part.texts("steps"),
+        level=part.number("level", low=0, high=1, above=True),
+        per=part.choice(
+            "per", ["event", "visitor"], "event" if kind == MetricKind.QUANTILE else ""
+        ),
+        cap=part.number("cap", low=0, high=1e12, above=True),
+        denominator_cap=part.number("denominator_cap", low=0, high=1e12, above=True),
+        cap_percentile=part.number("cap_percentile", low=0.5, high=1),
     )
+    for name, what in (*_wrong_of_kind(spec), *_wrong_of_cap(spec)):
+        if kind:
+            part.wrong.setdefault(part.path(name), what)
+    return spec
+
+
+MOST_STEPS: Final = 9
+"""Before a funnel step."""
+
+_CAPPED: Final = frozenset(
+    {MetricKind.COUNT, MetricKind.SUM, MetricKind.MEAN, MetricKind.RATIO}
+)
+
+
+def _wrong_of_kind(spec: MetricSpec) -> Iterator[tuple[str, str]]:
+    """Say what a kind lacks, and what it has no use for."""
+    said = spec.kind.replace("_", " ")
+    match spec.kind:
+        case MetricKind.QUANTILE:
+            if spec.level is None or spec.level >= 1:
+                yield "level", "A quantile needs it, above 0 and below 1: 0.5 is the median."
+        case MetricKind.RETENTION:
+            if not 0 < spec.from_days < spec.window_days:
+                yield "from_days", "A retention needs it, above 0 and below window_days."
+        case MetricKind.FUNNEL_STEP:
+            if not 1 <= len(spec.steps) <= MOST_STEPS:
+                yield "steps", f"A funnel step needs 1 to {MOST_STEPS} events before it, in order."
+            elif spec.event in spec.steps:
+                yield "steps", "The event itself is the last step; name the ones before it."
+            elif any(len(each) > 200 for each in spec.steps):
+                yield "steps", "An event has at most 200 characters."
+        case MetricKind.RESTRICTED_MEAN if spec.property:
+            yield "property", "A restricted mean is a time; it adds nothing up."
+        case _:
+            pass
+    others = (
+        ("level", spec.level, MetricKind.QUANTILE),
+        ("per", spec.per, MetricKind.QUANTILE),
+        ("from_days", spec.from_days, MetricKind.RETENTION),
+        ("steps", spec.steps, MetricKind.FUNNEL_STEP),
+    )
+    for name, value, kind in others:
+        if value and spec.kind != kind:
+            yield name, f"Only a {kind.value.replace('_', ' ')} has it, and this is a {said}."
+    if spec.denominator_event and spec.kind != MetricKind.RATIO:
+        yield "denominator_event", f"Only a ratio has it, and this is a {said}."
+
+
+def _wrong_of_cap(spec: MetricSpec) -> Iterator[tuple[str, str]]:
+    caps = (spec.cap, spec.denominator_cap, spec.cap_percentile)
+    if all(cap is None for cap in caps):
+        return
+    name = "cap" if spec.cap is not None else "cap_percentile"
+    if spec.kind not in _CAPPED:
+        yield name, "A cap is for totals, counts, means and ratios alone."
+    elif spec.cap is not None and spec.cap_percentile is not None:
+        yield "cap_percentile", "Give either cap or cap_percentile."
+    elif spec.cap_percentile == 1:
+        yield "cap_percentile", "It is below 1: 0.99 caps the largest one of a hundred."
+    elif spec.denominator_cap is not None and (
+        spec.kind != MetricKind.RATIO or spec.cap_percentile is not None
+    ):
+        yield "denominator_cap", "It is for a ratio whose cap is a number."
 
 
 def _plan(part: _Reader) -> PlanSpec:

@@ -9,7 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from truelift.apps.drawing import wording as numbers
-from truelift.apps.experiments.models import MetricRecord
+from truelift.apps.experiments.models import SHARES, MetricKind, MetricRecord, Per
 from truelift.lifecycle.experiment import Action, Advice, Choice, Method, Stage
 from truelift.lifecycle.judging import Inference
 from truelift.stats.group_sequential import Spending
@@ -169,16 +169,33 @@ def inner(name: str) -> str:
 
 def level(value: float, metric: MetricRecord, *, currency: str) -> str:
     """Write the level of a metric in its own unit."""
-    if metric.kind == "proportion":
+    if is_share(metric):
         return numbers.percent(value)
     if is_money(metric):
         return numbers.money(value, currency)
-    return numbers.number(value)
+    if metric.kind == MetricKind.RESTRICTED_MEAN:
+        return f"{numbers.number(value)} days"
+    return f"{numbers.number(value)} {metric.unit_label}".strip()
+
+
+def is_share(metric: MetricRecord | None) -> bool:
+    """Whether a visitor did it or did not."""
+    return metric is not None and metric.kind in SHARES
+
+
+def has_cap(metric: MetricRecord) -> bool:
+    """Whether large numbers of single visitors count for less."""
+    return metric.cap is not None or metric.cap_percentile is not None
 
 
 def is_money(metric: MetricRecord) -> bool:
     """Whether the metric's numbers are an amount of money, in minor units."""
-    return metric.property == "value" and metric.denominator_property != "value"
+    amounts = {MetricKind.SUM, MetricKind.MEAN, MetricKind.RATIO, MetricKind.QUANTILE}
+    return (
+        metric.kind in amounts
+        and metric.property == "value"
+        and metric.denominator_property != "value"
+    )
 
 
 def definition(metric: MetricRecord) -> str:
@@ -193,13 +210,50 @@ def definition(metric: MetricRecord) -> str:
             said = f"{metric.property} of {metric.event} per visitor"
         case "mean":
             said = f"mean {metric.property} of a visitor’s {metric.event}"
+        case "quantile":
+            of = "all" if metric.per == Per.EVENT else "a visitor’s total over all"
+            said = f"{quantile(metric.level or 0.5)} {metric.property} of {of} {metric.event}"
+        case "restricted_mean":
+            most = days_in_words(metric.window_days)
+            return f"time until {metric.event}; later than {most}, or never, counts as {most}"
+        case "retention":
+            first, last = f"{metric.from_days:g}", days_in_words(metric.window_days)
+            return f"visitors with {metric.event} between {first} and {last} after they saw it"
+        case "funnel_step":
+            steps = ", then ".join([*metric.steps, metric.event])
+            said = f"visitors with {steps}"
         case _:
             above = f"{metric.property} of {metric.event}" if metric.property else metric.event
             below = metric.denominator_event
             if metric.denominator_property:
                 below = f"{metric.denominator_property} of {below}"
             said = f"{above} per {below}"
-    return f"{said}, {window}"
+    return f"{said}, {window}{_cap(metric)}"
+
+
+def _cap(metric: MetricRecord) -> str:
+    """Say what a visitor counts at most."""
+    if metric.cap_percentile is not None:
+        return f"; the largest count as the {percentile(metric.cap_percentile)}"
+    if metric.cap is None:
+        return ""
+    said = f"; a visitor counts {metric.cap:,g} at most"
+    if metric.denominator_cap is not None:
+        said += f", and {metric.denominator_cap:,g} below the line"
+    return said
+
+
+def quantile(share: float) -> str:
+    """Name a quantile: "median", "90th percentile"."""
+    return "median" if share == 0.5 else percentile(share)
+
+
+def percentile(share: float) -> str:
+    """Name a percentile: "99th percentile"."""
+    number = f"{share * 100:g}"
+    ends = {"1": "st", "2": "nd", "3": "rd"}
+    ordinal = "th" if number[-2:] in {"11", "12", "13"} else ends.get(number[-1], "th")
+    return f"{number}{ordinal} percentile"
 
 
 def days_in_words(days: float) -> str:
