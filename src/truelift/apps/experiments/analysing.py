@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -15,6 +16,7 @@ from truelift.apps.experiments.checks import (
     check_document,
     covariate_balance,
     daily_split,
+    phase_split,
     power_check,
     segment_split,
 )
@@ -27,6 +29,7 @@ from truelift.apps.experiments.models import (
     MetricRecord,
     PlannedMetricRecord,
 )
+from truelift.apps.experiments.phases import Stretch, stretches_of
 from truelift.apps.experiments.reads import experiment_of
 from truelift.apps.experiments.run_checks import (
     novelty_check,
@@ -70,9 +73,13 @@ from truelift.stats.analysis import (
 from truelift.stats.comparison import Comparison
 from truelift.stats.multiplicity import Correction
 from truelift.stats.outcome import Direction
+from truelift.stats.srm import Phase
 
 
 DAY_S: Final = 86_400
+
+LEAST_WEIGHT: Final = 1e-6
+"""Of all, for a variant that takes nobody in the latest phase: a plan knows no weight of 0."""
 
 
 class NothingDecides(Refusal):
@@ -118,6 +125,8 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
     over = record.stopped_at is not None or not before_end
     look = _look(record, plan, data, over=over)
     plan = replace(plan, method=method_of(record.inference, judging, alpha=plan.alpha, look=look))
+    stretches = stretches_of(record, since=_since(record))
+    units = _units_by_phase(site.name, stretches, question, asked.answer)
     splits, causes = segment_split(plan, cell_counts(plan, asked.answer), units=data.units)
     analysis = analyse(
         plan,
@@ -127,6 +136,13 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
         waiting=None if look is None else look.waiting,
         also=[
             daily_split(plan, asked.answer),
+            phase_split(
+                [
+                    Phase(observed=observed, weights=each.weights)
+                    for each, observed in zip(stretches, units, strict=True)
+                ],
+                begins=[each.since for each in stretches],
+            ),
             splits,
             covariate_balance(plan, asked.answer, days=question.covariate_s // DAY_S),
             plan_check(record, now=plan_digest(as_domain(record))),
@@ -137,6 +153,10 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
     if look is not None:
         document["looks"] = look.document(found=_found(analysis))
     document["split_causes"] = causes_document(causes)
+    document["phases"] = [
+        each.document(question.variants, observed)
+        for each, observed in zip(stretches, units, strict=True)
+    ]
     _add_what_ran(document, record, analysis, data, question, asked, over=over)
     _add_unplanned(document, asked.answer)
     _add_maturity(document, record, question)
@@ -146,6 +166,30 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
         if held.stage == Stage.STOPPED:
             move_experiment(site, held.key, Action.ANALYSE, by=by, now=now)
     return snapshot
+
+
+def _units_by_phase(
+    site: str,
+    stretches: Sequence[Stretch],
+    question: VariantSummaries,
+    answer: VariantSummariesAnswer,
+) -> list[tuple[int, ...]]:
+    """Count the visitors of each phase: those first exposed in it, whatever they saw before."""
+    found = []
+    for each in stretches[:-1]:
+        asked = replace(
+            question,
+            metrics=question.metrics[:1],
+            since=each.since,
+            until=each.until,
+            covariate_s=0,
+            by=(),
+            by_day=False,
+            distributions=(),
+        )
+        units = lake().ask(site, asked).answer.units
+        found.append(tuple(units[name] for name in question.variants))
+    return [*found, tuple(answer.units[name] for name in question.variants)]
 
 
 PAST_DAYS: Final = 14
@@ -245,15 +289,17 @@ def plan_and_question(
         # Stopped early: what came later belongs to nobody, and the look stays an early one
         # however long one waits with it.
         as_of = until = record.stopped_at
+    stretches = stretches_of(record, since=_since(record))
     plan = AnalysisPlan(
         experiment=record.key,
+        phase=len(stretches),
         variants=tuple(
             PlannedVariant(
                 key=each.key,
                 role=VariantRole.CONTROL if each.is_control else VariantRole.TREATMENT,
-                weight=each.weight,
+                weight=max(weight, LEAST_WEIGHT * sum(stretches[-1].weights)),
             )
-            for each in variants
+            for each, weight in zip(variants, stretches[-1].weights, strict=True)
         ),
         metrics=tuple(_planned_metric(record, each) for each in planned),
         alpha=record.alpha,
@@ -268,7 +314,7 @@ def plan_and_question(
         variants=tuple(each.key for each in variants),
         metrics=tuple(metric_question(each.metric, site) for each in planned),
         as_of=as_of,
-        since=_since(record),
+        since=stretches[-1].since,
         until=until,
         time_zone=site.time_zone,
         # The past of an A/A test is read also where effects are not adjusted by it.

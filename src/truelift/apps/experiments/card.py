@@ -25,9 +25,11 @@ from truelift.apps.experiments.models import (
     JobKind,
     LearningRecord,
     MoveRecord,
+    PhaseRecord,
     PlannedMetricRecord,
 )
 from truelift.apps.experiments.panel import Panel, panel_of
+from truelift.apps.experiments.phases import shares_in_words
 from truelift.apps.experiments.reads import experiments_of
 from truelift.apps.experiments.result import (
     LIFT,
@@ -435,16 +437,27 @@ def _lede(record: ExperimentRecord, domain: Experiment) -> str:
 def _steps(record: ExperimentRecord) -> tuple[Step, ...]:
     zone = record.site.time_zone
     moves = MoveRecord.objects.filter(experiment=record).select_related("by").order_by("-pk")
-    steps = []
+    told: list[tuple[datetime, Step]] = []
     for each in moves:
-        who = str(each.by) if each.by else "The operator"
-        if each.by and each.operator:
-            who = f"The operator, for {who},"
-        steps.append(Step(moment(each.moved_at, zone), f"{who} {PAST[each.action]}", each.reason))
+        who = _who(each)
+        what = f"{who} {PAST[each.action]}"
+        told.append((each.moved_at, Step(moment(each.moved_at, zone), what, each.reason)))
+    for phase in record.phases.select_related("by").order_by("-pk"):
+        shares = shares_in_words(record, phase)
+        what = f"{_who(phase)} said that from {moment(phase.since, zone)} on it drew {shares}"
+        told.append((phase.made_at, Step(moment(phase.made_at, zone), what, phase.reason)))
+    # What happened at one moment stays in its order.
+    steps = [step for _, step in sorted(told, key=lambda one: one[0], reverse=True)]
     made = str(record.made_by) if record.made_by else "The operator"
     verb = "imported it" if record.origin == Origin.IMPORTED else "planned it"
     steps.append(Step(moment(record.made_at, zone), f"{made} {verb}", ""))
     return tuple(steps)
+
+
+def _who(row: MoveRecord | PhaseRecord) -> str:
+    if row.by and row.operator:
+        return f"The operator, for {row.by},"
+    return str(row.by) if row.by else "The operator"
 
 
 def _judged(record: ExperimentRecord) -> list[tuple[str, str]]:

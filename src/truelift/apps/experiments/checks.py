@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from truelift.apps.drawing.wording import percent, short_day
-from truelift.apps.experiments.sampled import daily_counts, past_of
+from truelift.apps.experiments.sampled import daily_counts
 from truelift.apps.experiments.wording import SEGMENTS, counted, listed
 from truelift.questions.variant_summaries import VariantSummariesAnswer
 from truelift.stats.analysis import Analysis
@@ -20,7 +20,14 @@ from truelift.stats.integrity import Check
 from truelift.stats.judging import table_of
 from truelift.stats.plan import AnalysisPlan
 from truelift.stats.split_causes import Cause, CellCounts, CellSplit, DimensionSplit, split_causes
-from truelift.stats.srm import WARN_BELOW, BadSplit, check_split, check_split_daily
+from truelift.stats.srm import (
+    WARN_BELOW,
+    BadSplit,
+    Phase,
+    check_phases,
+    check_split,
+    check_split_daily,
+)
 from truelift.stats.status import Status
 from truelift.stats.validity import imbalance, past, power_reached
 
@@ -72,6 +79,53 @@ def daily_split(plan: AnalysisPlan, answer: VariantSummariesAnswer) -> Check:
         value=split.p,
         detail=f"{verdict}{since}: {said} over {counted(len(daily), 'day')}, however often one"
         " looks.",
+    )
+
+
+def phase_split(phases: Sequence[Phase], *, begins: Sequence[datetime | None]) -> Check:
+    """Check the split in every stretch with one allocation.
+
+    A test that was ramped up has another split in the end than any of its allocations, and is
+    in order all the same. Results are of the latest phase, whose split is checked by itself, so
+    that an earlier one can ask for a look and not make them invalid.
+
+    Args:
+        phases: In order, the latest last.
+        begins: The first moment of each.
+
+    Source:
+        docs/methods/srm-phases.md.
+    """
+    if len(phases) == 1:
+        return Check(
+            check="srm_phases",
+            status=Status.OK,
+            value=None,
+            detail="The allocation was never changed, so everybody stands in one phase.",
+        )
+    earlier = check_phases(phases[:-1])
+    since = begins[-1]
+    latest = f" Results are of visitors since {short_day(since.date())}." if since else ""
+    number = counted(len(phases), "phase")
+    if earlier.status is Status.OK:
+        p = "" if earlier.p is None else f" (p = {earlier.p:.2g} of the earlier)"
+        said = f"In each of {number} the split followed the allocation of that time{p}."
+    else:
+        odd = [
+            nth + 1
+            for nth, each in enumerate(earlier.phases)
+            if each is not None and each.status is not Status.OK
+        ]
+        which = f" in phase {listed([str(each) for each in odd])}" if odd else ""
+        p = "" if earlier.p is None else f", p = {earlier.p:.2g}"
+        said = f"Of {number} the split did not follow its allocation{which}{p}."
+        if earlier.unplanned:
+            said += f" {earlier.unplanned:,} came to variants that took nobody."
+    return Check(
+        check="srm_phases",
+        status=Status.OK if earlier.status is Status.OK else Status.WARN,
+        value=earlier.p,
+        detail=f"{said}{latest}",
     )
 
 
@@ -176,7 +230,7 @@ def covariate_balance(plan: AnalysisPlan, answer: VariantSummariesAnswer, *, day
         for nth, metric in enumerate(answer.question.metrics)
     }
     for metric, samples in zip(
-        plan.metrics, table_of(plan, plan.metrics, past_of(answer)), strict=True
+        plan.metrics, table_of(plan, plan.metrics, answer.covariates), strict=True
     ):
         if any(each is None for each in samples) or had.get(metric.key, 0) < FEWEST_BEFORE:
             continue

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from truelift.apps.experiments.checks import not_yet
-from truelift.apps.experiments.sampled import past_of
+from truelift.apps.experiments.sampled import samples_of
 from truelift.apps.experiments.wording import listed
 from truelift.questions.distribution import Distribution
 from truelift.questions.metric import MetricKind
@@ -120,13 +120,13 @@ def outlier_check(
         replace(
             question,
             metrics=tuple(each for each in question.metrics if each.key in caps),
-            caps=tuple(Cap(metric=key, most=cap) for key, cap in caps.items()),
+            caps=_caps(question, caps),
             by=(),
             by_day=False,
             distributions=(),
         )
     )
-    told = _both_ways(analysis, data, past_of(again) if adjusted else again.samples, caps)
+    told = _both_ways(analysis, data, samples_of(again, adjusted=adjusted), caps)
     if not told:
         return not_yet("outliers", "no sum or count has an effect in both variants"), ()
     deciding = {
@@ -148,6 +148,17 @@ def outlier_check(
         )
     status = Status.WARN if alarming else Status.OK
     return Check(check="outliers", status=status, value=largest, detail=said), told
+
+
+def _caps(question: VariantSummaries, caps: Mapping[str, float]) -> tuple[Cap, ...]:
+    """Put caps beside those that the plan has; the lower one of two holds."""
+    planned = {each.metric: each for each in question.caps}
+    return tuple(
+        replace(planned[key], most=min(planned[key].most, cap))
+        if key in planned
+        else Cap(metric=key, most=cap)
+        for key, cap in caps.items()
+    )
 
 
 def _both_ways(

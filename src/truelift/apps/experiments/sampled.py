@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from truelift.questions.moments import covaried_of
 from truelift.questions.variant_answer import Cell
 from truelift.questions.variant_summaries import VariantSummariesAnswer
 from truelift.stats.plan import AnalysisData, AnalysisPlan, Samples
@@ -46,7 +45,7 @@ def data_of(
     }
     return AnalysisData(
         units={each.key: answer.units.get(each.key, 0) for each in plan.variants},
-        samples=past_of(answer) if adjusted else answer.samples,
+        samples=samples_of(answer, adjusted=adjusted),
         crossovers=answer.crossovers,
         quarantined_share=quarantined_share,
         bots_share=bots_share,
@@ -91,18 +90,9 @@ def title_of(cell: Cell) -> str:
     return UNKNOWN if cell.value is None else cell.value
 
 
-def past_of(answer: VariantSummariesAnswer) -> Samples:
-    """Give the samples with what the same visitors did before; empty where it was not asked."""
-    question, seen = answer.question, answer.seen
-    if not question.covariate_s:
-        return {}
-    return {
-        metric.key: {
-            variant: covaried_of(metric.kind, vectors, nth)
-            for nth, variant in enumerate(question.variants)
-        }
-        for metric, vectors in zip(question.metrics, seen.whole.metrics, strict=True)
-    }
+def samples_of(answer: VariantSummariesAnswer, *, adjusted: bool) -> Samples:
+    """Give the samples of everybody, with what the same visitors did before where adjusted."""
+    return {**answer.samples, **answer.covariates} if adjusted else answer.samples
 
 
 def _by_value(cells: Iterable[Cell], *, adjusted: bool) -> Mapping[str, Samples]:

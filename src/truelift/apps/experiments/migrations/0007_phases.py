@@ -11,7 +11,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("experiments", "0005_stages"),
+        ("experiments", "0006_kinds_and_caps"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
