@@ -248,7 +248,7 @@ WHO: Final[Mapping[tuple[Item, str], Who]] = MappingProxyType(
         (Item.EXPERIMENT, "running"): Who(_LEAD, machine=True),
         (Item.EXPERIMENT, "paused"): Who(_LEAD, parts=_DECIDERS, machine=True),
         (Item.EXPERIMENT, "stopped"): Who(_LEAD, parts=_DECIDERS, machine=True),
-        (Item.EXPERIMENT, "analysed"): Who(_ANALYSTS),
+        (Item.EXPERIMENT, "analysed"): Who(_ANALYSTS, machine=True),
         (Item.EXPERIMENT, "decided"): Who(parts=_DECIDERS),
         (Item.EXPERIMENT, "learned"): Who(_LEAD),
         (Item.EXPERIMENT, "closed"): Who(_LEAD),

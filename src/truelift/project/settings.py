@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "truelift.apps.explorers",
     "truelift.apps.research",
     "truelift.apps.experiments",
+    "truelift.apps.briefs",
     "truelift.apps.drawing",
 ]
 

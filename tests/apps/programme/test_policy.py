@@ -45,9 +45,9 @@ def test_a_change_is_the_next_version_and_the_ones_before_stay(
 
     first, second = policy_at(site, 1), policy_of(site)
     assert first is not None
-    assert (first.version, first.research, first.max_weeks) == (1, Research.RESEARCH_LED, 8)
+    assert (first.version, first.research, first.max_weeks) == (1, Research.RESEARCH_LED, 12)
     assert (second.version, second.research, second.max_weeks) == (2, Research.RESEARCH_LED, 6)
-    assert versions_of(site)[0].changed == (("Longest plan in weeks", "8", "6"),)
+    assert versions_of(site)[0].changed == (("Longest plan in weeks", "12", "6"),)
     assert AuditEvent.objects.filter(action="policy.changed").latest("id").after == {
         "version": 2,
         "max_weeks": 6,
@@ -57,7 +57,7 @@ def test_a_change_is_the_next_version_and_the_ones_before_stay(
 
 
 def test_what_changes_nothing_makes_no_version(site: Site, ada: User, now: datetime) -> None:
-    change_policy(site, PolicyChange(max_weeks=8), by=Actor(ada), now=now)
+    change_policy(site, PolicyChange(max_weeks=12), by=Actor(ada), now=now)
 
     assert not PolicyRecord.objects.exists()
 

@@ -164,7 +164,7 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
         held = experiment_for_update(site, record.key)
         snapshot = store_snapshot(held, document, as_of=question.as_of, by=by, now=now)
         if held.stage == Stage.STOPPED:
-            move_experiment(site, held.key, Action.ANALYSE, by=by, now=now)
+            move_experiment(site, held.key, Action.ANALYSE, by=by, now=now, machine=True)
     return snapshot
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from truelift.apps.accounts.models import User
+from truelift.apps.accounts.reads import standing_of
 from truelift.apps.experiments.models import (
     AnalysisRecord,
     ExperimentRecord,
     MetricRole,
 )
+from truelift.apps.programme.reads import policy_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.experiment import (
@@ -26,7 +29,9 @@ from truelift.lifecycle.experiment import (
     Person,
     Stage,
     Variant,
+    plan_digest,
 )
+from truelift.lifecycle.functions import MACHINE
 from truelift.lifecycle.judging import Inference, Judging
 from truelift.stats.bayesian import NormalPrior
 from truelift.stats.group_sequential import Spending
@@ -46,7 +51,7 @@ def as_domain(record: ExperimentRecord) -> Experiment:
         for role in MetricRole.values
     }
     latest = record.analyses.order_by("-number").first()
-    return Experiment(
+    experiment = Experiment(
         key=record.key,
         name=record.name,
         stage=Stage(record.stage),
@@ -82,6 +87,21 @@ def as_domain(record: ExperimentRecord) -> Experiment:
         stopped_at=record.stopped_at,
         evidence=evidence_of(latest),
         has_learning=record.learnings.exists(),
+    )
+    return _with_brief(experiment, record)
+
+
+def _with_brief(experiment: Experiment, record: ExperimentRecord) -> Experiment:
+    """Add what was settled around the plan, as far as the programme asks for it."""
+    # The room of briefs knows experiments; loading it at once would close a circle.
+    from truelift.apps.briefs.reads import gates_of, parts_of, signatures_of
+
+    plan = plan_digest(experiment)
+    return replace(
+        experiment,
+        gates=gates_of(record, policy_of(record.site).gates, plan=plan),
+        parts=parts_of(record),
+        signed=signatures_of(record, plan=plan),
     )
 
 
@@ -143,9 +163,20 @@ def asked_by(
     now: datetime,
     choice: Choice | None = None,
     reason: str | None = None,
+    reviewer: User | None = None,
+    machine: bool = False,
 ) -> Asked:
     """Give the circumstances of a move, with the day as it is at the site."""
-    return Asked(by=actor.person, at=now, today=day_at(site, now), choice=choice, reason=reason)
+    return Asked(
+        by=actor.person,
+        at=now,
+        today=day_at(site, now),
+        choice=choice,
+        reason=reason,
+        reviewer=person_of(reviewer),
+        standing=MACHINE if machine else standing_of(None if actor.operator else actor.user, site),
+        policy=policy_of(site),
+    )
 
 
 def day_at(site: Site, now: datetime) -> date:

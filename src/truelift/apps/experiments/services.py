@@ -231,6 +231,8 @@ def move_experiment(
     choice: Choice | None = None,
     reason: str = "",
     seen: int | None = None,
+    reviewer: str = "",
+    machine: bool = False,
 ) -> Move:
     """Move an experiment, by every step on the way, and write down who did it.
 
@@ -244,6 +246,9 @@ def move_experiment(
         reason: Why.
         seen: Number of the snapshot that the person looked at; a decision is refused
             when a newer one came meanwhile. None when nobody looked at a page.
+        reviewer: E-mail address of the member who agrees with a decision against the
+            recommendation; empty for nobody.
+        machine: Whether a job takes the step, not the person who asked for the job.
 
     Raises:
         NoSuchExperiment: The site has none with this key.
@@ -260,7 +265,13 @@ def move_experiment(
         as_domain(record),
         action,
         asked=asked_by(
-            by, site=site, now=now, choice=choice, reason=storable(reason).strip()[:1000]
+            by,
+            site=site,
+            now=now,
+            choice=choice,
+            reason=storable(reason).strip()[:1000],
+            reviewer=_member(site, reviewer.strip().lower(), "reviewer", {}),
+            machine=machine,
         ),
     )
     step = steps[-1]
@@ -290,6 +301,8 @@ def move_experiment(
     if choice is not None:
         facts["choice"] = choice.value
         facts["against_advice"] = step.against_advice
+        if step.asked.reviewer:
+            facts["reviewer"] = reviewer.strip().lower()
     audit(
         action=f"experiment.{action.value}",
         target=f"experiment:{record.key}",

@@ -284,9 +284,7 @@ def _metric(part: _Reader) -> MetricSpec:
 MOST_STEPS: Final = 9
 """Before a funnel step."""
 
-_CAPPED: Final = frozenset(
-    {MetricKind.COUNT, MetricKind.SUM, MetricKind.MEAN, MetricKind.RATIO}
-)
+_CAPPED: Final = frozenset({MetricKind.COUNT, MetricKind.SUM, MetricKind.MEAN, MetricKind.RATIO})
 
 
 def _wrong_of_kind(spec: MetricSpec) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,1 @@
+"""What is settled around an experiment: decision table, builders, approvals, risks, signatures."""
