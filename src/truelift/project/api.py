@@ -27,7 +27,9 @@ APPS: Final = (
     "programme",
     "measurement",
     "research",
+    "intake",
     "experiments",
+    "qa",
     "statistics",
 )
 

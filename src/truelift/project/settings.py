@@ -57,7 +57,9 @@ INSTALLED_APPS = [
     "truelift.apps.measurement",
     "truelift.apps.explorers",
     "truelift.apps.research",
+    "truelift.apps.intake",
     "truelift.apps.experiments",
+    "truelift.apps.qa",
     "truelift.apps.briefs",
     "truelift.apps.drawing",
 ]

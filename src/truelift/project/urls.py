@@ -19,7 +19,9 @@ APPS: Final = (
     "measurement",
     "explorers",
     "research",
+    "intake",
     "experiments",
+    "qa",
 )
 
 ACCOUNT_PAGES: Final = frozenset(
