@@ -21,6 +21,7 @@ from truelift.stats.judging import table_of
 from truelift.stats.plan import AnalysisPlan
 from truelift.stats.split_causes import Cause, CellCounts, CellSplit, DimensionSplit, split_causes
 from truelift.stats.srm import (
+    CONCENTRATION,
     WARN_BELOW,
     BadSplit,
     Phase,
@@ -59,7 +60,11 @@ def daily_split(plan: AnalysisPlan, answer: VariantSummariesAnswer) -> Check:
     """
     daily = daily_counts(plan, answer)
     try:
-        split = check_split_daily(daily, [each.weight for each in plan.variants])
+        split = check_split_daily(
+            daily,
+            [each.weight for each in plan.variants],
+            concentration=_concentration(plan),
+        )
     except BadSplit:
         return not_yet("srm_daily", "nobody has been exposed")
     said = "p < 0.001" if split.p < 0.001 else f"p = {split.p:.2g}"
@@ -80,6 +85,21 @@ def daily_split(plan: AnalysisPlan, answer: VariantSummariesAnswer) -> Check:
         detail=f"{verdict}{since}: {said} over {counted(len(daily), 'day')}, however often one"
         " looks.",
     )
+
+
+LEAST_CONCENTRATION: Final = 100.0
+TENTH: Final = 0.1
+
+
+def _concentration(plan: AnalysisPlan) -> float:
+    """Give how close to the plan a broken split is looked for, by the size that was planned.
+
+    A tenth of the visitors finds large and small ones about as soon as can be; it is fixed
+    before anybody came, as the error level needs it.
+    """
+    if plan.units_needed is None:
+        return CONCENTRATION
+    return min(CONCENTRATION, max(LEAST_CONCENTRATION, TENTH * plan.units_needed))
 
 
 def phase_split(phases: Sequence[Phase], *, begins: Sequence[datetime | None]) -> Check:

@@ -134,7 +134,7 @@ class Quiet:
 
     Attributes:
         event: Which.
-        days: When.
+        days: When; none where it never came at all.
     """
 
     event: str
@@ -172,6 +172,9 @@ def quiet_days(question: VariantSummaries, ask: AskTrend) -> tuple[Quiet, ...]:
         if not answer.filled:
             continue
         counts = [(row.begins, row.point.count) for row in answer.rows]
+        if not any(n for begins, n in counts if begin is None or begins >= begin):
+            found.append(Quiet(events.title, ()))
+            continue
         mute = tuple(
             begins.astimezone(zone).date()
             for nth, (begins, n) in enumerate(counts)
@@ -204,7 +207,12 @@ def tracking_check(
     Source:
         docs/methods/contamination-split.md.
     """
-    said = [f"{each.event} hardly came on {_dates(each.days)}" for each in quiet]
+    said = [
+        f"{each.event} hardly came on {_dates(each.days)}"
+        if each.days
+        else f"{each.event} never came"
+        for each in quiet
+    ]
     said += [
         f"{metric} was defined anew on {listed([short_day(_day_of(each)) for each in changes])}"
         " (this analysis keeps to the version that was planned)"
@@ -219,9 +227,8 @@ def tracking_check(
         )
     when = [day for each in quiet for day in each.days]
     when += [_day_of(each) for changes in breaks.values() for each in changes]
-    since = ""
-    if withheld is None and (split := _split_at(plan, data, min(when), worth=worth)) is not None:
-        since = " " + _smallest(split)
+    split = _split_at(plan, data, min(when), worth=worth) if when and withheld is None else None
+    since = "" if split is None else " " + _smallest(split)
     return Check(
         check="tracking",
         status=Status.WARN,
