@@ -25,6 +25,7 @@ OPEN_TO_STRANGERS = (
     r"^/api/v1/openapi\.json",
     r"^/setup/",
     r"^/invitations/",
+    r"^/intake/",
     r"^/accounts/(login|signup|password/reset|inactive|confirm-email|2fa/authenticate|logout)",
     r"^/accounts/(login/code|reauthenticate)",
 )

@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "metrics": ("truelift.cli.metrics", "List the metrics that questions know."),
     "segments": ("truelift.cli.segments", "Save and show segments of a site's visitors."),
     "experiments": ("truelift.cli.experiments", "Create, move and show experiments."),
+    "intake": ("truelift.cli.intake", "Take in signals and ideas from e-mails."),
     "identities": ("truelift.cli.identities", "Show who was made one person, and undo it."),
     "stats": ("truelift.cli.stats", "The statistics: JSON in, JSON out."),
     "worlds": ("truelift.cli.worlds", "Simulated companies whose truth is known."),

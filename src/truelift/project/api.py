@@ -29,6 +29,7 @@ APPS: Final = (
     "research",
     "intake",
     "experiments",
+    "observations",
     "qa",
     "statistics",
 )

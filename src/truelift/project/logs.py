@@ -13,7 +13,9 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 
 
-_TOKENED: Final = re.compile(r"^/(setup|invitations|cal|share|accounts/password/reset/key)/[^/]+")
+_TOKENED: Final = re.compile(
+    r"^/(setup|invitations|intake|cal|share|accounts/password/reset/key)/[^/]+"
+)
 
 
 def logging_settings() -> None:

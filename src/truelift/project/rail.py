@@ -71,8 +71,10 @@ GROUPS: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
     (
         "What should we change next?",
         (
-            Place("Evidence inbox", "insights", "2"),
+            Place("Evidence inbox", "signals", "2"),
+            Place("Insights", "insights"),
             Place("Customer voice", "voice"),
+            Place("Ideas", "ideas"),
             Place("Hypotheses", "hypotheses"),
             Place("Backlog", "backlog"),
         ),
@@ -82,6 +84,8 @@ GROUPS: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
         (
             Place("Experiments", "experiments", "3"),
             Place("Power and duration", "planner"),
+            Place("Interactions", "interactions"),
+            Place("Before and after", "before-after"),
             Place("Measurement health", "health"),
         ),
     ),

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "truelift.apps.explorers",
     "truelift.apps.research",
     "truelift.apps.intake",
+    "truelift.apps.intake",
     "truelift.apps.experiments",
     "truelift.apps.qa",
     "truelift.apps.briefs",

@@ -21,6 +21,7 @@ APPS: Final = (
     "research",
     "intake",
     "experiments",
+    "observations",
     "qa",
 )
 
