@@ -119,6 +119,52 @@ def move(
 
 
 @app.command()
+def allocate(
+    key: str,
+    site: SiteOption,
+    weights: Annotated[
+        str, typer.Option("--weights", help="Of all variants, such as `control=90,new=10`.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why.")],
+    since: Annotated[
+        datetime | None,
+        typer.Option(help="From when on, in UTC; now when left out."),
+    ] = None,
+    as_user: AsOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Write down that the test tool draws by other weights, so that it is no broken split."""
+    now = datetime.now(UTC)
+    ready(now)
+    from truelift.apps.experiments.phases import change_allocation
+
+    change_allocation(
+        site_called(site),
+        key,
+        weights=_weights(key, weights),
+        since=now if since is None else since.replace(tzinfo=UTC),
+        reason=reason,
+        by=actor_named(as_user),
+        now=now,
+    )
+    _print_experiment(site, key, now=now, as_json=as_json)
+
+
+def _weights(key: str, text: str) -> dict[str, float]:
+    from truelift.apps.experiments.phases import BadAllocation
+
+    found = {}
+    for part in text.split(","):
+        variant, _, weight = part.partition("=")
+        try:
+            found[variant.strip()] = float(weight)
+        except ValueError:
+            reason = f"{part.strip()!r} is not a variant with its weight, such as control=90"
+            raise BadAllocation(key=key[:80], reasons=(reason,)) from None
+    return found
+
+
+@app.command()
 def show(key: str, site: SiteOption, as_user: AsOption = "", as_json: JsonOption = False) -> None:
     """Show an experiment: plan, stage, what stands in the way, decision and learnings."""
     now = datetime.now(UTC)
