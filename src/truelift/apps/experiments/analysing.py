@@ -23,6 +23,8 @@ from truelift.apps.experiments.checks import (
 from truelift.apps.experiments.domain import as_domain, day_at, judging_of, midnight_at
 from truelift.apps.experiments.influence import added_up, outlier_check
 from truelift.apps.experiments.looks import Look, look_at, looks_before, looks_crossed, method_of
+from truelift.apps.experiments.measured_document import add_measured
+from truelift.apps.experiments.measuring import DAY_S, measure, metric_question
 from truelift.apps.experiments.models import (
     AnalysisRecord,
     ExperimentRecord,
@@ -56,8 +58,6 @@ from truelift.lake.lake import Asked
 from truelift.lifecycle.experiment import Action, Origin, Stage, plan_digest
 from truelift.lifecycle.judging import Inference
 from truelift.questions.document import instant
-from truelift.questions.matching import Events
-from truelift.questions.metric import Amount, AmountKind, Counted, Metric
 from truelift.questions.variant_summaries import VariantSummaries, VariantSummariesAnswer
 from truelift.stats.analysis import (
     Analysis,
@@ -75,8 +75,6 @@ from truelift.stats.multiplicity import Correction
 from truelift.stats.outcome import Direction
 from truelift.stats.srm import Phase
 
-
-DAY_S: Final = 86_400
 
 LEAST_WEIGHT: Final = 1e-6
 """Of all, for a variant that takes nobody in the latest phase: a plan knows no weight of 0."""
@@ -111,7 +109,16 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
         raise NoSuchExperiment(key=key[:80], site=site.name)
     check_analysable(record)
     plan, question = plan_and_question(record, now=now)
-    asked = lake().ask(site.name, question)
+    records = [each.metric for each in record.metrics.select_related("metric")]
+    records.sort(key=lambda each: each.key != plan.primary.key)
+    measured = measure(
+        records,
+        question,
+        site=site,
+        adjusted=bool(record.covariate_days),
+        ask=lambda asked: lake().ask(site.name, asked),
+    )
+    asked = measured.asked
     ledger = lake().ledger(site.name)
     data = data_of(
         plan,
@@ -120,6 +127,7 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
         quarantined_share=_share(ledger.quarantined, ledger.received),
         bots_share=_share(ledger.bots, ledger.received),
     )
+    data = measured.completed(data)
     judging = judging_of(record)
     before_end = plan.planned_end is not None and question.as_of < plan.planned_end
     over = record.stopped_at is not None or not before_end
@@ -157,7 +165,8 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
         each.document(question.variants, observed)
         for each, observed in zip(stretches, units, strict=True)
     ]
-    _add_what_ran(document, record, analysis, data, question, asked, over=over)
+    add_measured(document, plan, records, measured, withheld=withheld_of(analysis))
+    _add_what_ran(document, record, analysis, data, measured.question, asked, over=over)
     _add_unplanned(document, asked.answer)
     _add_maturity(document, record, question)
     with transaction.atomic():
@@ -324,35 +333,6 @@ def plan_and_question(
         max_rows=MOST_CELLS,
     )
     return plan, replace(question, distributions=added_up(question))
-
-
-def metric_question(metric: MetricRecord, site: Site) -> Metric:
-    """Give a metric as the lake is asked for it; money counts in the site's currency alone."""
-    kind = MetricKind(metric.kind)
-    return Metric(
-        key=metric.key,
-        kind=kind,
-        counted=Counted(
-            events=Events(names=(metric.event,)), amount=_amount(metric.property, site)
-        ),
-        denominator=Counted(
-            events=Events(names=(metric.denominator_event,)),
-            amount=_amount(metric.denominator_property, site),
-        )
-        if kind is MetricKind.RATIO
-        else None,
-        window_s=round(metric.window_days * DAY_S),
-    )
-
-
-def _amount(name: str, site: Site) -> Amount | None:
-    if not name:
-        return None
-    if name == "value":
-        return Amount(
-            kind=AmountKind.MONEY, currency=site.currency, trusted=site.server_orders_only
-        )
-    return Amount(kind=AmountKind.PROPERTY, name=name)
 
 
 def _planned_metric(record: ExperimentRecord, planned: PlannedMetricRecord) -> PlannedMetric:

@@ -15,6 +15,7 @@ from truelift.apps.experiments.integrity_card import IntegrityCard, integrity_ca
 from truelift.apps.experiments.methods import CORRECTION_PAGES, INFERENCE_PAGES, method_href
 from truelift.apps.experiments.models import ExperimentRecord, MetricRecord
 from truelift.apps.experiments.plain import plain_of
+from truelift.apps.experiments.shapes import CapRow, Shape, cap_said, caps_of, shapes_of
 from truelift.apps.experiments.wording import (
     ADVICE,
     CORRECTIONS,
@@ -106,6 +107,8 @@ class Result:
         plain: The effect that decides, in sentences without a p-value.
         method: How effects are judged, with the page that says so.
         correction: The same for several treatments; empty names for one.
+        shapes: How numbers are distributed, and who still waits; none while effects are hidden.
+        caps: Effects of capped metrics beside what they would be without the cap.
     """
 
     integrity: IntegrityCard
@@ -122,6 +125,8 @@ class Result:
     plain: tuple[str, ...]
     method: HowLink
     correction: HowLink
+    shapes: tuple[Shape, ...] = ()
+    caps: tuple[CapRow, ...] = ()
 
     @property
     def invalid(self) -> bool:
@@ -159,6 +164,8 @@ def result_of(record: ExperimentRecord, document: Mapping[str, Any]) -> Result:
         plain=() if integrity.broken else _plain(document, planned, names),
         method=_method_link(document, home),
         correction=_correction_link(document, home),
+        shapes=() if integrity.broken else shapes_of(record, document, planned, names),
+        caps=() if integrity.broken else caps_of(record, document, planned, names),
     )
 
 
@@ -237,6 +244,7 @@ def effect_row(
     last_day: date | None = None,
     href: str = "",
     home: str = "",
+    capped: str = "",
 ) -> Effect:
     """Lay out one effect as a row of a forest."""
     role, outcome = metric["role"], effect["outcome"]
@@ -244,6 +252,8 @@ def effect_row(
     detail = definition(record) if record else ""
     if several:
         label = f"{label}: {several}"
+    if capped:
+        detail += f"; {capped}"
     if immature:
         detail += f"; {count(immature)} still within it are left out"
     if broken:
@@ -324,6 +334,7 @@ def _forest(
                     immature=immature.get(metric["metric"], 0),
                     last_day=last_day_of(record),
                     home=home_of(record),
+                    capped=cap_said(metric, known, names, currency=currency) if known else "",
                 )
                 for effect in metric["effects"]
             ]
@@ -341,7 +352,7 @@ def _forest(
 
 
 def _level(summary: Mapping[str, Any], metric: MetricRecord | None, currency: str) -> str:
-    value = summary.get("ratio", summary["mean"])
+    value = summary.get("ratio", summary.get("mean", summary.get("value")))
     if value is None or metric is None:
         return ""
     return level(value, metric, currency=currency)

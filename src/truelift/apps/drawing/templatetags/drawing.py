@@ -13,6 +13,7 @@ from django.utils import timezone
 from truelift.apps.drawing import wording
 from truelift.apps.drawing.bars import Bars, Funnel
 from truelift.apps.drawing.breaks import Break, breaks_of
+from truelift.apps.drawing.curves import Curves
 from truelift.apps.drawing.dots import Dots
 from truelift.apps.drawing.flow import Flow
 from truelift.apps.drawing.forest import Forest
@@ -56,6 +57,12 @@ def bars(chart: Bars) -> Drawn:
 @register.inclusion_tag("drawing/series.html")
 def time_series(chart: Series) -> Drawn:
     """Draw a number over time with its expected range and what happened."""
+    return {"chart": chart}
+
+
+@register.inclusion_tag("drawing/series.html")
+def curves(chart: Curves) -> Drawn:
+    """Draw shares over a number, a line for each group."""
     return {"chart": chart}
 
 

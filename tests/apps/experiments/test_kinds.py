@@ -1,0 +1,222 @@
+"""Metrics of every kind from their definition over the events to the page, by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from django.test import Client
+
+from tests.apps.experiments.conftest import EXPOSED
+from truelift.apps.accounts.models import User
+from truelift.apps.experiments.analysing import analyse_experiment
+from truelift.apps.experiments.services import plan_experiment
+from truelift.apps.experiments.spec import (
+    ExperimentSpec,
+    MetricSpec,
+    PlanSpec,
+)
+from truelift.apps.research.actor import Actor
+from truelift.apps.sites.models import Site
+from truelift.lake.bulk import append_bulk
+from truelift.lake.home import Home
+from truelift.lake.loader import Loader
+from truelift.lifecycle.experiment import Action
+
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+
+AT_THE_END = datetime(2026, 6, 20, 12, tzinfo=UTC)
+EARLY = datetime(2026, 5, 23, tzinfo=UTC)
+HOUR = 3600
+
+METRICS = (
+    MetricSpec("capped", "sum", "purchase", "Revenue", cap=50.0, window_days=7),
+    MetricSpec("top", "sum", "purchase", "Revenue, p90", cap_percentile=0.9, window_days=7),
+    MetricSpec(
+        "median_load", "quantile", "load", "Load", property="ms", level=0.5, per="event",
+        unit_label="ms", window_days=7, better="decrease",
+    ),
+    MetricSpec(
+        "wait", "restricted_mean", "purchase", "Time to order", window_days=2, better="decrease"
+    ),
+    MetricSpec("back", "retention", "page_view", "Came back", from_days=2, window_days=7),
+    MetricSpec(
+        "step", "funnel_step", "purchase", "Cart, then order", steps=("cart",), window_days=7
+    ),
+)  # fmt: skip
+
+
+def happenings(variant: str, number: int) -> Iterator[tuple[str, int, float | None]]:
+    """Give what a visitor does: event, seconds after the exposure, number.
+
+    Of 200 of a variant, every fourth (control) or every other (treatment) puts something into
+    the cart after an hour and orders after three, for €10, the first of each for €1,000;
+    the others of the control's first hundred order without a cart at once. Everybody loads
+    two pages; every fifth, or every fourth, comes back after three days.
+    """
+    early = variant == "early"
+    base = 300.0 if early else 400.0
+    yield "load", 1, base + number
+    yield "load", 2, base + number + 100
+    if number % (2 if early else 4) == 0:
+        yield "cart", HOUR, None
+        yield "purchase", 3 * HOUR, 1000.0 if number == 0 else 10.0
+    elif not early and number < 100:
+        yield "purchase", 0, 10.0
+    if number % (4 if early else 5) == 0:
+        yield "page_view", 3 * 86_400, None
+
+
+@pytest.fixture
+def events(site: Site, home: Home) -> None:
+    rows = []
+    for variant in ("late", "early"):
+        for number in range(200):
+            visitor = f"{variant}-{number}"
+            at = int((EXPOSED + timedelta(minutes=number)).timestamp() * 1000)
+            seen = {
+                "visitor_id": visitor,
+                "trusted": True,
+                "type": "track",
+                "value": None,
+                "currency": None,
+                "experiment": None,
+                "variant": None,
+                "properties": None,
+                "device": "phone" if number % 2 else "desktop",
+            }
+            rows.append(
+                {
+                    **seen,
+                    "event": "exposure",
+                    "message_id": f"{visitor}-seen",
+                    "occurred_at": at,
+                    "experiment": "delivery-cost",
+                    "variant": variant,
+                }
+            )
+            for nth, (name, after, amount) in enumerate(happenings(variant, number)):
+                row = {
+                    **seen,
+                    "event": name,
+                    "message_id": f"{visitor}-{nth}",
+                    "occurred_at": at + after * 1000,
+                }
+                if name == "purchase":
+                    row |= {"value": amount, "currency": "EUR"}
+                elif amount is not None:
+                    row |= {"properties": f'{{"ms": {amount}}}'}
+                rows.append(row)
+    append_bulk(
+        home,
+        site.name,
+        pa.Table.from_pylist(rows),
+        writer="import-kinds",
+        received_at_ms=1_780_000_000_000,
+    )
+    with Loader(home, now=lambda: datetime(2026, 6, 20, 12, tzinfo=UTC)) as loader:
+        loader.flush()
+
+
+@pytest.fixture
+def run(
+    site: Site, spec: ExperimentSpec, ada: User, now: datetime, moved: Callable[..., None]
+) -> Callable[..., dict[str, Any]]:
+    """Plans, launches and analyses with all kinds; the one given decides."""
+
+    def launch(primary: str, *, at: datetime = AT_THE_END, **changed: Any) -> dict[str, Any]:
+        others = tuple(each.key for each in METRICS if each.key != primary)
+        wanted = replace(
+            spec,
+            primary=primary,
+            guardrails=(others[0],),
+            secondary=others[1:],
+            metrics=METRICS,
+            plan=PlanSpec(n_per_variant=200),
+            **changed,
+        )
+        record = plan_experiment(site, wanted, by=Actor(ada), now=now)
+        moved(record.key, Action.SUBMIT, Action.LAUNCH)
+        return analyse_experiment(site, record.key, by=Actor(ada), now=at).document
+
+    return launch
+
+
+def told(document: dict[str, Any], key: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    (metric,) = [each for each in document["metrics"] if each["metric"] == key]
+    return metric, metric["effects"][0]
+
+
+@pytest.mark.usefixtures("events")
+def test_every_kind_is_judged_in_one_analysis_and_read_on_the_page(
+    run: Callable[..., dict[str, Any]], client: Client, ada: User
+) -> None:
+    document = run("capped")
+    client.force_login(ada)
+    page = client.get("/s/shop/experiments/delivery-cost/").content.decode()
+
+    # Control: 50 order by cart (one €1,000, 49 × €10) and 75 of its first hundred at once for
+    # €10; treatment: 100 by cart, one of them for €1,000. Capped at €50.
+    metric, effect = told(document, "capped")
+    means = {each["variant"]: each["mean"] for each in metric["summaries"]}
+    assert means["late"] == pytest.approx((5000 + 124 * 1000) / 200)
+    assert means["early"] == pytest.approx((5000 + 99 * 1000) / 200)
+    assert metric["cap"]["most"] == 5000
+    assert metric["cap"]["by_variant"] == {"late": 1, "early": 1}
+    raw = {each["variant"]: each["mean"] for each in metric["raw"]["summaries"]}
+    assert raw["late"] == pytest.approx((100_000 + 124 * 1000) / 200)
+    assert metric["raw"]["effects"][0]["absolute"]["value"] == pytest.approx(-125.0)
+    assert effect["absolute"]["value"] == pytest.approx(-125.0)
+    assert effect["absolute"]["se"] < metric["raw"]["effects"][0]["absolute"]["se"]
+    # 223 of 225 who order spend €10: the 90th percentile of them.
+    metric, _ = told(document, "top")
+    assert (metric["cap"]["most"], metric["cap"]["percentile"]) == (1000, 0.9)
+    assert metric["cap"]["units"] == 2
+
+    # Loads: 400…599 and 500…699 of the control; 400 values, the 200th of them in order is 549.
+    metric, effect = told(document, "median_load")
+    values = {each["variant"]: each["value"] for each in metric["summaries"]}
+    assert values == {"late": 549.0, "early": 449.0}
+    assert effect["absolute"]["value"] == pytest.approx(-100.0)
+    assert effect["procedure"] == "quantile"
+
+    # Waits in days of an hour: at once counts as one; the window is 48 hours.
+    metric, effect = told(document, "wait")
+    values = {each["variant"]: each["value"] for each in metric["summaries"]}
+    assert values["late"] == pytest.approx((75 * 1 + 50 * 3 + 75 * 48) / 200 / 24)
+    assert values["early"] == pytest.approx((100 * 3 + 100 * 48) / 200 / 24)
+    assert effect["procedure"] == "restricted-mean"
+
+    metric, _ = told(document, "back")
+    assert [each["successes"] for each in metric["summaries"]] == [40, 50]
+    metric, effect = told(document, "step")
+    assert [each["successes"] for each in metric["summaries"]] == [50, 100]
+    assert effect["relative"]["value"] == pytest.approx(1.0)
+
+    (waits,) = document["survival"]
+    assert waits["metric"] == "wait"
+    assert [each["reached"]["share"] for each in waits["variants"]] == [
+        pytest.approx(0.625),
+        pytest.approx(0.5),
+    ]
+    revenue, loads = document["distributions"]
+    assert (revenue["metric"], revenue["of"], revenue["log"]) == ("capped", "visitors", True)
+    assert [each["above_zero"] for each in revenue["variants"]] == [125, 100]
+    assert revenue["variants"][0]["shares"] == pytest.approx([124 / 125, 1.0])
+    assert (loads["of"], loads["log"]) == ("events", False)
+    assert "~raw" not in str(document)
+    assert page
+    assert "above €50.00 counted as €50.00: 2 visitors" in page
+    assert "With the cap, and without it" in page
+    assert "Half of those with any have at most €10.00 with Cost at checkout" in page
+    assert "Within 2 days purchase came to 62.5% with Cost at checkout" in page
+    assert "549 ms" in page
+    assert "page_view between 2 and 7 days" in page
+    assert "cart, then purchase" in page
+    assert 'href="/s/shop/methods/quantile/"' in page
+    assert 'href="/s/shop/methods/restricted-mean/"' in page
