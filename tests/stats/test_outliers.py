@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from truelift.stats.effects import FixedHorizon
 from truelift.stats.estimating import differences
-from truelift.stats.moments import Form, Moments, shares
+from truelift.stats.moments import Form, Moments, moments_of, shares
 from truelift.stats.outliers import BadTop, compare_both_ways, outlier_influence, without_top
+from truelift.stats.summary import Summary
 
 
 def sample(values: np.ndarray) -> Moments:
@@ -114,3 +115,22 @@ def test_values_that_no_sample_lost_are_refused(top: list[list[float]]) -> None:
 def test_shares_have_no_largest_units() -> None:
     with pytest.raises(BadTop):
         without_top(shares(np.array([5]), np.array([2])), [[1.0]])
+
+
+def test_one_unit_that_is_larger_than_all_others_stands_out_though_nothing_is_found() -> None:
+    control = moments_of([Summary(n=1000, mean=2.0, m2=25_000.0)])
+    # The same, and one of 5,000 among them.
+    mean = 2.0 + 4_998.0 / 1000
+    treatment = moments_of([Summary(n=1000, mean=mean, m2=25_000.0 + 4_998.0**2 * 999 / 1000)])
+
+    found = outlier_influence(
+        control,
+        treatment,
+        control_top=[[np.nan]],
+        treatment_top=[[5000.0]],
+        method=FixedHorizon(),
+    )
+
+    assert not found.changes.item()
+    assert abs(found.shift.item()) < 1
+    assert found.stands_out.item()

@@ -12,6 +12,7 @@ from truelift.apps.experiments.broken_down import (
     causes_of,
     courses_of,
     segments_of,
+    stopped_of,
 )
 
 
@@ -188,3 +189,50 @@ def test_the_causes_of_a_broken_split_are_told_with_what_is_missing() -> None:
     assert row.pairs == (("1,200", "+150"), ("900", "−150"))
     assert row.p == "p < 0.001"
     assert row.carries
+
+
+def test_an_interval_that_would_lose_more_than_everything_says_so() -> None:
+    (table,) = tables(
+        reading(cell("phone", -1.4, 0.9), cell("desktop", -0.1, 0.1), differs=False, standing="x")
+    )
+
+    phone, desktop = table.forest.effects
+    assert phone.interval.low == -1.0
+    assert phone.said == "phone: −25.0%, at worst everything is lost, at best +90.0%."
+    assert desktop.said == "desktop: 0.0%, between −10.0% and +10.0%."
+
+
+def test_a_day_on_which_a_metric_was_defined_anew_is_marked_in_the_course() -> None:
+    days = [
+        {"day": f"2026-05-0{nth}", "units": 500, "value": 0.1, "low": 0.0, "high": 0.2}
+        for nth in range(1, 8)
+    ]
+    change = {"at": "2026-05-03T22:30:00Z", "from_version": 1, "to_version": 2}
+    document = {
+        "alpha": 0.05,
+        "over_time": [{"variant": "b", "days": days}],
+        "metric_breaks": {"order_rate": [change]},
+    }
+
+    (course,) = courses_of(
+        document, metric="Orders", names={"b": "Early"}, home=HOME, time_zone="Europe/Berlin"
+    )
+
+    (note,) = course.series.notes
+    assert (str(note.at), note.words) == ("2026-05-04", "Order rate v2")
+
+
+def test_what_is_stated_after_the_last_look_stands_beside_what_was_counted() -> None:
+    stated = {"value": 0.08, "low": 0.01, "high": 0.14}
+    naive = {"value": 0.1, "low": 0.02, "high": 0.18}
+    effect = {"variant": "b", "relative": stated, "naive": {"relative": naive}}
+
+    shown = stopped_of(
+        {**PRIMARY, "effects": [effect]}, metric="Orders", names={"b": "Early"}, home=HOME
+    )
+    nothing = stopped_of(PRIMARY, metric="Orders", names={"b": "Early"}, home=HOME)
+
+    assert shown is not None
+    assert shown.headline == "Adjusted for its looks, the lift in orders is +8.0% instead of +10.0%"
+    assert [row.label for row in shown.forest.effects] == ["As counted", "Stated"]
+    assert nothing is None

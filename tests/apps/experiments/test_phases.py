@@ -1,0 +1,121 @@
+"""Phases: what a changed allocation means for the split, and who may not say what about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from truelift.apps.accounts.models import AuditEvent, User
+from truelift.apps.experiments.checks import phase_split
+from truelift.apps.experiments.models import ExperimentRecord
+from truelift.apps.experiments.phases import BadAllocation, change_allocation, stretches_of
+from truelift.apps.experiments.services import NotStarted
+from truelift.apps.research.actor import Actor
+from truelift.apps.sites.models import Site
+from truelift.lifecycle.experiment import Action
+from truelift.stats.srm import Phase
+from truelift.stats.status import Status
+
+
+NOW = datetime(2026, 5, 20, tzinfo=UTC)
+LATER = datetime(2026, 5, 11, tzinfo=UTC)
+
+
+def test_one_allocation_is_one_phase_and_passes() -> None:
+    check = phase_split([Phase((700, 300), (1, 1))], begins=[None])
+
+    assert check.status is Status.OK
+    assert check.detail.startswith("The allocation was never changed")
+
+
+def test_an_earlier_phase_that_was_uneven_asks_for_a_look_and_no_more() -> None:
+    phases = [Phase((3000, 2000), (1, 1)), Phase((5000, 5010), (1, 1))]
+
+    check = phase_split(phases, begins=[None, LATER])
+
+    assert check.status is Status.WARN
+    assert "did not follow its allocation in phase 1" in check.detail
+    assert check.detail.endswith("Results are of visitors since 11 May.")
+
+
+def test_visitors_of_a_variant_that_took_nobody_are_told() -> None:
+    check = phase_split(
+        [Phase((3000, 20), (1, 0)), Phase((5000, 5010), (1, 1))], begins=[None, LATER]
+    )
+
+    assert check.status is Status.WARN
+    assert "20 came to variants that took nobody." in check.detail
+
+
+@pytest.mark.database
+@pytest.mark.django_db
+class TestRecorded:
+    @pytest.fixture
+    def running(self, planned: ExperimentRecord, moved: Callable[..., None]) -> ExperimentRecord:
+        moved(planned.key, Action.SUBMIT, Action.LAUNCH)
+        planned.refresh_from_db()
+        return planned
+
+    def test_a_change_begins_a_phase_and_is_on_the_timeline_and_in_the_audit(
+        self, site: Site, running: ExperimentRecord, ada: User, client_of: Callable[[User], Client]
+    ) -> None:
+        change_allocation(
+            site,
+            running.key,
+            weights={"late": 3, "early": 1},
+            since=LATER,
+            reason="Ramped up.",
+            by=Actor(ada),
+            now=NOW,
+        )
+
+        first, second = stretches_of(running, since=LATER - timedelta(days=7))
+        (alone,) = stretches_of(running, since=LATER)
+        page = client_of(ada).get(f"/s/{site.name}/experiments/{running.key}/").content.decode()
+        assert (first.weights, first.until) == ((1.0, 1.0), LATER)
+        assert (second.weights, second.since) == ((3.0, 1.0), LATER)
+        assert alone.weights == (3.0, 1.0)
+        assert "it drew 75% Cost at checkout, 25% Cost on product page" in page
+        assert AuditEvent.objects.filter(action="experiment.allocated").count() == 1
+
+    @pytest.mark.parametrize(
+        ("changed", "said"),
+        [
+            ({"weights": {"late": 1}}, "give one weight each for late, early"),
+            ({"weights": {"late": -1, "early": 1}}, "a weight is not a number from 0"),
+            ({"weights": {"late": 0, "early": 0}}, "no variant takes anybody"),
+            ({"reason": " "}, "say why"),
+            ({"since": NOW + timedelta(days=1)}, "it begins in the future"),
+        ],
+    )
+    def test_what_no_allocation_can_be_is_refused_with_its_reason(
+        self,
+        site: Site,
+        running: ExperimentRecord,
+        ada: User,
+        changed: dict[str, object],
+        said: str,
+    ) -> None:
+        given = {"weights": {"late": 1, "early": 1}, "since": LATER, "reason": "Why not."}
+
+        with pytest.raises(BadAllocation, match=said):
+            change_allocation(site, running.key, **(given | changed), by=Actor(ada), now=NOW)  # type: ignore[arg-type]
+
+        assert not running.phases.exists()
+
+    def test_what_was_not_launched_has_no_phases(
+        self, site: Site, planned: ExperimentRecord, ada: User
+    ) -> None:
+        with pytest.raises(NotStarted):
+            change_allocation(
+                site,
+                planned.key,
+                weights={"late": 1, "early": 1},
+                since=LATER,
+                reason="Why not.",
+                by=Actor(ada),
+                now=NOW,
+            )
