@@ -119,3 +119,20 @@ def test_what_does_not_exist_is_refused_by_code(
 ) -> None:
     assert run("experiments", arguments) == 1
     assert error_in(capsys)["code"] == code
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_changed_allocation_of_what_ended_elsewhere_is_written_down(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("experiments", ["create", "--site", site.name, "--file", str(COOKIE_CATS)])
+    allocate = ["allocate", "gate", "--site", site.name, "--reason", "Ramped up"]
+
+    done = run("experiments", [*allocate, "--weights", "gate_30=9,gate_40=1"])
+    capsys.readouterr()
+    refused = run("experiments", [*allocate, "--weights", "gate_30=9,gate_40"])
+
+    assert (done, refused) == (0, 1)
+    assert "is not a variant with its weight" in str(error_in(capsys)["message"])
+    (phase,) = ExperimentRecord.objects.get().phases.all()
+    assert phase.weights == {"gate_30": 9.0, "gate_40": 1.0}
