@@ -34,10 +34,11 @@ from tests.oracle.asking_gbstats import PYTHON, Answer, Gbstats
 from tests.stats.samples import moments_from, shop_units
 from truelift.stats.analysis import AnalysisData, AnalysisPlan, analyse
 from truelift.stats.bayesian import Bayesian, NormalPrior
-from truelift.stats.effects import FixedHorizon, Floats, joined
-from truelift.stats.estimating import differences, values
+from truelift.stats.effects import FixedHorizon, Floats
+from truelift.stats.estimating import arms_of_all
 from truelift.stats.moments import Form, Moments, shares
 from truelift.stats.plan import PlannedMetric, PlannedVariant, Samples
+from truelift.stats.points import between
 from truelift.stats.roles import MetricKind, MetricRole, VariantRole
 from truelift.stats.scales import Scale
 from truelift.stats.sequential import Sequential
@@ -69,100 +70,75 @@ SCALES = (Scale.ABSOLUTE, Scale.RELATIVE)
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Raw sums of one kind of metric over the units; arrays of shape (metrics, arms, segments).
+    """Raw sums of one kind of metric over the units; S is (metrics, arms, segments).
 
     Attributes:
         kind: As `gbstats_peer.py` names it.
-        n: Units.
-        one: Sum of the metric, or of the ratio's numerator.
-        one_squares: Sum of its squares.
-        other: Sum of the denominator, or of the covariate.
-        other_squares: Sum of its squares.
-        products: Sum of the products of both.
+        n: Units; shape S.
+        sums: Of the metric, or of numerator and denominator, or of metric and covariate;
+            shape S + (k,).
+        products: Sums of products of each of these with each; shape S + (k, k).
     """
 
     kind: str
     n: np.ndarray
-    one: Floats
-    one_squares: Floats
-    other: Floats
-    other_squares: Floats
+    sums: Floats
     products: Floats
 
     def moments(self) -> Moments:
         """Turn them into what our side compares; part of what is timed."""
         if self.kind == "proportion":
-            return shares(self.n, self.one.astype(np.int64))
-        mean = self.one / self.n
-        if self.kind == "mean":
-            square = self.one_squares - self.one * mean
-            return Moments(Form.MEAN, self.n, mean[..., None], square[..., None, None])
-        other = self.other / self.n
-        cross = self.products - self.one * other
-        products = np.empty((*self.n.shape, 2, 2))
-        products[..., 0, 0] = self.one_squares - self.one * mean
-        products[..., 1, 1] = self.other_squares - self.other * other
-        products[..., 0, 1] = products[..., 1, 0] = cross
+            return shares(self.n, self.sums[..., 0])
+        means = self.sums / self.n[..., None]
+        products = self.products - self.sums[..., :, None] * means[..., None, :]
         form = Form.RATIO if self.kind == "ratio" else Form.MEAN
-        return Moments(form, self.n, np.stack([mean, other], axis=-1), products)
+        return Moments(form, self.n, means, products)
 
     def said(self, *at: int) -> dict[str, Any]:
         """Give one sample as gbstats wants it."""
-        n, one = int(self.n[at]), float(self.one[at])
-        first = {"kind": "mean", "n": n, "sum": one, "sum_squares": float(self.one_squares[at])}
+        n, sums, products = int(self.n[at]), self.sums[at].tolist(), self.products[at].tolist()
         if self.kind == "proportion":
-            return {"kind": "proportion", "n": n, "sum": int(one)}
+            return {"kind": "proportion", "n": n, "sum": int(sums[0])}
+        parts = [
+            {"kind": "mean", "n": n, "sum": one, "sum_squares": products[nth][nth]}
+            for nth, one in enumerate(sums)
+        ]
         if self.kind == "mean":
-            return first
-        other = {
-            "kind": "mean",
-            "n": n,
-            "sum": float(self.other[at]),
-            "sum_squares": float(self.other_squares[at]),
-        }
+            return parts[0]
         names = ("numerator", "denominator") if self.kind == "ratio" else ("post", "pre")
-        parts = dict(zip(names, (first, other), strict=True))
-        return {"kind": self.kind, "n": n, "products": float(self.products[at]), **parts}
+        both = dict(zip(names, parts, strict=True))
+        return {"kind": self.kind, "n": n, "products": products[0][1], **both}
 
 
 def sums_of(rng: np.random.Generator, kind: str, metrics: int) -> Sums:
     """Draw the sums of visitors who differ in how keen they are, a little more so when treated."""
     shape = (metrics, ARMS, SEGMENTS)
-    found = np.empty((6, *shape))
+    k = 1 if kind in ("proportion", "mean") else 2
+    counts = rng.integers(800, 4_000, shape)
+    sums, products = np.empty((*shape, k)), np.empty((*shape, k, k))
     for at in np.ndindex(shape):
-        n = int(rng.integers(800, 4_000))
+        n = int(counts[at])
         keen = rng.gamma(2.0, 0.5, n)
         one = rng.poisson(keen * (3 + at[1] * 0.2)) * rng.gamma(4.0, 1.0, n)
         other = 1.0 + rng.poisson(keen * 3) if kind == "ratio" else rng.poisson(keen * 3) * 4.0
         if kind == "proportion":
             one = (one > 6).astype(float)
-        found[(slice(None), *at)] = (
-            n,
-            one.sum(),
-            one @ one,
-            other.sum(),
-            other @ other,
-            one @ other,
-        )  # fmt: skip
-    return Sums(kind, found[0].astype(np.int64), *found[1:])
+        units = np.stack([one, other][:k])
+        sums[at], products[at] = units.sum(axis=1), units @ units.T
+    return Sums(kind, counts, sums, products)
 
 
 def ours(sums: list[Sums], method: str, scale: Scale) -> list[Floats]:
     """Judge a thousand comparisons at once; the numbers in the order of `told`."""
     samples = [each.moments() for each in sums]
-    parts = [differences(each[:, :1], each[:, 1:], scale=scale) for each in samples]
-    estimates = joined(parts) if len(parts) > 1 else parts[0]
+    control, treatment = arms_of_all(samples)
+    estimates = between(control, treatment, scale=scale)
     if method == "bayesian":
-        control = None
+        stretched = None
         if scale is Scale.ABSOLUTE:
             # The prior is on lifts, and is stretched by the control.
-            control = np.concatenate(
-                [
-                    np.broadcast_to(values(each[:, :1]), part.shape)
-                    for each, part in zip(samples, parts, strict=True)
-                ]
-            )
-        belief = Bayesian(PRIOR, control).believe(estimates, alpha=0.05)
+            stretched = control.value if control.counted is None else control.counted.value
+        belief = Bayesian(PRIOR, stretched).believe(estimates, alpha=0.05)
         return [
             belief.value,
             belief.sd,

@@ -13,8 +13,16 @@ from scipy import stats as reference
 from tests.stats.samples import moments_from, shop_units
 from truelift.stats.comparison import Absent, compare
 from truelift.stats.effects import Absence, Effects, FixedHorizon, Side
-from truelift.stats.estimating import FormsDiffer, as_lifts, differences, values, variance_saved
+from truelift.stats.estimating import (
+    FormsDiffer,
+    arms_of_all,
+    as_lifts,
+    differences,
+    values,
+    variance_saved,
+)
 from truelift.stats.moments import Form, Moments, moments_of, shares
+from truelift.stats.points import between
 from truelift.stats.scales import Scale
 from truelift.stats.summary import ProportionSummary, RatioSummary, Summary
 
@@ -310,3 +318,37 @@ def _two(form: Form, base: list[Any], other: list[Any]) -> tuple[Moments, Moment
 
 def _close(found: Any, wanted: Any, *, rel: float) -> bool:
     return bool(np.allclose(np.array(found, float), np.array(wanted, float), rtol=rel, atol=0))
+
+
+def test_forms_together_are_each_of_them_alone() -> None:
+    generator = np.random.default_rng(12)
+    units = [shop_units(generator, 300 + 50 * nth, lift=0.1 * nth) for nth in range(12)]
+    groups = []
+    for form, columns in (
+        (Form.MEAN, [0]),
+        (Form.MEAN, [0, 2]),
+        (Form.RATIO, [0, 1]),
+        (Form.RATIO, [0, 1, 2, 3]),
+    ):
+        flat = moments_from(form, *([each[column] for column in columns] for each in units))
+        k = len(columns)
+        groups.append(
+            Moments(
+                form,
+                flat.n.reshape(2, 3, 2),
+                flat.means.reshape(2, 3, 2, k),
+                flat.products.reshape(2, 3, 2, k, k),
+            )
+        )
+
+    for scale in Scale:
+        for adjust in (True, False):
+            together = between(*arms_of_all(groups, adjust=adjust), scale=scale)
+
+            parts = [
+                differences(group[:, :1], group[:, 1:], scale=scale, adjust=adjust)
+                for group in groups
+            ]
+            for name in ("value", "se", "df", "n", "absent"):
+                alone = np.concatenate([getattr(part, name) for part in parts])
+                np.testing.assert_array_equal(getattr(together, name), alone)

@@ -21,12 +21,12 @@ from truelift.stats.effects import (
     Floats,
     Method,
     Side,
-    joined,
 )
-from truelift.stats.estimating import control_errors, differences, values
+from truelift.stats.estimating import FEWEST_UNITS, arms_of_all, values
 from truelift.stats.exact import exact_difference, newcombe
 from truelift.stats.known_value import KnownValue
 from truelift.stats.moments import AnySummary, Form, Moments, moments_of
+from truelift.stats.points import between
 from truelift.stats.scales import Scale
 from truelift.stats.summary import (
     CovariateRatioSummary,
@@ -154,10 +154,6 @@ class Comparison:
     chances: Chances | None = None
 
 
-FEWEST_UNITS: Final = 2
-"""With one unit there is no spread, so nothing can be compared."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimated:
     """Every treatment against the control on every metric; arrays of metrics x treatments.
@@ -226,15 +222,22 @@ def estimated(table: Table) -> Estimated:
         rows[next((type(each) for each in samples if each is not None), None)].append(place)
     order = [place for places in rows.values() for place in places]
     back = np.argsort(order)
-    parts = [_group([table[place] for place in places]) for places in rows.values()]
+    groups = [moments_of_table([table[place] for place in places]) for places in rows.values()]
+    control, treatment = arms_of_all(groups)
+    absolute = between(control, treatment)[back]
+    relative = between(control, treatment, scale=Scale.RELATIVE)[back]
+    counted = absolute
+    if any(group.has_covariate for group in groups):
+        counted = between(*arms_of_all(groups, adjust=False))[back]
+    value = np.concatenate([values(group[:, :1]) for group in groups])[back]
     return _with_scarce(
         Estimated(
             table=table,
-            absolute=joined([part.absolute for part in parts])[back],
-            relative=joined([part.relative for part in parts])[back],
-            counted=joined([part.counted for part in parts])[back],
-            control_se=np.concatenate([part.control_se for part in parts])[back],
-            control_value=np.concatenate([part.control_value for part in parts])[back],
+            absolute=absolute,
+            relative=relative,
+            counted=counted,
+            control_se=np.broadcast_to(np.sqrt(control.variance)[back], absolute.shape),
+            control_value=np.broadcast_to(value, absolute.shape),
         )
     )
 
@@ -357,20 +360,6 @@ def refusal_of(control: AnySummary, treatment: AnySummary) -> Refusal:
             return NoSpread(n=treatment.n, control_n=control.n)
         case absence:
             return NoEffect(reason=absence.reason or "the baseline has no value to compare with")
-
-
-def _group(table: Table) -> Estimated:
-    """Estimate metrics of one form."""
-    arms = moments_of_table(table)
-    control, treatment = arms[:, :1], arms[:, 1:]
-    return Estimated(
-        table=table,
-        absolute=differences(control, treatment),
-        relative=differences(control, treatment, scale=Scale.RELATIVE),
-        counted=differences(control, treatment, adjust=False),
-        control_se=control_errors(control, treatment),
-        control_value=np.broadcast_to(values(control), treatment.shape),
-    )
 
 
 def moments_of_table(table: Table) -> Moments:

@@ -207,7 +207,9 @@ class FixedHorizon:
 
 def ends(value: Floats, reach: Floats, *, side: Side) -> tuple[Floats, Floats]:
     """Give both ends of intervals that reach so far from their values; open on the other side."""
+    if side is Side.TWO:
+        return value - reach, value + reach
     open_end = np.where(np.isnan(reach), np.nan, np.inf)
-    low = value - (open_end if side is Side.LESS else reach)
-    high = value + (open_end if side is Side.GREATER else reach)
-    return np.asarray(low), np.asarray(high)
+    if side is Side.GREATER:
+        return value - reach, value + open_end
+    return value - open_end, value + reach

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+from typing import Final
+
 import numpy as np
 
 from truelift.errors import Refusal
-from truelift.stats.effects import Absence, Effects, Estimates, Floats
+from truelift.stats.effects import Absence, Effects, Estimates, Floats, Reasons
 from truelift.stats.linearising import (
-    Foretelling,
+    Adjusted,
+    Past,
     adjusted,
-    covariance,
     foretelling,
     linear,
+    past,
     variance,
 )
 from truelift.stats.moments import Form, Moments
-from truelift.stats.points import Counted, Points, between, first
+from truelift.stats.points import Points, beneath, between, first
 from truelift.stats.scales import Scale
+
+
+FEWEST_UNITS: Final = 2
+"""With one unit there is no spread, so nothing can be compared."""
 
 
 class FormsDiffer(Refusal):
@@ -85,11 +94,50 @@ def arms(control: Moments, treatment: Moments, *, adjust: bool = True) -> tuple[
     if not adjust:
         control, treatment = control.without_covariate(), treatment.without_covariate()
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        base, other = _counted(control), _counted(treatment)
         if not control.has_covariate:
-            return _arm(control), _arm(treatment)
-        both = control + treatment
-        by = foretelling(both.form, both.means, both.products)
-        return _arm(control, by), _arm(treatment, by)
+            return base, other
+        pasts = _past(control), _past(treatment)
+        without, rest = _adjusted((control, treatment), (base, other), pasts)
+        shape = np.broadcast_shapes(control.shape, treatment.shape)
+        return base.adjusted([(..., without)], shape), other.adjusted([(..., rest)], shape)
+
+
+def arms_of_all(groups: Sequence[Moments], *, adjust: bool = True) -> tuple[Points, Points]:
+    """Give the arms of comparisons of many forms, one form below the other.
+
+    What follows (scales, methods, corrections) is then done once for all of them.
+
+    Args:
+        groups: Samples of one form each, of shape (metrics, arms, ...) with the control first;
+            alike but for the number of metrics.
+        adjust: Use covariates, where there are any.
+
+    Returns:
+        As of `arms`.
+    """
+    if not adjust:
+        groups = [group.without_covariate() for group in groups]
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        found = beneath([_counted(group) for group in groups])
+        control, treatment = found[:, :1], found[:, 1:]
+        ends = itertools.accumulate(len(group.n) for group in groups)
+        controls, treatments = [], []
+        for group, end in zip(groups, ends, strict=True):
+            if group.has_covariate:
+                rows = slice(end - len(group.n), end)
+                before = _past(group)
+                base, other = _adjusted(
+                    (group[:, :1], group[:, 1:]),
+                    (control[rows], treatment[rows]),
+                    (before[:, :1], before[:, 1:]),
+                )
+                controls.append((rows, base))
+                treatments.append((rows, other))
+        if not controls:
+            return control, treatment
+        shape = treatment.value.shape
+        return control.adjusted(controls, shape), treatment.adjusted(treatments, shape)
 
 
 def control_errors(control: Moments, treatment: Moments) -> Floats:
@@ -127,33 +175,39 @@ def variance_saved(control: Moments, treatment: Moments) -> Floats:
 def values(samples: Moments) -> Floats:
     """Give the metric of each sample; NaN where nobody is there, or no denominator."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-        found = samples.means[..., 0]
-        if samples.form is Form.RATIO:
-            found = found / samples.means[..., 1]
+        found = linear(samples.form, samples.means[..., : samples.form.width]).value
     return np.where((samples.n > 0) & np.isfinite(found), found, np.nan)
 
 
-def _arm(samples: Moments, by: Foretelling | None = None) -> Points:
-    """Linearise one arm; with a covariate, take what it foretold from what was counted."""
-    n, form, products = samples.n, samples.form, samples.products
-    divisor = samples.divisor
-    found = linear(form, samples.means[..., : form.width])
-    noise = variance(found.slopes, products) / divisor
-    counted = None
-    if by is not None:
-        plain, plain_noise = found, noise
-        found = adjusted(form, samples.means, by)
-        noise = variance(found.slopes, products) / divisor
-        shared = covariance(found.slopes, plain.slopes, products) / divisor
-        counted = Counted(plain.value, plain_noise, shared)
-    absent = first(
-        np.zeros(n.shape, dtype=np.uint8),
-        (n == 0, Absence.NO_ARM),
-        (n == 1, Absence.TOO_FEW_UNITS),
-    )
-    if form is Form.RATIO:
+def _counted(samples: Moments) -> Points:
+    """Give metrics as they were counted."""
+    n, metric = samples.n, linear(samples.form, samples.means[..., : samples.form.width])
+    absent: Reasons = np.zeros(n.shape, dtype=np.uint8)
+    if n.min(initial=FEWEST_UNITS) < FEWEST_UNITS:
+        absent = first(absent, (n == 0, Absence.NO_ARM), (n == 1, Absence.TOO_FEW_UNITS))
+    if samples.form is Form.RATIO:
         absent = first(absent, (samples.means[..., 1] == 0, Absence.NO_DENOMINATOR))
-    return Points(found.value, noise, (n - 1).astype(np.float64), n, absent, counted)
+    noise = variance(metric.slopes, samples.spread)
+    return Points(metric.value, noise, (n - 1).astype(np.float64), n, absent)
+
+
+def _past(samples: Moments) -> Past:
+    return past(samples.form, samples.means, samples.spread)
+
+
+def _adjusted(
+    samples: tuple[Moments, Moments],
+    counted: tuple[Points, Points],
+    before: tuple[Past, Past],
+) -> tuple[Adjusted, Adjusted]:
+    """Take from what was counted what was foretold of it, with one slope for both arms."""
+    both = samples[0] + samples[1]
+    by = foretelling(past(both.form, both.means, both.products))
+    base, other = (
+        adjusted(points.value, points.variance, each, by)
+        for points, each in zip(counted, before, strict=True)
+    )
+    return base, other
 
 
 def _described(samples: Moments) -> str:

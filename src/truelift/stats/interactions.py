@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from truelift.errors import Refusal
 from truelift.stats.effects import BadAlpha, Floats
-from truelift.stats.linearising import adjusted, foretelling, linear, variance
+from truelift.stats.linearising import adjusted, foretelling, linear, past, variance
 from truelift.stats.moments import AnySummary, Form, Moments, moments_of
 from truelift.stats.multiplicity import benjamini_hochberg
 
@@ -300,14 +300,16 @@ def cell_values(cells: Moments, *, adjust: bool = True) -> tuple[Floats, Floats]
     if cells.form is Form.RATIO and (cells.means[..., 1::2] == 0).any():
         raise BadCells(reason="the denominator of a cell adds up to 0")
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
+        form, means, spread = cells.form, cells.means, cells.spread
+        metric = linear(form, means[..., : form.width])
+        value, noise = metric.value, variance(metric.slopes, spread)
         if cells.has_covariate:
             weight = (cells.n / cells.n.sum(axis=(-2, -1), keepdims=True))[..., None]
-            pooled = (cells.means * weight).sum(axis=(-3, -2), keepdims=True)
+            pooled = (means * weight).sum(axis=(-3, -2), keepdims=True)
             within = cells.products.sum(axis=(-4, -3), keepdims=True)
-            metric = adjusted(cells.form, cells.means, foretelling(cells.form, pooled, within))
-        else:
-            metric = linear(cells.form, cells.means)
-        value, noise = metric.value, variance(metric.slopes, cells.products) / cells.divisor
+            by = foretelling(past(form, pooled, within))
+            without = adjusted(value, noise, past(form, means, spread), by)
+            value, noise = without.value, without.variance
     if not ((np.abs(value) < _LARGEST) & (noise < _NOISIEST)).all():
         raise BadCells(reason="a cell's numbers are too large or too small to calculate with")
     return value, noise

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -25,6 +27,25 @@ class Linear:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """What a metric was before the exposure, in the sample that it is a metric of.
+
+    Attributes:
+        value: The metric before.
+        variance: Of its sum, as `variance` gives it.
+        covariance: Of that with the metric's own.
+    """
+
+    value: Floats
+    variance: Floats
+    covariance: Floats
+
+    def __getitem__(self, where: object) -> Past:
+        """Take a part of the samples, as of an array."""
+        return Past(*(np.asarray(getattr(self, each.name)[where]) for each in fields(self)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Foretelling:
     """How far a metric follows from what it was before the exposure (CUPED).
 
@@ -35,6 +56,21 @@ class Foretelling:
 
     slope: Floats
     before: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Adjusted:
+    """A metric without what was foretold of it.
+
+    Attributes:
+        value: The metric.
+        variance: As the one it was made of.
+        covariance: With the metric as it was counted.
+    """
+
+    value: Floats
+    variance: Floats
+    covariance: Floats
 
 
 _ONE = np.ones(())
@@ -56,41 +92,53 @@ def linear(form: Form, means: Floats) -> Linear:
     return Linear(value, (slope, -value * slope))
 
 
-def foretelling(form: Form, means: Floats, products: Floats) -> Foretelling:
-    """Regress a metric on what it was before, over units that are taken together.
+def past(form: Form, means: Floats, products: Floats) -> Past:
+    """Linearise what a metric was before the exposure.
 
     Args:
         form: What it is made of.
-        means: Of all of them: the metric's numbers, then the same before.
-        products: Sums of products of their deviations.
+        means: The metric's numbers, then the same before, along the last axis.
+        products: Covariances of all of them, or sums of their products.
+    """
+    width = form.width
+    now, before = linear(form, means[..., :width]), linear(form, means[..., width:])
+    return Past(
+        before.value,
+        variance(before.slopes, products[..., width:, width:]),
+        covariance(now.slopes, before.slopes, products[..., :width, width:]),
+    )
+
+
+def foretelling(together: Past) -> Foretelling:
+    """Regress a metric on what it was before, over units that are taken together.
 
     Source:
         Deng, Xu, Kohavi & Walker (2013), WSDM, 123-132; docs/methods/cuped.md.
     """
-    width = form.width
-    now, before = linear(form, means[..., :width]), linear(form, means[..., width:])
-    spread = variance(before.slopes, products[..., width:, width:])
-    shared = covariance(now.slopes, before.slopes, products[..., :width, width:])
-    usable = np.isfinite(spread) & np.isfinite(shared) & (spread > 0)
-    slope = np.divide(shared, spread, out=np.zeros(spread.shape), where=usable)
-    return Foretelling(slope, before.value)
+    slope = together.covariance / together.variance
+    usable = np.isfinite(slope) & (together.variance > 0)
+    return Foretelling(np.where(usable, slope, 0.0), together.value)
 
 
-def adjusted(form: Form, means: Floats, by: Foretelling) -> Linear:
-    """Linearise a metric without what was foretold of it.
+def adjusted(value: Floats, noise: Floats, before: Past, by: Foretelling) -> Adjusted:
+    """Take from a metric what was foretold of it.
 
     Args:
-        form: What it is made of.
-        means: Of the metric's numbers, then the same before.
+        value: The metric as it was counted.
+        noise: Its variance.
+        before: What it was before, with variances of the same kind.
         by: What foretells it.
     """
-    width = form.width
-    now, before = linear(form, means[..., :width]), linear(form, means[..., width:])
-    # Where nothing was foretold, a past without a denominator must not spoil the present.
-    none = by.slope == 0
-    value = now.value - np.where(none, 0.0, by.slope * (before.value - by.before))
-    past = tuple(np.where(none, 0.0, -by.slope * slope) for slope in before.slopes)
-    return Linear(value, (*now.slopes, *past))
+    slope = by.slope
+    gain = slope * (before.value - by.before)
+    shared, spread = slope * before.covariance, slope * before.variance * slope
+    none = slope == 0
+    if none.any():
+        # Where nothing was foretold, a past without a denominator must not spoil the present.
+        gain, shared, spread = (np.where(none, 0.0, each) for each in (gain, shared, spread))
+    total = noise + spread
+    left = total - 2 * shared
+    return Adjusted(value - gain, np.where(left <= 2 * ROUNDING * total, 0.0, left), noise - shared)
 
 
 def variance(slopes: Sequence[Floats], products: Floats) -> Floats:
@@ -109,8 +157,8 @@ def variance(slopes: Sequence[Floats], products: Floats) -> Floats:
         for j in range(len(slopes))
         for i in range(j)
     ]
-    total, rounding = sum(squares), sum(map(np.abs, crossed))
-    found = total + sum(crossed)
+    total, rounding = _sum(squares), _sum([np.abs(each) for each in crossed])
+    found = total + _sum(crossed)
     return np.where(found <= ROUNDING * (total + rounding), 0.0, found)
 
 
@@ -122,5 +170,10 @@ def covariance(one: Sequence[Floats], other: Sequence[Floats], products: Floats)
         other: Slopes of those that stand in its columns.
         products: As for `variance`.
     """
-    terms = (a * products[..., i, j] * b for i, a in enumerate(one) for j, b in enumerate(other))
-    return sum(terms, start=np.zeros(()))
+    return _sum(
+        [a * products[..., i, j] * b for i, a in enumerate(one) for j, b in enumerate(other)]
+    )
+
+
+def _sum(terms: Sequence[Floats]) -> Floats:
+    return functools.reduce(operator.add, terms)

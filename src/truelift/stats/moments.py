@@ -76,20 +76,28 @@ class Moments:
             raise ImpossibleSummary(reason=f"a {self.form} of {k} numbers per unit")
         if self.means.shape != (*self.n.shape, k) or self.products.shape != (*self.n.shape, k, k):
             raise ImpossibleSummary(reason="its counts, means and products differ in shape")
-        if (self.n < 0).any():
-            raise ImpossibleSummary(reason=f"it has {self.n.min()} units")
-        if (self.n > MOST_UNITS).any():
+        self._check_numbers()
+        self._check_spreads()
+
+    def _check_numbers(self) -> None:
+        fewest, most = (self.n.min(), self.n.max()) if self.n.size else (0, 0)
+        if fewest < 0:
+            raise ImpossibleSummary(reason=f"it has {fewest} units")
+        if most > MOST_UNITS:
             raise ImpossibleSummary(reason=f"it has more than {MOST_UNITS:,} units")
         if not (np.isfinite(self.means).all() and np.isfinite(self.products).all()):
             raise ImpossibleSummary(reason="one of its moments is not a finite number")
+
+    def _check_spreads(self) -> None:
         squares = np.diagonal(self.products, axis1=-2, axis2=-1)
-        if (squares < 0).any():
+        if squares.size and squares.min() < 0:
             raise ImpossibleSummary(reason="a sum of squared deviations is negative")
-        roots = np.sqrt(squares)
-        # Room for the rounding of sums over millions of units.
-        most = roots[..., :, None] * roots[..., None, :] * (1 + 1e-6) + ROUNDING
-        if (np.abs(self.products) > most).any():
-            raise ImpossibleSummary(reason="a cross product is larger than both spreads allow")
+        if squares.shape[-1] > 1:
+            # Room for the rounding of sums over millions of units.
+            roots = np.sqrt(squares) * (1 + 5e-7)
+            most = roots[..., :, None] * roots[..., None, :] + ROUNDING
+            if (np.abs(self.products) > most).any():
+                raise ImpossibleSummary(reason="a cross product is larger than both spreads allow")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -102,13 +110,14 @@ class Moments:
         return bool(self.means.shape[-1] > self.form.width)
 
     @property
-    def divisor(self) -> Floats:
-        """What makes covariances of means of the products.
+    def spread(self) -> Floats:
+        """Covariances of the means; shape S + (k, k).
 
         A share fixes its own variance: no Bessel's correction.
         """
         n = self.n.astype(np.float64)
-        return n * (n if self.form is Form.SHARE and not self.has_covariate else n - 1)
+        share = self.form is Form.SHARE and not self.has_covariate
+        return self.products / (n * (n if share else n - 1))[..., None, None]
 
     def __getitem__(self, where: object) -> Moments:
         """Take a part of the samples, as of an array of shape S."""
@@ -135,18 +144,23 @@ class Moments:
     def __add__(self, other: Moments) -> Moments:
         """Describe both samples of each pair as one, as if their units had been pooled."""
         n = self.n + other.n
-        share = np.divide(other.n, n, out=np.zeros(n.shape), where=n > 0)
-        gap = other.means - self.means
-        # Nobody has no mean: theirs must not pull at the others', however far off it stands.
-        gap = np.where(((self.n > 0) & (other.n > 0))[..., None], gap, 0.0)
-        start = np.where((self.n > 0)[..., None], self.means, other.means)
-        weight = (self.n * share)[..., None, None]
-        return Moments(
-            self.form,
+        start, gap = self.means, other.means - self.means
+        if not (self.n.all() and other.n.all()):
+            # Nobody has no mean: theirs must not pull at the others', however far off it stands.
+            gap = np.where(((self.n > 0) & (other.n > 0))[..., None], gap, 0.0)
+            start = np.where((self.n > 0)[..., None], self.means, other.means)
+        share = other.n / np.maximum(n, 1)
+        moved = gap * share[..., None]
+        both = self._of(
             n,
-            start + gap * share[..., None],
-            self.products + other.products + weight * gap[..., :, None] * gap[..., None, :],
+            start + moved,
+            self.products
+            + other.products
+            + (self.n[..., None] * moved)[..., :, None] * gap[..., None, :],
         )
+        # Spreads that are possible add up to possible ones; large numbers may to none.
+        both._check_numbers()
+        return both
 
     def pooled(self, axis: int = 0) -> Moments:
         """Pool the samples along one axis of S."""
@@ -218,7 +232,8 @@ def shares(n: Counts, successes: Counts) -> Moments:
     Raises:
         ImpossibleSummary: More successes than units, or fewer than none.
     """
-    n, successes = np.broadcast_arrays(np.asarray(n), np.asarray(successes))
+    if n.shape != successes.shape:
+        n, successes = np.broadcast_arrays(n, successes)
     if ((successes < 0) | (successes > n)).any():
         raise ImpossibleSummary(reason="successes are more than the units, or fewer than none")
     share = np.divide(successes, n, out=np.zeros(n.shape), where=n > 0)

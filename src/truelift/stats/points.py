@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from dataclasses import dataclass, field
+from types import EllipsisType
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from truelift.stats.effects import Absence, Counts, Estimates, Floats, Reasons
+from truelift.stats.linearising import Adjusted
 from truelift.stats.moments import ROUNDING
 from truelift.stats.scales import Scale, told
-
-
-Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +49,33 @@ class Points:
     df: Floats
     n: Counts
     absent: Reasons
-    counted: Counted | None = None
+    counted: Counted | None = field(default=None, kw_only=True)
+
+    def __getitem__(self, where: object) -> Points:
+        """Take a part of them as they are, as of an array."""
+        return Points(*(np.asarray(getattr(self, name)[where]) for name in _OF_EACH))
+
+    def adjusted(
+        self, parts: Sequence[tuple[slice | EllipsisType, Adjusted]], shape: tuple[int, ...]
+    ) -> Points:
+        """Take adjusted values in some rows, and keep what was counted beside them.
+
+        Args:
+            parts: Rows, and the values that stand in them.
+            shape: What all are broadcast to.
+        """
+        found = np.empty((3, *shape))
+        for place, each in enumerate((self.value, self.variance, self.variance)):
+            found[place] = each
+        value, variance, covariance = (found[place, ...] for place in range(3))
+        for rows, part in parts:
+            value[rows], variance[rows] = part.value, part.variance
+            covariance[rows] = part.covariance
+        counted = Counted(self.value, self.variance, covariance)
+        return Points(value, variance, self.df, self.n, self.absent, counted=counted)
+
+
+_OF_EACH: Final = ("value", "variance", "df", "n", "absent")
 
 
 def between(control: Points, treatment: Points, *, scale: Scale = Scale.ABSOLUTE) -> Estimates:
@@ -79,74 +103,51 @@ def between(control: Points, treatment: Points, *, scale: Scale = Scale.ABSOLUTE
             counted=None if whole is None else whole.value,
         )
         noise, base_noise = treatment.variance, control.variance
+        moved, base_moved = noise, base_noise
+        if scale is not Scale.ABSOLUTE:
+            moved = found.slope * noise * found.slope
+            base_moved = found.base_slope * base_noise * found.base_slope
+        variance, spread = moved + base_moved, noise + base_noise
+        # By shares instead of fourth powers: a metric near 1e-100 would vanish otherwise.
+        share = moved / variance if scale is Scale.LOG else noise / spread
+        df = 1 / (share * share / treatment.df + (1 - share) ** 2 / control.df)
         absent = first(
             _either(control.absent, treatment.absent),
-            (noise + base_noise == 0, Absence.NO_SPREAD),
+            (spread == 0, Absence.NO_SPREAD),
             *found.undefined,
         )
-        # By shares instead of fourth powers: a metric near 1e-100 would vanish otherwise.
-        moved = found.slope * noise * found.slope
-        base_moved = found.base_slope * base_noise * found.base_slope
-        parts = (moved, base_moved) if scale is Scale.LOG else (noise, base_noise)
-        share = parts[0] / (parts[0] + parts[1])
-        df = 1 / (share * share / treatment.df + (1 - share) ** 2 / control.df)
-        variance = moved + base_moved
         if scale is Scale.RELATIVE and whole is not None:
             # The lift is a share of what was counted, which moves not quite as the adjusted does.
             rate = (treatment.value - control.value) / whole.value
             apart = 2 * (whole.covariance - base_noise) + rate * (whole.variance - base_noise)
             more = found.slope * rate * apart * found.slope
-            sizes = ROUNDING * (variance + np.abs(more))
-            variance = np.where(variance + more <= sizes, 0.0, variance + more)
+            rounding = ROUNDING * (variance + np.abs(more))
+            variance = variance + more
+            variance = np.where(variance <= rounding, 0.0, variance)
         se = np.sqrt(variance)
     return assembled(found.value, se, df, control.n + treatment.n, absent)
 
 
-def beneath(parts: Sequence[Points], shapes: Sequence[tuple[int, ...]]) -> Points:
-    """Put values one below the other, along the first axis.
-
-    Args:
-        parts: What stands in each.
-        shapes: What each is repeated to; alike but for the first axis.
-    """
-    ends = list(itertools.accumulate(shape[0] for shape in shapes))
-    places = [slice(end - shape[0], end) for end, shape in zip(ends, shapes, strict=True)]
-
-    def column(arrays: Sequence[NDArray[Number]]) -> NDArray[Number]:
-        found = np.empty((ends[-1], *shapes[0][1:]), arrays[0].dtype)
-        for place, array in zip(places, arrays, strict=True):
-            found[place] = array
-        return found
-
-    counted = None
-    if any(part.counted is not None for part in parts):
-        each = [p.counted or Counted(p.value, p.variance, p.variance) for p in parts]
-        counted = Counted(
-            value=column([one.value for one in each]),
-            variance=column([one.variance for one in each]),
-            covariance=column([one.covariance for one in each]),
-        )
-    return Points(
-        value=column([part.value for part in parts]),
-        variance=column([part.variance for part in parts]),
-        df=column([part.df for part in parts]),
-        n=column([part.n for part in parts]),
-        absent=column([part.absent for part in parts]),
-        counted=counted,
-    )
+def beneath(parts: Sequence[Points]) -> Points:
+    """Put values as they are one below the other, along the first axis."""
+    return Points(*(np.concatenate([getattr(part, name) for part in parts]) for name in _OF_EACH))
 
 
 def assembled(value: Floats, se: Floats, df: Floats, n: Counts, absent: Reasons) -> Estimates:
     """Put estimates together: a number where there is one, the first reason where there is none."""
-    # Infinite degrees of freedom say that the error is known.
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        sane = (np.abs(value) < _LARGEST) & (se < _LARGEST) & (se > 1 / _LARGEST) & (df > 0)
-        sane &= np.abs(value) / se < _FARTHEST
-    absent = first(absent, (se == 0, Absence.NO_SPREAD), (~sane, Absence.TOO_LARGE))
-    known = absent == Absence.NONE
-    if not known.all():
+    size = np.abs(value)
+    with np.errstate(invalid="ignore", over="ignore"):
+        # Infinite degrees of freedom say that the error is known.
+        sane = (se > 1 / _LARGEST) & (se < _LARGEST) & (df > 0)
+        sane &= (size < _LARGEST) & (size < _FARTHEST * se)
+    if not sane.all():
+        absent = first(absent, (se == 0, Absence.NO_SPREAD), (~sane, Absence.TOO_LARGE))
+    if absent.any():
+        known = absent == Absence.NONE
         value, se, df = (np.where(known, each, np.nan) for each in (value, se, df))
-    return Estimates(value, se, df, np.broadcast_to(n, absent.shape), absent)
+    if n.shape != absent.shape:
+        n = np.broadcast_to(n, absent.shape)
+    return Estimates(value, se, df, n, absent)
 
 
 _LARGEST: Final = 1e150
@@ -166,5 +167,9 @@ def first(absent: Reasons, *found: tuple[NDArray[np.bool_], Absence]) -> Reasons
 
 def _either(one: Reasons, other: Reasons) -> Reasons:
     """Give the reason of one of two; of both, the one that comes first in `Absence`."""
+    if not other.any():
+        one, other = other, one
+    if not one.any():
+        return np.asarray(one | other)
     both = (one > Absence.NONE) & (other > Absence.NONE)
     return np.where(both, np.minimum(one, other), np.maximum(one, other))

@@ -84,10 +84,11 @@ class Sequential:
         """
         level = _levels(alpha)
         value, se = estimates.value, estimates.se
-        n = np.where(estimates.n > 0, estimates.n, np.nan)
-        reach = se * self.errors_reached(n, alpha=level)
+        weight = self._weight(np.where(estimates.n > 0, estimates.n, np.nan), level)
+        share, grown = weight / (weight + 1), np.log1p(weight) / 2
+        reach = se * self._errors(share, grown, level)
         low, high = ends(value, reach, side=self.side)
-        p = self._p(value / se, self._weight(n, level))
+        p = self._p(value / se, share, grown)
         return Effects(value, se, low, high, p, estimates.absent)
 
     def errors_reached(self, n: ArrayLike, *, alpha: ArrayLike = 0.05) -> Floats:
@@ -102,13 +103,15 @@ class Sequential:
         """
         level = _levels(alpha)
         weight = self._weight(np.asarray(n, dtype=float), level)
+        return self._errors(weight / (weight + 1), np.log1p(weight) / 2, level)
+
+    def _errors(self, share: Floats, grown: Floats, level: Floats) -> Floats:
         # In logarithms: the smallest levels have no reciprocal.
-        spread = np.log1p(weight) / 2 - np.log(level)
+        spread = grown - np.log(level)
         # Of equation 134 the two-sided form is the one without the 1.
-        grown = spread
         if self.side is not Side.TWO:
-            grown = spread - np.log(2) + np.log1p(2 * np.exp(-spread))
-        return np.asarray(np.sqrt(2 * (weight + 1) / weight * grown))
+            spread = spread - np.log(2) + np.log1p(2 * np.exp(-spread))
+        return np.asarray(np.sqrt(2 * spread / share))
 
     def _weight(self, n: Floats, level: Floats) -> Floats:
         """Give n·rho², how far the data outweigh the mixture that the intervals are made of."""
@@ -116,18 +119,19 @@ class Sequential:
         if self.side is not Side.TWO:
             tuned = np.minimum(2 * tuned, _LOOSEST)
         log = -2 * np.log(tuned)
-        return np.asarray(n * (log + np.log1p(log)) / self.tuning_n)
+        return np.asarray(n * ((log + np.log1p(log)) / self.tuning_n))
 
-    def _p(self, z: Floats, weight: Floats) -> Floats:
+    def _p(self, z: Floats, share: Floats, grown: Floats) -> Floats:
         """Give the level at which an interval would just touch 0."""
-        # In logarithms: the e-value of a great effect has no double.
-        if self.side is Side.TWO:
-            log_p = np.log1p(weight) / 2 - z * z * weight / (2 * (weight + 1))
-        else:
+        toward = z
+        if self.side is not Side.TWO:
             toward = np.maximum(z if self.side is Side.GREATER else -z, 0.0)
-            half = toward * toward * weight / (2 * (weight + 1))
+        # In logarithms: the e-value of a great effect has no double.
+        half = toward * toward * share / 2
+        log_p = grown - half
+        if self.side is not Side.TWO:
             with np.errstate(divide="ignore"):
-                log_p = np.log1p(weight) / 2 - np.log(2) - half - np.log(-np.expm1(-half))
+                log_p = log_p - np.log(2) - np.log(-np.expm1(-half))
         return np.asarray(np.exp(np.minimum(log_p, 0.0)))
 
 

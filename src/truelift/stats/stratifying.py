@@ -69,10 +69,11 @@ def stratified_differences(
 
 def _mixed(arm: Moments, weights: Floats) -> tuple[Linear, Floats]:
     """Give an arm's metric over all strata with these weights, and its noise."""
-    # A stratum without units in either arm weighs nothing.
-    weight = np.where(weights > 0, weights**2 / arm.divisor, 0.0)
     metric = linear(arm.form, (weights[..., None] * arm.means).sum(axis=-2))
-    return metric, variance(metric.slopes, (weight[..., None, None] * arm.products).sum(axis=-3))
+    weight = (weights**2)[..., None, None]
+    # A stratum without units in either arm weighs nothing.
+    spread = np.where(weight > 0, weight * arm.spread, 0.0).sum(axis=-3)
+    return metric, variance(metric.slopes, spread)
 
 
 def _pull(metric: Linear, arm: Moments, along: Floats) -> Floats:
