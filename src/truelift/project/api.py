@@ -30,6 +30,7 @@ APPS: Final = (
     "intake",
     "experiments",
     "observations",
+    "observations",
     "qa",
     "statistics",
 )

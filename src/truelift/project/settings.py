@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "truelift.apps.experiments",
     "truelift.apps.qa",
     "truelift.apps.briefs",
+    "truelift.apps.observations",
     "truelift.apps.drawing",
 ]
 

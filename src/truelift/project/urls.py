@@ -22,6 +22,7 @@ APPS: Final = (
     "intake",
     "experiments",
     "observations",
+    "observations",
     "qa",
 )
 

@@ -1,0 +1,79 @@
+"""What may be asked about interactions and comparisons before and after."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+
+from truelift.apps.experiments.models import Job
+from truelift.apps.observations.models import BeforeAfter, InteractionReport
+from truelift.apps.sites.models import Site
+from truelift.lake.home import Home
+from truelift.lake.metrics import published_metrics
+from truelift.questions.metric_library import METRIC_LIBRARY
+
+
+def metric_titles(site: Site) -> dict[str, str]:
+    """Give the metrics that a day has a value of, the site's own first: key → title."""
+    own = published_metrics(Home.of(settings.TRUELIFT), site.name)
+    found = {key: each.title for key, each in own.items()}
+    built_in = {key: m.title for key, m in METRIC_LIBRARY.items() if m.definition is not None}
+    return found | {key: title for key, title in built_in.items() if key not in found}
+
+
+def newest_report(site: Site) -> InteractionReport | None:
+    """Give the newest report of a site's interactions."""
+    found = InteractionReport.objects.filter(site=site).select_related("made_by")
+    return found.order_by("-number").first()
+
+
+def before_afters_of(site: Site) -> tuple[BeforeAfter, ...]:
+    """List the comparisons of a site, the newest first."""
+    found = BeforeAfter.objects.filter(site=site).select_related("made_by")
+    return tuple(found.order_by("-number")[:200])
+
+
+def before_after_of(site: Site, number: int) -> BeforeAfter | None:
+    """Find a comparison of a site."""
+    found = BeforeAfter.objects.filter(site=site, number=number)
+    return found.select_related("site", "made_by").first()
+
+
+def newest_job(kind: str, subject: str) -> Job | None:
+    """Give the newest work of a kind on a subject."""
+    return Job.objects.filter(kind=kind, subject=subject).order_by("-pk").first()
+
+
+def report_document(report: InteractionReport) -> dict[str, Any]:
+    """Give a report as the API shows it."""
+    return {
+        "number": report.number,
+        "as_of": report.as_of,
+        "digest": report.digest,
+        "made_at": report.made_at,
+        "document": report.document,
+    }
+
+
+def before_after_document(record: BeforeAfter, *, whole: bool = False) -> dict[str, Any]:
+    """Give a comparison as the API shows it; its result with `whole`."""
+    document = record.document
+    effect = document["effect"] if document else None
+    found: dict[str, Any] = {
+        "key": record.key,
+        "number": record.number,
+        "label": "observational",
+        "name": record.name,
+        "metric": record.metric,
+        "segment": record.segment or None,
+        "design": record.design,
+        "changed_on": record.changed_on.isoformat(),
+        "since": record.since.isoformat(),
+        "until": record.until.isoformat(),
+        "controls": record.controls,
+        "made_at": record.made_at,
+        "computed_at": record.computed_at,
+        "sentence": effect["sentence"] if effect else None,
+    }
+    return found | ({"digest": record.digest or None, "result": document} if whole else {})
