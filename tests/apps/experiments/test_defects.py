@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -165,34 +165,41 @@ def rows_of(name: str, case: Case) -> Iterator[dict[str, Any]]:
         visitor = case.defect(healthy)
         if visitor is None:
             continue
-        who = f"{name}-{visitor.variant}-{visitor.day}-{visitor.nth}"
         at = STARTS + timedelta(days=visitor.day, minutes=10 * visitor.nth)
-        made = {
-            "visitor_id": who,
-            "trusted": True,
-            "type": "track",
-            "value": None,
-            "currency": None,
-            "experiment": None,
-            "variant": None,
-            "device": "phone" if visitor.nth % 2 else "desktop",
-        }
-
-        def row(event: str, when: datetime, made: dict[str, Any] = made, **more: Any) -> Any:
-            told = {"event": event, "occurred_at": int(when.timestamp() * 1000), **more}
-            return {**made, "message_id": f"{made['visitor_id']}-{event}-{when}", **told}
-
-        seen = {"experiment": f"case-{name}"}
-        yield row("exposure", at, variant=visitor.variant, **seen)
+        seen = {"experiment": f"case-{name}", "variant": visitor.variant}
+        yield row(name, visitor, "exposure", at, seen)
         if visitor.saw_both:
             other = "early" if visitor.variant == "late" else "late"
-            yield row("exposure", at + timedelta(hours=1), variant=other, **seen)
+            yield row(name, visitor, "exposure", at + HOUR, {**seen, "variant": other})
         if visitor.nth // 2 % 2 == 0:
-            before = at - timedelta(days=6)
-            yield row("purchase", before, value=visitor.spent_before, currency="EUR")
+            spent = {"value": visitor.spent_before, "currency": "EUR"}
+            yield row(name, visitor, "purchase", at - timedelta(days=6), spent)
         if visitor.ordered and case.event != "never_sent":
-            soon = at + timedelta(minutes=1)
-            yield row(case.event, soon, value=visitor.value, currency="EUR")
+            spent = {"value": visitor.value, "currency": "EUR"}
+            yield row(name, visitor, case.event, at + MINUTE, spent)
+
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+
+def row(
+    name: str, visitor: Visitor, event: str, at: datetime, more: Mapping[str, Any]
+) -> dict[str, Any]:
+    who = f"{name}-{visitor.variant}-{visitor.day}-{visitor.nth}"
+    return {
+        "visitor_id": who,
+        "message_id": f"{who}-{event}-{at}",
+        "event": event,
+        "occurred_at": int(at.timestamp() * 1000),
+        "trusted": True,
+        "type": "track",
+        "value": None,
+        "currency": None,
+        "experiment": None,
+        "variant": None,
+        "device": "phone" if visitor.nth % 2 else "desktop",
+        **more,
+    }
 
 
 @pytest.fixture
