@@ -14,11 +14,15 @@ from django.test import Client
 from tests.apps.experiments.conftest import EXPOSED
 from truelift.apps.accounts.models import User
 from truelift.apps.experiments.analysing import analyse_experiment
+from truelift.apps.experiments.metrics import current_metrics, define_metric
+from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.experiments.services import plan_experiment
 from truelift.apps.experiments.spec import (
+    BadSpec,
     ExperimentSpec,
     MetricSpec,
     PlanSpec,
+    spec_from,
 )
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
@@ -26,6 +30,7 @@ from truelift.lake.bulk import append_bulk
 from truelift.lake.home import Home
 from truelift.lake.loader import Loader
 from truelift.lifecycle.experiment import Action
+from truelift.lifecycle.judging import Inference
 
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -220,3 +225,205 @@ def test_every_kind_is_judged_in_one_analysis_and_read_on_the_page(
     assert "cart, then purchase" in page
     assert 'href="/s/shop/methods/quantile/"' in page
     assert 'href="/s/shop/methods/restricted-mean/"' in page
+
+
+@pytest.mark.usefixtures("events")
+@pytest.mark.parametrize("primary", ["median_load", "wait"])
+def test_a_metric_that_is_no_average_can_decide(
+    run: Callable[..., dict[str, Any]], primary: str
+) -> None:
+    document = run(primary)
+
+    metric, effect = told(document, primary)
+    assert metric["role"] == "primary"
+    assert "withheld" not in effect
+    assert effect["outcome"] in {"win", "loss"}
+    # Its days and segments do not add up to it, so nothing is read from them.
+    assert document["over_time"] == []
+    assert not any(each["metric"] == primary for each in document["segments"])
+    assert any(each["metric"] == "step" for each in document["segments"])
+
+
+@pytest.mark.usefixtures("events")
+def test_nothing_shows_an_effect_before_it_may_be_read(
+    run: Callable[..., dict[str, Any]], client: Client, ada: User
+) -> None:
+    document = run("capped", at=EARLY, inference=Inference.FIXED)
+    client.force_login(ada)
+    page = client.get("/s/shop/experiments/delivery-cost/").content.decode()
+
+    metric, _ = told(document, "capped")
+    assert metric["cap"] == {"most": 5000.0, "below": None, "percentile": None, "units": 2}
+    assert "raw" not in metric
+    assert document["distributions"] == []
+    assert document["survival"] == []
+    assert "With the cap" not in page
+    assert "Half of those" not in page
+
+
+WRONG = [
+    ({"kind": "quantile"}, "level"),
+    ({"kind": "quantile", "level": 1}, "level"),
+    ({"kind": "sum", "level": 0.5}, "level"),
+    ({"kind": "sum", "per": "visitor"}, "per"),
+    ({"kind": "quantile", "level": 0.5, "per": "page"}, "per"),
+    ({"kind": "retention"}, "from_days"),
+    ({"kind": "retention", "from_days": 14}, "from_days"),
+    ({"kind": "count", "from_days": 1}, "from_days"),
+    ({"kind": "funnel_step"}, "steps"),
+    ({"kind": "funnel_step", "steps": ["cart", "purchase"]}, "steps"),
+    ({"kind": "funnel_step", "steps": [str(nth) for nth in range(10)]}, "steps"),
+    ({"kind": "proportion", "steps": ["cart"]}, "steps"),
+    ({"kind": "restricted_mean", "property": "value"}, "property"),
+    ({"kind": "sum", "denominator_event": "cart"}, "denominator_event"),
+    ({"kind": "proportion", "cap": 1}, "cap"),
+    ({"kind": "quantile", "level": 0.5, "cap": 1}, "cap"),
+    ({"kind": "sum", "cap": 0}, "cap"),
+    ({"kind": "sum", "cap": 1, "cap_percentile": 0.99}, "cap_percentile"),
+    ({"kind": "sum", "cap_percentile": 1}, "cap_percentile"),
+    ({"kind": "sum", "cap_percentile": 0.4}, "cap_percentile"),
+    ({"kind": "sum", "cap": 1, "denominator_cap": 1}, "denominator_cap"),
+]
+
+
+@pytest.mark.parametrize(("given", "field"), WRONG)
+def test_a_definition_that_does_not_fit_its_kind_is_refused_at_its_field(
+    given: dict[str, object], field: str
+) -> None:
+    metric = {"key": "m", "event": "purchase", **given}
+
+    with pytest.raises(BadSpec) as refused:
+        spec_from({"key": "x", "metrics": [metric]})
+
+    assert list(refused.value.wrong) == [f"metrics[1].{field}"]
+
+
+def test_a_time_is_better_when_it_is_shorter_unless_somebody_says_otherwise() -> None:
+    metric = {"key": "m", "event": "purchase", "kind": "restricted_mean"}
+
+    specs = spec_from({"key": "x", "metrics": [metric, {**metric, "better": "increase"}]}).metrics
+
+    assert [each.better for each in specs] == ["decrease", "increase"]
+
+
+def test_a_metric_of_each_kind_is_defined_on_its_page(
+    client: Client, site: Site, ada: User
+) -> None:
+    client.force_login(ada)
+    usual = {"event": "purchase", "window_days": "7", "better": ""}
+    typed = [
+        {"kind": "sum", "cap": "840"},
+        {"kind": "ratio", "denominator_event": "purchase", "cap_percentile": "99"},
+        {"kind": "quantile", "property": "ms", "level": "90", "unit_label": "ms"},
+        {"kind": "restricted_mean"},
+        {"kind": "retention", "from_days": "2"},
+        {"kind": "funnel_step", "steps": "view_item\r\n add_to_cart \r\n"},
+    ]
+
+    for each in typed:
+        given = {**usual, "key": each["kind"], "name": each["kind"], **each}
+        response = client.post("/s/shop/metrics/new/", given)
+        assert response.status_code == 302, response.content.decode()
+
+    found = {each.key: each for each in current_metrics(site)}
+    page = client.get("/s/shop/metrics/").content.decode()
+    assert found["sum"].cap == 840
+    assert found["ratio"].cap_percentile == 0.99
+    assert (found["quantile"].level, found["quantile"].per) == (0.9, "event")
+    assert found["restricted_mean"].better == "decrease"
+    assert found["retention"].from_days == 2
+    assert found["funnel_step"].steps == ["view_item", "add_to_cart"]
+    assert "90th percentile ms of all purchase, within 7 days" in page
+    assert "the largest count as the 99th percentile" in page
+
+
+def test_what_is_wrong_on_the_page_is_said_at_its_field(
+    client: Client, site: Site, ada: User
+) -> None:
+    client.force_login(ada)
+    given = {"key": "q", "name": "Q", "kind": "quantile", "event": "load", "window_days": "7"}
+
+    response = client.post("/s/shop/metrics/new/", given)
+
+    assert response.status_code == 422
+    assert "A quantile needs it" in response.content.decode()
+    assert not current_metrics(site)
+
+
+def test_another_cap_is_another_version_and_another_plan(
+    site: Site, spec: ExperimentSpec, ada: User, now: datetime
+) -> None:
+    by = Actor(ada)
+    first = define_metric(site, MetricSpec("r", "sum", "purchase", cap=100.0), by=by, now=now)
+    same = define_metric(site, MetricSpec("r", "sum", "purchase", cap=100.0), by=by, now=now)
+    other = define_metric(site, MetricSpec("r", "sum", "purchase", cap=200.0), by=by, now=now)
+
+    assert (first.version, same.version, other.version) == (1, 1, 2)
+
+
+def test_money_without_a_cap_is_advised_one_while_it_is_planned(
+    site: Site,
+    planned: ExperimentRecord,
+    client: Client,
+    client_of: Callable[[User], Client],
+    ada: User,
+    moved: Callable[..., None],
+) -> None:
+    client.force_login(ada)
+    address = "/s/shop/experiments/delivery-cost/"
+
+    before = client.get(address).content.decode()
+    document = client_of(ada).get(f"/api/v1/experiments/{planned.key}?site=shop").json()
+    moved(planned.key, Action.SUBMIT, Action.LAUNCH)
+    after = client.get(address).content.decode()
+
+    said = "Revenue per visitor adds up money without a cap"
+    assert said in before
+    assert [each for each in document["advice"] if each.startswith(said)]
+    assert said not in after
+
+
+@pytest.mark.parametrize(
+    ("metric", "plan", "n"),
+    [
+        # As a proportion of 5 %: 31,234 per variant for a lift of a tenth.
+        (MetricSpec("m", "retention", "x", from_days=2), PlanSpec(baseline=0.05), 31_234),
+        (MetricSpec("m", "funnel_step", "x", steps=("a",)), PlanSpec(baseline=0.05), 31_234),
+        # 2·7.849·cv²/0.1².
+        (MetricSpec("m", "quantile", "x", level=0.5), PlanSpec(cv=1.0), 1570),
+        # 1 − 1/e of them have it by then: a mean wait of 0.632 windows, cv² = 0.3226.
+        (MetricSpec("m", "restricted_mean", "x"), PlanSpec(baseline=14 * 0.6321205588), 507),
+    ],
+)
+def test_the_visitors_that_a_kind_needs_are_worked_out(
+    site: Site,
+    spec: ExperimentSpec,
+    ada: User,
+    now: datetime,
+    metric: MetricSpec,
+    plan: PlanSpec,
+    n: int,
+) -> None:
+    wanted = replace(
+        spec,
+        primary="m",
+        guardrails=(),
+        secondary=(),
+        metrics=(metric,),
+        plan=replace(plan, minimum_effect=0.1),
+    )
+
+    record = plan_experiment(site, wanted, by=Actor(ada), now=now)
+
+    assert record.n_per_variant == pytest.approx(n, rel=0.01)
+
+
+def test_a_mean_wait_beyond_its_window_is_no_plan(
+    site: Site, spec: ExperimentSpec, ada: User, now: datetime
+) -> None:
+    metric = MetricSpec("m", "restricted_mean", "x", window_days=7)
+    plan = PlanSpec(minimum_effect=0.1, baseline=7.0)
+    wanted = replace(spec, primary="m", guardrails=(), secondary=(), metrics=(metric,), plan=plan)
+
+    with pytest.raises(BadSpec, match="between 0 and its window"):
+        plan_experiment(site, wanted, by=Actor(ada), now=now)

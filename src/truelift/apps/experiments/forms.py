@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django import forms
 
 from truelift.apps.accounts.reads import members_of
 from truelift.apps.experiments.metrics import current_metrics
-from truelift.apps.experiments.models import Better, ExperimentRecord, MetricKind
+from truelift.apps.experiments.models import Better, ExperimentRecord, MetricKind, Per
 from truelift.apps.experiments.spec import BadSpec, ExperimentSpec, MetricSpec, spec_from
 from truelift.apps.experiments.wording import (
     CORRECTIONS,
@@ -18,6 +18,7 @@ from truelift.apps.experiments.wording import (
     METHODS,
     SEGMENTS,
     SPENDINGS,
+    is_share,
 )
 from truelift.apps.research.reads import testable_hypotheses
 from truelift.apps.sites.models import Site
@@ -76,13 +77,14 @@ class ExperimentForm(forms.Form):
         label="Level of the primary metric now",
         min_value=0,
         required=False,
-        help_text="In % for a share of visitors, otherwise the number itself.",
+        help_text="In % for a share of visitors, in days for a time, otherwise the number itself.",
     )
     cv = forms.FloatField(
         label="Its spread divided by its mean",
         min_value=0,
         required=False,
-        help_text="Only for metrics that are no share of visitors.",
+        help_text="Only for metrics that are no share of visitors; for quantiles and times take"
+        " the planner’s.",
     )
     minimum_effect = forms.FloatField(
         label="Smallest lift worth seeing, %", min_value=0.01, max_value=1000, required=False
@@ -259,7 +261,7 @@ class ExperimentForm(forms.Form):
         given = self.cleaned_data
         metric = self.known.get(given["primary"])
         baseline = given["baseline"]
-        if baseline is not None and (metric is None or metric.kind == "proportion"):
+        if baseline is not None and (metric is None or is_share(metric)):
             baseline /= 100
         plan = {
             "baseline": baseline or None,
@@ -319,7 +321,7 @@ class ExperimentForm(forms.Form):
             by_role[each.role].append(each.metric.key)
         primary = next((each.metric for each in planned if each.role == "primary"), None)
         baseline = record.baseline
-        if baseline is not None and (primary is None or primary.kind == "proportion"):
+        if baseline is not None and (primary is None or is_share(primary)):
             baseline = round(baseline * 100, 8)
         weeks = None
         if record.starts_on and record.ends_on:
@@ -399,7 +401,28 @@ class LearningForm(forms.Form):
         ]
 
 
-class MetricForm(forms.Form):
+class InParts(forms.Form):
+    """A form most of whose fields are for some kinds of metrics alone."""
+
+    PARTS: ClassVar = (
+        ("Money, counts and ratios: large numbers", ("cap", "cap_percentile", "denominator_cap")),
+        ("Quantiles", ("level", "per")),
+        ("Retention and funnel steps", ("from_days", "steps")),
+    )
+
+    @property
+    def usual(self) -> list[forms.BoundField]:
+        """What most kinds have."""
+        special = {name for _, names in self.PARTS for name in names}
+        return [field for field in self if field.name not in special]
+
+    @property
+    def special(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """What only some kinds have, with a heading."""
+        return [(title, [self[name] for name in names]) for title, names in self.PARTS]
+
+
+class MetricForm(InParts):
     """A metric's definition."""
 
     key = forms.SlugField(label="Key", max_length=80, help_text="For example order_rate.")
@@ -410,7 +433,8 @@ class MetricForm(forms.Form):
         label="Number to add up",
         max_length=120,
         required=False,
-        help_text="For totals, means and ratios: “value” is the event’s money, else a property.",
+        help_text="For totals, means, ratios and quantiles: “value” is the event’s money, else a"
+        " property.",
     )
     denominator_event = forms.CharField(
         label="Divided by the event", max_length=200, required=False, help_text="For ratios."
@@ -421,7 +445,61 @@ class MetricForm(forms.Form):
     window_days = forms.FloatField(
         label="Days from first exposure", min_value=0.01, max_value=366, initial=14
     )
-    better = forms.ChoiceField(label="Direction", choices=Better.choices)
+    better = forms.ChoiceField(
+        label="Direction",
+        choices=[("", "As usual: higher is better, of times lower"), *Better.choices],
+        required=False,
+    )
+    unit_label = forms.CharField(
+        label="Unit", max_length=40, required=False, help_text="For numbers: “ms”, “items”."
+    )
+    cap = forms.FloatField(
+        label="A visitor counts at most",
+        min_value=0,
+        required=False,
+        help_text="For totals, counts, means and ratios; money in whole units. The same in all"
+        " variants, so that one large order does not decide.",
+    )
+    cap_percentile = forms.FloatField(
+        label="or at most the percentile, %",
+        min_value=50,
+        max_value=99.999,
+        required=False,
+        help_text="Of visitors who have any, over all variants: 99 caps the largest hundredth.",
+    )
+    denominator_cap = forms.FloatField(
+        label="Below the line a visitor counts at most",
+        min_value=0,
+        required=False,
+        help_text="For ratios with a number as their cap.",
+    )
+    level = forms.FloatField(
+        label="Which quantile, %",
+        min_value=0.1,
+        max_value=99.9,
+        required=False,
+        help_text="For quantiles: 50 is the median, 90 what nine of ten stay below.",
+    )
+    per = forms.ChoiceField(
+        label="Quantile of",
+        choices=[("", "As usual: of the events’ numbers"), *Per.choices],
+        required=False,
+        help_text="A visitor without an event has a total of 0.",
+    )
+    from_days = forms.FloatField(
+        label="Not before so many days",
+        min_value=0,
+        max_value=366,
+        required=False,
+        help_text="For retention: who comes back between this day and the end of the window.",
+    )
+    steps = forms.CharField(
+        label="Steps before the event",
+        required=False,
+        max_length=2000,
+        help_text="For a funnel step: events in their order, one a line.",
+        widget=forms.Textarea({"rows": 3}),
+    )
 
     def written(self) -> MetricSpec:
         """Give the definition as the registry takes it.
@@ -429,7 +507,14 @@ class MetricForm(forms.Form):
         Raises:
             BadSpec: It does not describe a metric.
         """
-        given = {name: value for name, value in self.cleaned_data.items() if value != ""}
+        given = {
+            name: value for name, value in self.cleaned_data.items() if value not in ("", None)
+        }
+        for name in ("level", "cap_percentile"):
+            if name in given:
+                given[name] = round(given[name] / 100, 8)
+        if "steps" in given:
+            given["steps"] = [each.strip() for each in given["steps"].splitlines() if each.strip()]
         return spec_from({"key": "form", "metrics": [given]}).metrics[0]
 
 

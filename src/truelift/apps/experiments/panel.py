@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from truelift.apps.drawing.wording import day
+from truelift.apps.experiments.advising import advice_of
 from truelift.apps.experiments.models import DecisionRecord, ExperimentRecord
 from truelift.apps.experiments.wording import ADVICE, CHOICES, counted, moment
 from truelift.lifecycle.experiment import (
@@ -71,6 +72,7 @@ class Panel:
         note: A sentence below.
         link: Where the next step is done when it is a page of its own.
         link_label: What stands on that link.
+        advice: What the plan had better say; stops nothing.
     """
 
     title: str
@@ -83,6 +85,7 @@ class Panel:
     note: str = ""
     link: str = ""
     link_label: str = ""
+    advice: tuple[str, ...] = ()
 
     @property
     def deciding(self) -> bool:
@@ -250,6 +253,7 @@ def panel_of(
         else "",
         reasons=reasons,
         note=_note(domain, decision),
+        advice=advice_of(record),
         **_link(record, stage, home=home),
     )
 

@@ -18,8 +18,17 @@ from truelift.questions.trend import Interval, Trend
 DAYS: Final = 28
 """Four whole weeks: long enough for a level, short enough to be of today."""
 
-PLANNABLE: Final = ("proportion", "sum", "count", "mean")
-"""Kinds of metrics of which the events alone tell enough."""
+PLANNABLE: Final = (
+    "proportion",
+    "sum",
+    "count",
+    "mean",
+    "quantile",
+    "restricted_mean",
+    "retention",
+    "funnel_step",
+)
+"""Kinds of metrics of which the events alone tell something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +107,15 @@ def _known(site: Site, metric: MetricRecord | None, *, now: datetime) -> Known:
         numbers |= {"kind": "proportion", "baseline": share}
     elif did > 0 and metric.kind in {"sum", "mean"}:
         numbers |= {"kind": "revenue", "buys": share}
+    elif metric.kind in {"retention", "funnel_step"}:
+        # Whether somebody did it in time, or in order, counting events does not tell.
+        numbers |= {"kind": "retention" if metric.kind == "retention" else "proportion"}
+    elif metric.kind == "quantile" and metric.level is not None:
+        numbers |= {"kind": "quantile", "level": f"{100 * metric.level:g}"}
+        if did and metric.per == "event":
+            numbers["observations_per_unit"] = f"{events / did:.3g}"
+    elif 0 < did < visitors and metric.kind == "restricted_mean":
+        numbers |= {"kind": "restricted_mean", "happened": share}
     elif events and metric.kind == "count":
         numbers |= {"kind": "count", "mean": f"{events / visitors:.3g}"}
     return Known(

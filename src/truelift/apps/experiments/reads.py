@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 
+from truelift.apps.experiments.advising import advice_of
 from truelift.apps.experiments.domain import as_domain, asked_by
 from truelift.apps.experiments.models import (
     AnalysisRecord,
@@ -58,6 +59,7 @@ class ExperimentDocument(TypedDict):
     metrics: list[dict[str, object]]
     started_at: datetime | None
     stopped_at: datetime | None
+    advice: list[str]
     actions: list[StepDocument]
     analyses: list[dict[str, object]]
     decision: dict[str, object] | None
@@ -158,6 +160,7 @@ def experiment_document(
         ],
         "started_at": record.started_at,
         "stopped_at": record.stopped_at,
+        "advice": list(advice_of(record)),
         "actions": [
             {
                 "action": action.value,

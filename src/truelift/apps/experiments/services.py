@@ -28,6 +28,7 @@ from truelift.apps.experiments.models import (
     PlannedMetricRecord,
     VariantRecord,
 )
+from truelift.apps.experiments.planned_spread import planned_spread
 from truelift.apps.experiments.spec import KEY, BadSpec, ExperimentSpec, PlanSpec
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import storable
@@ -51,7 +52,7 @@ from truelift.stats.group_sequential import Spending
 from truelift.stats.planned import PlannedKind, PlannedMethod, method_of, scale_of
 from truelift.stats.power import duration_of, units_needed
 from truelift.stats.sequential import USUAL_TUNING_N
-from truelift.stats.spreads import BadDesign, Mean, Share, Spread
+from truelift.stats.spreads import BadDesign, Share, Spread
 
 
 class NoSuchExperiment(Refusal):
@@ -525,6 +526,10 @@ def _store_decision(
         operator=by.operator,
         decided_at=now,
     )
+    if choice is Choice.SHIP:
+        from truelift.apps.rollouts.services import open_rollout
+
+        open_rollout(record, by=by, now=now)
     if record.hypothesis is not None and record.hypothesis.stage != "draft":
         finding = finding_of(
             analysis.document if analysis else {},
@@ -592,7 +597,7 @@ def _fill(record: ExperimentRecord, spec: ExperimentSpec, *, by: Actor, now: dat
         record,
         spec.plan,
         wrong,
-        proportion=primary is None or primary.kind == "proportion",
+        primary=primary,
         arms=len(spec.variants),
     )
     if wrong:
@@ -646,7 +651,7 @@ def _fill_plan(
     plan: PlanSpec,
     wrong: dict[str, str],
     *,
-    proportion: bool,
+    primary: MetricRecord | None,
     arms: int,
 ) -> None:
     record.baseline = plan.baseline
@@ -658,17 +663,18 @@ def _fill_plan(
     record.n_given = plan.n_per_variant is not None
     record.n_per_variant = plan.n_per_variant
     record.weeks_needed = None
-    baseline = plan.baseline if proportion else None
-    cv = None if proportion else plan.cv
-    known = baseline is not None or cv is not None
-    if not record.n_given and known and plan.minimum_effect is not None:
+    if not record.n_given and plan.minimum_effect is not None:
         try:
-            spread = Share(baseline) if baseline is not None else Mean(cv or 0.0)
-            needed = _units_of(record, spread, lift=plan.minimum_effect, arms=max(arms, 2))
+            spread = planned_spread(primary, baseline=plan.baseline, cv=plan.cv)
+            needed = (
+                None
+                if spread is None
+                else _units_of(record, spread, lift=plan.minimum_effect, arms=max(arms, 2))
+            )
         except (BadDesign, OverflowError) as error:
             wrong["plan.minimum_effect"] = str(error)
             return
-        if needed > MOST_VISITORS:
+        if needed is not None and needed > MOST_VISITORS:
             wrong["plan.minimum_effect"] = "So small a lift needs more visitors than there are."
             return
         record.n_per_variant = needed
