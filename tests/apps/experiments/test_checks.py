@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from truelift.apps.experiments.checks import causes_document, segment_split
-from truelift.apps.experiments.integrity_card import integrity_card
+from truelift.apps.experiments.integrity_card import TITLES, integrity_card
 from truelift.stats.plan import AnalysisPlan, PlannedMetric, PlannedVariant
 from truelift.stats.roles import MetricKind, MetricRole, VariantRole
 from truelift.stats.split_causes import CellCounts
@@ -69,3 +69,14 @@ def test_what_cannot_be_checked_is_neither_passed_nor_failed() -> None:
         ("not yet", "Split by segment"),
     ]
     assert card.headline == "The measurement can be trusted: one check passed"
+
+
+def test_every_line_that_can_deserve_a_look_says_what_to_do_and_how_it_is_checked() -> None:
+    # Robots are kept apart whatever their share: there is nothing to do.
+    for check in set(TITLES) - {"bots"}:
+        told = {"check": check, "status": "warn", "value": 0.5, "detail": "Look."}
+
+        (light,) = integrity_card([told], home="/s/shop/").lights
+
+        assert light.to_do, check
+        assert light.href.startswith("/s/shop/methods/"), check

@@ -30,7 +30,7 @@ TITLES: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
         "plan": ("Plan unchanged", "Plan not recorded", "Plan was changed"),
         "srm_phases": ("Split in each phase", "An early phase was uneven", "A phase is uneven"),
         "novelty": ("Effect stays", "Effect moves", "Effect moves"),
-        "outliers": ("No few decide", "A few visitors decide", "A few visitors decide"),
+        "outliers": ("Not made by a few", "Made by a few", "Made by a few"),
         "tracking": ("Measured alike", "Not measured alike", "Not measured alike"),
     }
 )
