@@ -66,6 +66,7 @@ VIEWPORTS: Final[Mapping[Size, Viewport]] = MappingProxyType(
 )
 
 MOST_TEXT: Final = 200_000
+MOST_SOURCE: Final = 2_000_000
 MOST_LINES: Final = 50
 MOST_REQUESTS: Final = 300
 MOST_HEIGHT: Final = 6_000
@@ -156,6 +157,7 @@ class Visit:
         status: Of the page itself; None when it never answered.
         title: Its title.
         text: What stands on it, as a person reads it.
+        source: Its HTML as it stands at the end.
         found: Selector → whether an element matches and is shown.
         screenshot: JPEG of the page from its top.
         errors: What the page said on its console as an error, and exceptions nobody caught.
@@ -170,6 +172,7 @@ class Visit:
     text: str
     found: Mapping[str, bool]
     screenshot: bytes = field(repr=False)
+    source: str = field(default="", repr=False)
     errors: tuple[str, ...] = ()
     requests: tuple[Sent, ...] = ()
     stuck: str = ""
@@ -338,6 +341,7 @@ class _Seen:
             text=self._text(page),
             found={each: self._shows(page, each) for each in self.wanted.selectors},
             screenshot=self._picture(page),
+            source=page.content()[:MOST_SOURCE],
             errors=tuple(self.errors),
             requests=tuple(self.requests),
             stuck=stuck,

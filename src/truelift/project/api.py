@@ -29,9 +29,10 @@ APPS: Final = (
     "research",
     "intake",
     "experiments",
-    "observations",
+    "backlog",
     "observations",
     "qa",
+    "rollouts",
     "statistics",
 )
 

@@ -20,7 +20,7 @@ from truelift.project.rail import rail
 
 
 THEMES: Final = ("system", "light", "dark")
-_WITH_WORK: Final = ("measurement", "research", "intake", "experiments")
+_WITH_WORK: Final = ("measurement", "research", "intake", "experiments", "backlog", "rollouts")
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:

@@ -21,9 +21,10 @@ APPS: Final = (
     "research",
     "intake",
     "experiments",
-    "observations",
+    "backlog",
     "observations",
     "qa",
+    "rollouts",
 )
 
 ACCOUNT_PAGES: Final = frozenset(
