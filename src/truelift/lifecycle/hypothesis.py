@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from truelift.lifecycle.functions import (
+    ANYBODY,
+    Item,
+    Standing,
+    people_obstacles,
+)
+from truelift.lifecycle.hypothesis_lint import Lint, lint
+from truelift.lifecycle.insight import Evidence, EvidenceKind, Grade, grade_of
 from truelift.lifecycle.obstacle import MoveRefused, Obstacle
+from truelift.lifecycle.policy import USUAL_POLICY, Policy
 
 
 class HypothesisStage(StrEnum):
     """How far a hypothesis has come."""
 
     DRAFT = "draft"
+    READY_FOR_REVIEW = "ready_for_review"
     ACCEPTED = "accepted"
     TESTED = "tested"
 
@@ -24,6 +34,8 @@ class HypothesisStage(StrEnum):
 class HypothesisAction(StrEnum):
     """What can be done to a hypothesis."""
 
+    SUBMIT = "submit"
+    RETURN = "return"
     ACCEPT = "accept"
     TEST = "test"
 
@@ -33,6 +45,25 @@ class Direction(StrEnum):
 
     INCREASE = "increase"
     DECREASE = "decrease"
+
+
+class WhyAgain(StrEnum):
+    """Why something is tried that is much like earlier work (R061)."""
+
+    NEW_AUDIENCE = "new_audience"
+    NEW_CONTEXT = "new_context"
+    UNDERPOWERED = "underpowered"
+    OTHER = "other"
+
+    @property
+    def called(self) -> str:
+        """The reason as it stands on a page."""
+        return {
+            WhyAgain.NEW_AUDIENCE: "It is for another audience",
+            WhyAgain.NEW_CONTEXT: "Something else has changed since",
+            WhyAgain.UNDERPOWERED: "The earlier test had too few visitors",
+            WhyAgain.OTHER: "Another reason",
+        }[self]
 
 
 class Finding(StrEnum):
@@ -47,7 +78,9 @@ HYPOTHESIS_TRANSITIONS: Final[
     Mapping[tuple[HypothesisStage, HypothesisAction], HypothesisStage]
 ] = MappingProxyType(
     {
-        (HypothesisStage.DRAFT, HypothesisAction.ACCEPT): HypothesisStage.ACCEPTED,
+        (HypothesisStage.DRAFT, HypothesisAction.SUBMIT): HypothesisStage.READY_FOR_REVIEW,
+        (HypothesisStage.READY_FOR_REVIEW, HypothesisAction.RETURN): HypothesisStage.DRAFT,
+        (HypothesisStage.READY_FOR_REVIEW, HypothesisAction.ACCEPT): HypothesisStage.ACCEPTED,
         (HypothesisStage.ACCEPTED, HypothesisAction.TEST): HypothesisStage.TESTED,
         # A second test of the same hypothesis replaces what the first one found.
         (HypothesisStage.TESTED, HypothesisAction.TEST): HypothesisStage.TESTED,
@@ -70,6 +103,15 @@ class Hypothesis:
         direction: Where it should move; None when nobody has said.
         expected_lift: Expected relative effect, above 0, as 0.05 for 5%; or None.
         evidence: Keys of the insights that support it.
+        pieces: What these insights rest on; nothing of an insight that only a machine wrote.
+        surface: The page or place that is changed.
+        element: The part of the page.
+        learnings: Keys of the learnings that it cites.
+        adds_pressure: Whether it presses people: its test then needs a guardrail for the
+            customer's experience.
+        machine: Whether a machine drafted it.
+        alike: Keys of earlier work that is much the same.
+        answered: Keys of the earlier work about which somebody has said why it is tried again.
         stage: How far it has come.
         finding: What the latest test said; None before one.
     """
@@ -83,8 +125,26 @@ class Hypothesis:
     direction: Direction | None = None
     expected_lift: float | None = None
     evidence: tuple[str, ...] = ()
+    pieces: tuple[Evidence, ...] = ()
+    surface: str = ""
+    element: str = ""
+    learnings: tuple[str, ...] = ()
+    adds_pressure: bool = False
+    machine: bool = False
+    alike: tuple[str, ...] = ()
+    answered: frozenset[str] = frozenset()
     stage: HypothesisStage = HypothesisStage.DRAFT
     finding: Finding | None = None
+
+    @property
+    def grade(self) -> Grade:
+        """How much its evidence carries; E is an opinion (R138)."""
+        return grade_of(self.pieces)
+
+    @property
+    def unanswered(self) -> tuple[str, ...]:
+        """Earlier work that is much the same, and about which nobody has said why again."""
+        return tuple(key for key in self.alike if key not in self.answered)
 
     @property
     def sentence(self) -> str:
@@ -141,6 +201,10 @@ def hypothesis_obstacles(
     action: HypothesisAction,
     *,
     acceptance: Acceptance = _BY_SOMEBODY_ELSE,
+    by: Standing = ANYBODY,
+    policy: Policy = USUAL_POLICY,
+    metrics: Collection[str] | None = None,
+    reason: str | None = None,
 ) -> tuple[Obstacle, ...]:
     """Say what stands in the way of a move; nothing said means it may go ahead.
 
@@ -148,19 +212,48 @@ def hypothesis_obstacles(
         hypothesis: As it stands.
         action: The step.
         acceptance: Who accepts; used by `accept` alone.
+        by: Who would take the step.
+        policy: What the programme has agreed on.
+        metrics: Keys of the metrics that the site measures; None when nobody has looked.
+        reason: Why it is returned; None means that it will be given with the move.
     """
-    if (hypothesis.stage, action) not in HYPOTHESIS_TRANSITIONS:
+    to = HYPOTHESIS_TRANSITIONS.get((hypothesis.stage, action))
+    if to is None:
         return (
             Obstacle(
                 "hypothesis.wrong_stage",
-                f"It is {hypothesis.stage}, from where there is no “{action}”.",
-                "Accept it first."
-                if hypothesis.stage is HypothesisStage.DRAFT
-                else "Nothing needs to be done.",
+                f"It is {hypothesis.stage.replace('_', ' ')}, from where there is no “{action}”.",
+                _BEFORE.get(hypothesis.stage, "Nothing needs to be done."),
             ),
         )
-    if action is HypothesisAction.TEST:
-        return ()
+    found: list[Obstacle] = []
+    if action in {HypothesisAction.SUBMIT, HypothesisAction.ACCEPT}:
+        found += _incomplete(hypothesis)
+    if action is HypothesisAction.ACCEPT:
+        found += _little_evidence(hypothesis, policy)
+        found += _repeated(hypothesis)
+        found += _weak(lint(hypothesis, policy=policy, metrics=metrics))
+        found += _own(acceptance)
+    if action is HypothesisAction.RETURN and reason is not None and not reason.strip():
+        found.append(
+            Obstacle(
+                "hypothesis.returned_without_reason",
+                "Nobody says what its author should change.",
+                "Say what is missing.",
+            )
+        )
+    return tuple(found) + people_obstacles(Item.HYPOTHESIS, to, by=by, central=policy.central)
+
+
+_BEFORE: Final[Mapping[HypothesisStage, str]] = MappingProxyType(
+    {
+        HypothesisStage.DRAFT: "Give it to review first.",
+        HypothesisStage.READY_FOR_REVIEW: "Accept it first.",
+    }
+)
+
+
+def _incomplete(hypothesis: Hypothesis) -> list[Obstacle]:
     found = [
         Obstacle(f"hypothesis.no_{part}", sentence, remedy)
         for part, sentence, remedy in _PARTS
@@ -194,25 +287,108 @@ def hypothesis_obstacles(
                 "Link at least one insight.",
             )
         )
+    return found
+
+
+def _little_evidence(hypothesis: Hypothesis, policy: Policy) -> list[Obstacle]:
+    """Say what the programme's mode asks for beyond one insight (R007)."""
+    if not hypothesis.evidence:
+        return []
+    carrying = [each for each in hypothesis.pieces if each.carries]
+    if len(carrying) < policy.pieces_needed:
+        return [
+            Obstacle(
+                "hypothesis.little_evidence",
+                f"{_pieces(len(carrying))} of evidence carries it; this programme asks for"
+                f" {policy.pieces_needed}.",
+                "Link another insight, or add evidence to one.",
+            )
+        ]
+    if policy.both_sorts_needed and not (
+        any(each.kind.quantitative for each in carrying)
+        and any(each.kind.qualitative for each in carrying)
+    ):
+        counted = any(each.kind.quantitative for each in carrying)
+        return [
+            Obstacle(
+                "hypothesis.one_sort_of_evidence",
+                "Its evidence is counted, and nobody has heard why."
+                if counted
+                else "Nothing says how many it concerns."
+                if any(each.kind.qualitative for each in carrying)
+                else "Its evidence is neither counted nor said by customers.",
+                "Link an insight with what customers say or do."
+                if counted
+                else "Link an insight with numbers.",
+            )
+        ]
+    return []
+
+
+def _repeated(hypothesis: Hypothesis) -> list[Obstacle]:
+    if not hypothesis.unanswered:
+        return []
+    return [
+        Obstacle(
+            "hypothesis.repeats",
+            f"It is much like {_and(hypothesis.unanswered)}, and nobody says why it is tried"
+            " again.",
+            "Look at what came of that, and say why again.",
+        )
+    ]
+
+
+def _weak(found: Lint) -> list[Obstacle]:
+    """Turn red flags into obstacles, but for what is missing, which is said already."""
+    return [
+        Obstacle(each.code.replace("lint.", "hypothesis."), each.sentence, each.remedy)
+        for each in found.red
+        if not each.missing
+    ]
+
+
+def _own(acceptance: Acceptance) -> list[Obstacle]:
     if acceptance.by_author and acceptance.others:
-        found.append(
+        return [
             Obstacle(
                 "hypothesis.own",
                 "Nobody accepts what they wrote themselves.",
                 f"Ask {_one_of(acceptance.others)}.",
             )
-        )
-    elif (
-        acceptance.needs_reason and acceptance.reason is not None and not acceptance.reason.strip()
-    ):
-        found.append(
+        ]
+    if acceptance.needs_reason and acceptance.reason is not None and not acceptance.reason.strip():
+        return [
             Obstacle(
                 "hypothesis.own_without_reason",
                 "You wrote it yourself, and nobody else here can judge it.",
                 "Say why it should be tested all the same.",
             )
-        )
-    return tuple(found)
+        ]
+    return []
+
+
+def shallow_share(kinds: Sequence[Collection[EvidenceKind]]) -> float:
+    """Give the share of tests whose evidence is of one kind at most; 0 without tests."""
+    return sum(len(set(each)) <= 1 for each in kinds) / len(kinds) if kinds else 0.0
+
+
+def is_shallow(kinds: Sequence[Collection[EvidenceKind]], *, policy: Policy = USUAL_POLICY) -> bool:
+    """Say whether a quarter's tests stay shallow: too many with one kind of evidence (R007).
+
+    Args:
+        kinds: Per test of the quarter, the kinds of the evidence behind it.
+        policy: What the programme has agreed on; a research-led one cannot be shallow.
+    """
+    return not policy.both_sorts_needed and shallow_share(kinds) > policy.shallow_share
+
+
+def _pieces(number: int) -> str:
+    return {0: "No piece", 1: "One piece"}.get(number, f"{number} pieces")
+
+
+def _and(keys: Sequence[str]) -> str:
+    *before, last = keys
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def _one_of(names: tuple[str, ...]) -> str:
@@ -227,6 +403,10 @@ def move_hypothesis(
     *,
     finding: Finding | None = None,
     acceptance: Acceptance = _BY_SOMEBODY_ELSE,
+    by: Standing = ANYBODY,
+    policy: Policy = USUAL_POLICY,
+    metrics: Collection[str] | None = None,
+    reason: str | None = "",
 ) -> Hypothesis:
     """Take one step, or refuse it with every reason at once.
 
@@ -235,19 +415,41 @@ def move_hypothesis(
         action: The step.
         finding: What the test said; used by `test` alone.
         acceptance: Who accepts; used by `accept` alone.
+        by: Who takes the step.
+        policy: What the programme has agreed on.
+        metrics: Keys of the metrics that the site measures; None when nobody has looked.
+        reason: Why it is returned.
 
     Raises:
-        MoveRefused: The table has no such step, the hypothesis is not complete, or its author
-            may not accept it.
+        MoveRefused: The table has no such step, the hypothesis is not complete, or the step
+            is not for this person to take.
     """
     given = replace(acceptance, reason=acceptance.reason or "")
-    found = hypothesis_obstacles(hypothesis, action, acceptance=given)
+    found = hypothesis_obstacles(
+        hypothesis,
+        action,
+        acceptance=given,
+        by=by,
+        policy=policy,
+        metrics=metrics,
+        reason=reason or "",
+    )
     if found:
-        raise MoveRefused(subject=hypothesis.key, action=f"be {action}ed", obstacles=found)
+        raise MoveRefused(subject=hypothesis.key, action=_WORDS[action], obstacles=found)
     after = replace(hypothesis, stage=HYPOTHESIS_TRANSITIONS[hypothesis.stage, action])
     if action is HypothesisAction.TEST:
         after = replace(after, finding=finding)
     return after
+
+
+_WORDS: Final[Mapping[HypothesisAction, str]] = MappingProxyType(
+    {
+        HypothesisAction.SUBMIT: "be given to review",
+        HypothesisAction.RETURN: "be returned",
+        HypothesisAction.ACCEPT: "be accepted",
+        HypothesisAction.TEST: "be tested",
+    }
+)
 
 
 _OPENINGS: Final = ("If we ", "if we ", "Because ", "because ", "For ", "for ")

@@ -121,10 +121,11 @@ def test_every_change_is_in_the_audit(
     accept_hypothesis(site, hypothesis.key, by=Actor(None, operator=True), now=now)
 
     said = AuditEvent.objects.filter(site=site.name).order_by("id").values_list("action", flat=True)
-    assert list(said)[-4:] == [
+    assert list(said)[-5:] == [
         "insight.created",
         "hypothesis.created",
         "insight.accepted",
+        "hypothesis.submitted",
         "hypothesis.accepted",
     ]
     assert verify() is None

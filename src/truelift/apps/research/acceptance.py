@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from truelift.apps.accounts.models import Membership
-from truelift.apps.accounts.roles import Role
+from truelift.apps.accounts.reads import people_with
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.models import HypothesisRecord
+from truelift.lifecycle.functions import Item, able_functions
 from truelift.lifecycle.hypothesis import Acceptance
 
 
@@ -21,12 +21,9 @@ def acceptance_of(
     """
     if by.user is None or by.user.pk != hypothesis.made_by_id:
         return Acceptance(reason=reason)
-    others = (
-        Membership.objects.filter(site_id=hypothesis.site_id, user__is_active=True)
-        .exclude(user=by.user)
-        .select_related("user")
+    able = people_with(hypothesis.site, able_functions(Item.HYPOTHESIS, "accepted"))
+    return Acceptance(
+        by_author=True,
+        others=tuple(str(each) for each in able if each.pk != by.user.pk),
+        reason=reason,
     )
-    able = [row for row in others if Role(row.role).covers(Role.ANALYST)]
-    # Who has more say is asked first.
-    able.sort(key=lambda row: (-Role(row.role).rank, str(row.user).lower()))
-    return Acceptance(by_author=True, others=tuple(str(row.user) for row in able), reason=reason)

@@ -34,22 +34,45 @@ class Piece:
         kind: One of `models.EvidenceKind`.
         text: What it shows.
         url: Where to look, empty for nowhere; http(s) or a path of this server.
+        grade: A to E where it carries less than its kind does; empty for that.
     """
 
     kind: str
     text: str
     url: str = ""
+    grade: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Which machine wrote a draft, and from what (R053).
+
+    Attributes:
+        model: The model and its version, `tf-idf clusters 1`.
+        inputs: What it was given: references that a reader can follow.
+    """
+
+    model: str
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class InsightFields:
-    """What a person writes about an insight."""
+    """What a person writes about an insight.
+
+    Attributes:
+        tags: Words of `lifecycle.insight.Tag`.
+        cause: A word of `lifecycle.insight.Cause`, or empty.
+    """
 
     problem: str = ""
     surface: str = ""
     segment: str = ""
     size: str = ""
     weekly_value_minor: int | None = None
+    people_per_week: int | None = None
+    tags: tuple[str, ...] = ()
+    cause: str = ""
     evidence: tuple[Piece, ...] = ()
 
 
@@ -59,6 +82,13 @@ class HypothesisFields:
 
     Attributes:
         insights: Keys of the insights that it rests on, `I-4`.
+        surface: The page or place that is changed.
+        element: The part of the page.
+        learnings: Keys of the learnings that it builds on, `L-2`.
+        adds_pressure: Whether it presses people.
+        again: Why it is tried though earlier work is much the same: a word of
+            `lifecycle.hypothesis.WhyAgain`, or empty.
+        again_because: The same in a sentence.
     """
 
     change: str = ""
@@ -69,6 +99,12 @@ class HypothesisFields:
     direction: str = ""
     expected_lift: float | None = None
     insights: tuple[str, ...] = ()
+    surface: str = ""
+    element: str = ""
+    learnings: tuple[str, ...] = ()
+    adds_pressure: bool = False
+    again: str = ""
+    again_because: str = ""
 
 
 def checked(record: models.Model, *, skip: tuple[str, ...] = ()) -> None:

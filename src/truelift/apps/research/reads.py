@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django.db.models import Count, QuerySet
 
+from truelift.apps.programme.reads import policy_of
+from truelift.apps.research.fields import HypothesisFields
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
 from truelift.apps.research.services import number_in
 from truelift.apps.sites.models import Site
-from truelift.lifecycle.hypothesis import (
-    Acceptance,
-    HypothesisAction,
-    HypothesisStage,
-    hypothesis_obstacles,
-)
-from truelift.lifecycle.insight import InsightAction, InsightStage, insight_obstacles
-from truelift.lifecycle.obstacle import Obstacle
+from truelift.lifecycle.hypothesis import Direction, Hypothesis, HypothesisStage, is_shallow
+from truelift.lifecycle.insight import EvidenceKind, InsightStage
+from truelift.lifecycle.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
 class InsightRow:
-    """A line of the list of insights."""
+    """A line of the list of insights.
+
+    Attributes:
+        explained: Whether something qualitative says why.
+        grade: How much its evidence carries.
+        machine: Whether a machine wrote it and nobody has accepted it yet.
+        stale_at: When it goes stale; None while it is not accepted.
+    """
 
     key: str
     problem: str
@@ -35,6 +40,11 @@ class InsightRow:
     pieces: int
     hypotheses: int
     made_at: datetime
+    explained: bool = False
+    grade: str = "E"
+    machine: bool = False
+    tags: tuple[str, ...] = ()
+    stale_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,8 @@ class HypothesisRow:
     Attributes:
         metric: Name of the metric that should move; its key where the site has none of it.
         pieces: Pieces of evidence behind the insights that it rests on.
+        grade: How much they carry.
+        machine: Whether a machine wrote it and nobody has accepted it yet.
     """
 
     key: str
@@ -57,13 +69,17 @@ class HypothesisRow:
     pieces: int
     experiments: int
     made_at: datetime
+    grade: str = "E"
+    machine: bool = False
 
 
 def insight_rows(site: Site) -> tuple[InsightRow, ...]:
-    """List the insights of a site, drafts first, then the newest."""
+    """List the insights of a site: drafts, stale ones, accepted ones, each the newest first."""
+    policy = policy_of(site)
     records = (
         InsightRecord.objects.filter(site=site)
-        .annotate(pieces=Count("evidence", distinct=True), users=Count("hypotheses", distinct=True))
+        .annotate(users=Count("hypotheses", distinct=True))
+        .prefetch_related("evidence")
         .order_by("-number")
     )
     rows = [
@@ -75,43 +91,56 @@ def insight_rows(site: Site) -> tuple[InsightRow, ...]:
             size=record.size,
             weekly_value_minor=record.weekly_value_minor,
             stage=record.stage,
-            pieces=record.pieces,
+            pieces=len(domain.evidence),
             hypotheses=record.users,
             made_at=record.made_at,
+            explained=domain.explained,
+            grade=domain.grade.value,
+            machine=record.machine,
+            tags=tuple(record.tags),
+            stale_at=domain.stale_at(policy),
         )
         for record in records
+        for domain in (record.as_domain(),)
     ]
-    return tuple(sorted(rows, key=lambda row: row.stage != InsightStage.DRAFT))
+    order = {InsightStage.DRAFT: 0, InsightStage.STALE: 1, InsightStage.ACCEPTED: 2}
+    return tuple(sorted(rows, key=lambda row: order.get(InsightStage(row.stage), 3)))
 
 
 def hypothesis_rows(site: Site) -> tuple[HypothesisRow, ...]:
-    """List the hypotheses of a site: what waits for a test first, then drafts, then the tested."""
-    order = {HypothesisStage.ACCEPTED: 0, HypothesisStage.DRAFT: 1, HypothesisStage.TESTED: 2}
+    """List the hypotheses of a site: what waits for a test or a review, drafts, the tested."""
+    order = {
+        HypothesisStage.ACCEPTED: 0,
+        HypothesisStage.READY_FOR_REVIEW: 1,
+        HypothesisStage.DRAFT: 2,
+        HypothesisStage.TESTED: 3,
+    }
     names = dict(metric_choices(site))
     records = (
         HypothesisRecord.objects.filter(site=site)
-        .prefetch_related("insights")
-        .annotate(
-            pieces=Count("insights__evidence", distinct=True),
-            tests=Count("experiments", distinct=True),
-        )
+        .prefetch_related("insights__evidence")
+        .annotate(tests=Count("experiments", distinct=True))
         .order_by("-number")
     )
     rows = [
         HypothesisRow(
             key=record.key,
             title=record.change or "No change stated yet",
-            sentence=record.as_domain().sentence,
+            sentence=domain.sentence,
             metric=names.get(record.metric, record.metric),
             direction=record.direction,
             expected_lift=record.expected_lift,
             stage=record.stage,
             finding=record.finding,
-            pieces=record.pieces,
+            pieces=len(domain.pieces),
             experiments=record.tests,
             made_at=record.made_at,
+            grade=domain.grade.value,
+            machine=record.machine,
         )
         for record in records
+        # A list says nothing of citations, so it does not ask for them.
+        for domain in (record.as_domain(cited=()),)
     ]
     return tuple(sorted(rows, key=lambda row: order[HypothesisStage(row.stage)]))
 
@@ -120,7 +149,7 @@ def insight_of(site: Site, key: str) -> InsightRecord | None:
     """Find an insight of the site by its key."""
     return (
         InsightRecord.objects.filter(site=site, number=number_in(key, letter="I"))
-        .select_related("made_by")
+        .select_related("made_by", "accepted_by", "site")
         .prefetch_related("evidence")
         .first()
     )
@@ -130,8 +159,8 @@ def hypothesis_of(site: Site, key: str) -> HypothesisRecord | None:
     """Find a hypothesis of the site by its key."""
     return (
         HypothesisRecord.objects.filter(site=site, number=number_in(key, letter="H"))
-        .select_related("made_by")
-        .prefetch_related("insights")
+        .select_related("made_by", "accepted_by", "site")
+        .prefetch_related("insights__evidence", "learnings", "experiments")
         .first()
     )
 
@@ -149,16 +178,29 @@ def hypotheses_of(site: Site) -> QuerySet[HypothesisRecord]:
     """Give the hypotheses of a site with what their documents need, the newest first."""
     return (
         HypothesisRecord.objects.filter(site=site)
-        .prefetch_related("insights", "experiments")
+        .prefetch_related("insights__evidence", "learnings", "experiments")
         .order_by("-number")
     )
 
 
 def accepted_insights(site: Site) -> QuerySet[InsightRecord]:
-    """Give the insights that a hypothesis can rest on, the newest first."""
-    return InsightRecord.objects.filter(site=site, stage=InsightStage.ACCEPTED.value).order_by(
-        "-number"
-    )
+    """Give the insights that a hypothesis can rest on, the newest first; stale ones too."""
+    return InsightRecord.objects.filter(
+        site=site, stage__in=[InsightStage.ACCEPTED.value, InsightStage.STALE.value]
+    ).order_by("-number")
+
+
+def citable_learnings(site: Site) -> list[tuple[str, str]]:
+    """Give the learnings that a hypothesis can cite, as choices of a form, the newest first."""
+    from truelift.apps.experiments.models import LearningRecord
+
+    found = LearningRecord.objects.filter(site=site).order_by("-number")
+    return [(f"L-{number}", text) for number, text in found.values_list("number", "text")]
+
+
+def measured(site: Site) -> frozenset[str] | None:
+    """Give the keys of what the site measures; None while it measures nothing by name."""
+    return frozenset(key for key, _ in metric_choices(site)) or None
 
 
 def testable_hypotheses(site: Site) -> QuerySet[HypothesisRecord]:
@@ -177,29 +219,124 @@ def metric_choices(site: Site) -> list[tuple[str, str]]:
 def waiting(site: Site) -> Mapping[str, int]:
     """Count what waits for a person: drafts to complete, for the rail."""
     return {
-        "insights": InsightRecord.objects.filter(site=site, stage=InsightStage.DRAFT.value).count(),
+        "insights": InsightRecord.objects.filter(
+            site=site, stage__in=[InsightStage.DRAFT.value, InsightStage.STALE.value]
+        ).count(),
         "hypotheses": HypothesisRecord.objects.filter(
-            site=site, stage=HypothesisStage.DRAFT.value
+            site=site,
+            stage__in=[HypothesisStage.DRAFT.value, HypothesisStage.READY_FOR_REVIEW.value],
         ).count(),
     }
 
 
-def accept_insight_obstacles(insight: InsightRecord) -> tuple[Obstacle, ...]:
-    """Say what stands in the way of accepting an insight."""
-    return insight_obstacles(insight.as_domain(), InsightAction.ACCEPT)
+def as_if_written(site: Site, fields: HypothesisFields, *, key: str = "") -> Hypothesis:
+    """Give a hypothesis as the rules would see it if these fields were stored.
 
-
-def accept_hypothesis_obstacles(
-    hypothesis: HypothesisRecord, acceptance: Acceptance
-) -> tuple[Obstacle, ...]:
-    """Say what stands in the way of accepting a hypothesis."""
-    return hypothesis_obstacles(
-        hypothesis.as_domain(), HypothesisAction.ACCEPT, acceptance=acceptance
+    Args:
+        site: The site.
+        fields: What is written so far; insights that there are not are left out.
+        key: The key of the one that is being rewritten; empty for a new one.
+    """
+    insights = (
+        InsightRecord.objects.filter(
+            site=site, number__in=[number_in(each, letter="I") for each in fields.insights]
+        )
+        .prefetch_related("evidence")
+        .order_by("number")
+    )
+    return Hypothesis(
+        key=key,
+        change=fields.change,
+        audience=fields.audience,
+        outcome=fields.outcome,
+        reason=fields.reason,
+        metric=fields.metric,
+        direction=Direction(fields.direction) if fields.direction in set(Direction) else None,
+        expected_lift=fields.expected_lift,
+        evidence=tuple(each.key for each in insights),
+        pieces=tuple(piece for each in insights if not each.machine for piece in each.pieces()),
+        surface=fields.surface,
+        element=fields.element,
+        learnings=fields.learnings,
+        adds_pressure=fields.adds_pressure,
     )
 
 
-def insight_document(insight: InsightRecord) -> dict[str, object]:
-    """Give an insight as the API shows it."""
+def to_be_accepted(hypothesis: Hypothesis) -> Hypothesis:
+    """Give a hypothesis as it stands when somebody accepts it: a draft is reviewed with it."""
+    if hypothesis.stage is HypothesisStage.DRAFT:
+        return replace(hypothesis, stage=HypothesisStage.READY_FOR_REVIEW)
+    return hypothesis
+
+
+@dataclass(frozen=True, slots=True)
+class QuarterEvidence:
+    """On what the tests of this quarter rest (R007).
+
+    Attributes:
+        tests: Tests that began in the quarter.
+        shallow: How many of them have one kind of evidence at most.
+        too_many: Whether that is more than the programme has agreed on.
+    """
+
+    tests: int
+    shallow: int
+    too_many: bool
+
+
+def quarter_evidence(site: Site, *, now: datetime) -> QuarterEvidence:
+    """Look at the evidence behind the tests that began in this quarter."""
+    from truelift.apps.experiments.models import ExperimentRecord
+
+    here = now.astimezone(ZoneInfo(site.time_zone))
+    begins = here.replace(
+        month=(here.month - 1) // 3 * 3 + 1, day=1, hour=0, minute=0, second=0, microsecond=0
+    )
+    kinds: dict[int, set[EvidenceKind]] = {}
+    for pk, kind in ExperimentRecord.objects.filter(
+        site=site, origin="truelift", started_at__gte=begins, started_at__lte=now
+    ).values_list("pk", "hypothesis__insights__evidence__kind"):
+        kinds.setdefault(pk, set())
+        if kind:
+            kinds[pk].add(EvidenceKind(kind))
+    each = list(kinds.values())
+    return QuarterEvidence(
+        tests=len(each),
+        shallow=sum(len(those) <= 1 for those in each),
+        too_many=is_shallow(each, policy=policy_of(site)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MachineHelp:
+    """What became of what machines drafted (R053).
+
+    Attributes:
+        drafted: Drafts that a machine wrote.
+        accepted: How many of them a person has accepted.
+        edited: How many of those were rewritten first.
+    """
+
+    drafted: int
+    accepted: int
+    edited: int
+
+
+def machine_help(site: Site) -> MachineHelp:
+    """Count what became of machines' drafts of insights and hypotheses."""
+    drafted = accepted = edited = 0
+    for model in (InsightRecord, HypothesisRecord):
+        rows = model.objects.filter(site=site).exclude(drafted_by="")
+        taken = rows.exclude(accepted_at=None)
+        drafted += rows.count()
+        accepted += taken.count()
+        edited += taken.exclude(edited_at=None).count()
+    return MachineHelp(drafted=drafted, accepted=accepted, edited=edited)
+
+
+def insight_document(insight: InsightRecord, *, policy: Policy | None = None) -> dict[str, object]:
+    """Give an insight as the API shows it; with the policy also when it goes stale."""
+    domain = insight.as_domain()
     return {
         "key": insight.key,
         "problem": insight.problem,
@@ -208,8 +345,23 @@ def insight_document(insight: InsightRecord) -> dict[str, object]:
         "size": insight.size,
         "weekly_value_minor": insight.weekly_value_minor,
         "stage": insight.stage,
+        "people_per_week": insight.people_per_week,
+        "tags": list(insight.tags),
+        "cause": insight.cause or None,
+        "explained": domain.explained,
+        "grade": domain.grade.value,
+        "drafted_by": insight.drafted_by or None,
+        "drafted_from": list(insight.drafted_from),
+        "held_since": insight.held_since,
+        "stale_at": domain.stale_at(policy) if policy else None,
+        "because": insight.because,
         "evidence": [
-            {"kind": piece.kind, "text": piece.text, "url": piece.url}
+            {
+                "kind": piece.kind,
+                "text": piece.text,
+                "url": piece.url,
+                "grade": piece.as_domain().grade.value,
+            }
             for piece in insight.evidence.all()
         ],
         "hypotheses": [
@@ -222,9 +374,10 @@ def insight_document(insight: InsightRecord) -> dict[str, object]:
 
 def hypothesis_document(hypothesis: HypothesisRecord) -> dict[str, object]:
     """Give a hypothesis as the API shows it."""
+    domain = hypothesis.as_domain()
     return {
         "key": hypothesis.key,
-        "sentence": hypothesis.as_domain().sentence,
+        "sentence": domain.sentence,
         "change": hypothesis.change,
         "audience": hypothesis.audience,
         "outcome": hypothesis.outcome,
@@ -234,7 +387,18 @@ def hypothesis_document(hypothesis: HypothesisRecord) -> dict[str, object]:
         "expected_lift": hypothesis.expected_lift,
         "stage": hypothesis.stage,
         "finding": hypothesis.finding or None,
-        "insights": list(hypothesis.as_domain().evidence),
+        "surface": hypothesis.surface,
+        "element": hypothesis.element,
+        "adds_pressure": hypothesis.adds_pressure,
+        "grade": domain.grade.value,
+        "again": hypothesis.again or None,
+        "again_because": hypothesis.again_because,
+        "answered": list(hypothesis.answered),
+        "returned_because": hypothesis.returned_because,
+        "drafted_by": hypothesis.drafted_by or None,
+        "drafted_from": list(hypothesis.drafted_from),
+        "insights": list(domain.evidence),
+        "learnings": list(domain.learnings),
         "experiments": sorted(each.key for each in hypothesis.experiments.all()),
         "made_at": hypothesis.made_at,
         "accepted_at": hypothesis.accepted_at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from django.contrib import messages
@@ -18,6 +19,8 @@ from truelift.apps.research.fields import BadFields
 from truelift.apps.research.forms import HypothesisForm, InsightForm
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
 from truelift.apps.research.page import (
+    Tried,
+    checks_while_typed,
     hypotheses_page,
     hypothesis_page,
     insight_page,
@@ -33,7 +36,7 @@ from truelift.lifecycle.insight import InsightStage
 from truelift.lifecycle.obstacle import MoveRefused
 
 
-MOST_REASON = 1000
+MOST_REASON = 500
 """Letters of a reason, as the form says too."""
 
 
@@ -109,7 +112,31 @@ def accept_insight(request: SignedInRequest, site: str, key: str) -> HttpRespons
     try:
         services.accept_insight(place, found.key, by=Actor(request.user), now=datetime.now(UTC))
     except MoveRefused:
-        return _insight(request, place, found, status=409)
+        return _insight(request, place, found, tried=Tried("accept"), status=409)
+    return redirect("research:insight", site=place.name, key=found.key)
+
+
+@require_POST
+def confirm_insight(request: SignedInRequest, site: str, key: str) -> HttpResponse:
+    """Say that an insight still holds."""
+    return _step_insight(request, site, key, "confirm")
+
+
+@require_POST
+def retire_insight(request: SignedInRequest, site: str, key: str) -> HttpResponse:
+    """Put an insight away."""
+    return _step_insight(request, site, key, "retire")
+
+
+def _step_insight(request: SignedInRequest, site: str, key: str, action: str) -> HttpResponse:
+    place = site_for(request.user, site, needs=Role.ANALYST)
+    found = _insight_or_404(place, key)
+    reason = request.POST.get("reason", "")[:MOST_REASON]
+    step = {"confirm": services.confirm_insight, "retire": services.retire_insight}[action]
+    try:
+        step(place, found.key, by=Actor(request.user), now=datetime.now(UTC), because=reason)
+    except MoveRefused:
+        return _insight(request, place, found, tried=Tried(action, reason), status=409)
     return redirect("research:insight", site=place.name, key=found.key)
 
 
@@ -130,7 +157,8 @@ def delete_insight(request: SignedInRequest, site: str, key: str) -> HttpRespons
 def hypotheses(request: SignedInRequest, site: str) -> HttpResponse:
     """List what is proposed."""
     place = site_for(request.user, site)
-    return render(request, "research/hypotheses.html", {"page": hypotheses_page(place)})
+    page = hypotheses_page(place, now=datetime.now(UTC))
+    return render(request, "research/hypotheses.html", {"page": page})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -139,10 +167,16 @@ def new_hypothesis(request: SignedInRequest, site: str) -> HttpResponse:
     place = site_for(request.user, site, needs=Role.ANALYST)
     metrics = metric_choices(place)
     if request.method != "POST":
-        initial = {"insights": [request.GET.get("insight", "")]}
+        initial: dict[str, object] = {
+            name: request.GET.get(name, "")[:300]
+            for name in ("change", "audience", "outcome", "reason", "surface", "element")
+        }
+        initial["insights"] = [request.GET.get("insight", "")]
         form = HypothesisForm(site=place, metrics=metrics, initial=initial)
-        return render(request, "research/hypothesis_form.html", {"form": form})
+        return _hypothesis_form(request, place, form)
     form = HypothesisForm(request.POST, site=place, metrics=metrics)
+    if "check" in request.POST:
+        return _hypothesis_form(request, place, form)
     if form.is_valid():
         try:
             made = services.create_hypothesis(
@@ -152,7 +186,18 @@ def new_hypothesis(request: SignedInRequest, site: str) -> HttpResponse:
             _blame(form, refusal)
         else:
             return redirect("research:hypothesis", site=place.name, key=made.key)
-    return render(request, "research/hypothesis_form.html", {"form": form}, status=422)
+    return _hypothesis_form(request, place, form, status=422)
+
+
+@require_POST
+def check_hypothesis(request: SignedInRequest, site: str) -> HttpResponse:
+    """Say what is weak about what is being typed, and what there is already like it."""
+    place = site_for(request.user, site, needs=Role.ANALYST)
+    form = HypothesisForm(request.POST, site=place, metrics=metric_choices(place))
+    form.is_valid()
+    of = hypothesis_of(place, request.POST.get("of", "")[:20])
+    checks = checks_while_typed(place, form.written(), now=datetime.now(UTC), of=of)
+    return render(request, "research/_checks.html", {"checks": checks, "site": place})
 
 
 @require_safe
@@ -170,12 +215,13 @@ def edit_hypothesis(request: SignedInRequest, site: str, key: str) -> HttpRespon
     if found.stage != HypothesisStage.DRAFT:
         raise NoLongerDraft(key=found.key, stage=found.stage)
     metrics = metric_choices(place)
-    context = {"key": found.key}
     if request.method != "POST":
         initial = HypothesisForm.initial_of(found)
         form = HypothesisForm(site=place, metrics=metrics, initial=initial)
-        return render(request, "research/hypothesis_form.html", {"form": form, **context})
+        return _hypothesis_form(request, place, form, of=found)
     form = HypothesisForm(request.POST, site=place, metrics=metrics)
+    if "check" in request.POST:
+        return _hypothesis_form(request, place, form, of=found)
     if form.is_valid():
         try:
             services.edit_hypothesis(
@@ -185,7 +231,53 @@ def edit_hypothesis(request: SignedInRequest, site: str, key: str) -> HttpRespon
             _blame(form, refusal)
         else:
             return redirect("research:hypothesis", site=place.name, key=found.key)
-    return render(request, "research/hypothesis_form.html", {"form": form, **context}, status=422)
+    return _hypothesis_form(request, place, form, of=found, status=422)
+
+
+def _hypothesis_form(
+    request: SignedInRequest,
+    site: Site,
+    form: HypothesisForm,
+    *,
+    of: HypothesisRecord | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """Show the form with what is weak about what stands in it."""
+    checks = None
+    if form.is_bound:
+        form.is_valid()
+        checks = checks_while_typed(site, form.written(), now=datetime.now(UTC), of=of)
+    elif of is not None:
+        checks = hypothesis_page(of, to=Actor(request.user), now=datetime.now(UTC)).checks
+    context = {"form": form, "checks": checks, "key": of.key if of else ""}
+    return render(request, "research/hypothesis_form.html", context, status=status)
+
+
+@require_POST
+def submit_hypothesis(request: SignedInRequest, site: str, key: str) -> HttpResponse:
+    """Give a draft to review, or say every reason why not."""
+    place = site_for(request.user, site, needs=Role.ANALYST)
+    found = _hypothesis_or_404(place, key)
+    try:
+        services.submit_hypothesis(place, found.key, by=Actor(request.user), now=datetime.now(UTC))
+    except MoveRefused:
+        return _hypothesis(request, place, found, tried=Tried("submit"), status=409)
+    return redirect("research:hypothesis", site=place.name, key=found.key)
+
+
+@require_POST
+def return_hypothesis(request: SignedInRequest, site: str, key: str) -> HttpResponse:
+    """Give it back to its author."""
+    place = site_for(request.user, site, needs=Role.ANALYST)
+    found = _hypothesis_or_404(place, key)
+    reason = request.POST.get("reason", "")[:MOST_REASON]
+    try:
+        services.return_hypothesis(
+            place, found.key, by=Actor(request.user), now=datetime.now(UTC), because=reason
+        )
+    except MoveRefused:
+        return _hypothesis(request, place, found, tried=Tried("return", reason), status=409)
+    return redirect("research:hypothesis", site=place.name, key=found.key)
 
 
 @require_POST
@@ -199,7 +291,26 @@ def accept_hypothesis(request: SignedInRequest, site: str, key: str) -> HttpResp
             place, found.key, by=Actor(request.user), now=datetime.now(UTC), reason=reason
         )
     except MoveRefused:
-        return _hypothesis(request, place, found, reason=reason, status=409)
+        return _hypothesis(request, place, found, tried=Tried("accept", reason), status=409)
+    return redirect("research:hypothesis", site=place.name, key=found.key)
+
+
+@require_POST
+def answer_repeat(request: SignedInRequest, site: str, key: str) -> HttpResponse:
+    """Say why something is tried that is much like earlier work."""
+    place = site_for(request.user, site, needs=Role.ANALYST)
+    found = _hypothesis_or_404(place, key)
+    try:
+        services.answer_repeat(
+            place,
+            found.key,
+            again=request.POST.get("again", ""),
+            because=request.POST.get("because", ""),
+            by=Actor(request.user),
+            now=datetime.now(UTC),
+        )
+    except BadFields as refusal:
+        return _hypothesis(request, place, found, wrong=refusal.wrong, status=422)
     return redirect("research:hypothesis", site=place.name, key=found.key)
 
 
@@ -231,13 +342,19 @@ def _hypothesis_or_404(site: Site, key: str) -> HypothesisRecord:
 
 
 def _insight(
-    request: SignedInRequest, site: Site, found: InsightRecord, *, said: str = "", status: int = 200
+    request: SignedInRequest,
+    site: Site,
+    found: InsightRecord,
+    *,
+    said: str = "",
+    tried: Tried | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     context = {
-        "page": insight_page(found),
+        "page": insight_page(found, to=Actor(request.user), tried=tried),
         "said": said,
-        "was_refused": status != 200,
         "may_write": _may_write(request, site),
+        "what": "insights",
     }
     return render(request, "research/insight.html", context, status=status)
 
@@ -248,14 +365,18 @@ def _hypothesis(
     found: HypothesisRecord,
     *,
     said: str = "",
-    reason: str | None = None,
+    tried: Tried | None = None,
+    wrong: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    page = hypothesis_page(found, to=Actor(request.user), now=datetime.now(UTC), tried=tried)
     context = {
-        "page": hypothesis_page(found, to=Actor(request.user), reason=reason),
+        "page": page,
+        "checks": page.checks,
         "said": said,
-        "was_refused": status != 200,
+        "wrong": wrong,
         "may_write": _may_write(request, site),
+        "what": "hypotheses",
     }
     return render(request, "research/hypothesis.html", context, status=status)
 
@@ -266,6 +387,7 @@ def _may_write(request: SignedInRequest, site: Site) -> bool:
 
 
 def _blame(form: InsightForm | HypothesisForm, refusal: BadFields) -> None:
+    in_rows = {"url": "url_1", "text": "text_1", "kind": "kind_1", "grade": "grade_1"}
     for name, what in refusal.wrong.items():
-        place = {"url": "url_1", "text": "text_1", "kind": "kind_1"}.get(name, name)
+        place = in_rows.get(name, name)
         form.add_error(place if place in form.fields else None, what)
