@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "truelift.apps.rollouts",
     "truelift.apps.briefs",
     "truelift.apps.observations",
+    "truelift.apps.threads",
     "truelift.apps.drawing",
 ]
 

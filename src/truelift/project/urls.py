@@ -25,6 +25,7 @@ APPS: Final = (
     "observations",
     "qa",
     "rollouts",
+    "threads",
 )
 
 ACCOUNT_PAGES: Final = frozenset(
