@@ -62,6 +62,7 @@ def test_without_an_effect_all_looks_together_spend_the_level(
 
 
 @given(level=st.floats(0.001, 0.2), side=st.sampled_from(Side))
+@settings(deadline=None)
 def test_one_look_at_the_end_is_the_fixed_test(level: float, side: Side) -> None:
     estimates = estimates_of([-3.0, 0.1, 2.0], df=[5.0, 50.0, math.inf])
 

@@ -234,12 +234,12 @@ def shares(n: Counts, successes: Counts) -> Moments:
     """
     if n.shape != successes.shape:
         n, successes = np.broadcast_arrays(n, successes)
-    if ((successes < 0) | (successes > n)).any():
+    if successes.min(initial=0) < 0 or (successes > n).any():
         raise ImpossibleSummary(reason="successes are more than the units, or fewer than none")
-    share = np.divide(successes, n, out=np.zeros(n.shape), where=n > 0)
+    share = successes / np.maximum(n, 1)
     return Moments(
         Form.SHARE,
         n.astype(np.int64),
         share[..., None],
-        np.asarray(successes * (1 - share), dtype=np.float64)[..., None, None],
+        (successes * (1 - share))[..., None, None],
     )

@@ -118,9 +118,9 @@ def between(control: Points, treatment: Points, *, scale: Scale = Scale.ABSOLUTE
         )
         if scale is Scale.RELATIVE and whole is not None:
             # The lift is a share of what was counted, which moves not quite as the adjusted does.
-            rate = (treatment.value - control.value) / whole.value
+            rate = np.sign(whole.value) * found.value
             apart = 2 * (whole.covariance - base_noise) + rate * (whole.variance - base_noise)
-            more = found.slope * rate * apart * found.slope
+            more = rate * found.slope * apart * found.slope
             rounding = ROUNDING * (variance + np.abs(more))
             variance = variance + more
             variance = np.where(variance <= rounding, 0.0, variance)
