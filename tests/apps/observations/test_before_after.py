@@ -54,7 +54,7 @@ def test_every_way_reads_the_change_and_says_that_it_was_not_randomised(
         replace(
             ASKED,
             design="synthetic-control",
-            controls=[Control("order_rate", "desktops"), Control("page_views", "phones")],
+            controls=[Control("order_rate", "not:phones"), Control("page_views", "phones")],
         ),
     ]
 
@@ -77,6 +77,11 @@ def test_every_way_reads_the_change_and_says_that_it_was_not_randomised(
     assert "Free delivery on phones" in text_of(client_of(ada).get(f"/s/{site.name}/before-after/"))
     assert len(list_page(site, made).rows) == 3
     assert made[0].segment == "phones@1"
+    first, last = (each.document for each in (made[0], made[-1]))
+    assert first is not None
+    assert last is not None
+    assert last["controls"][0]["segment"] == "not:phones@1"
+    assert last["controls"][0]["values"] == first["controls"][0]["values"]
     drawn = before_after_page(site, made[0]).effects
     assert drawn is not None
     assert [each.label for each in drawn.effects] == ["Since the change", "Placebo, earlier"]

@@ -50,7 +50,7 @@ def test_a_pair_that_sells_more_together_is_found_and_shown(
 
     page = text_of(client_of(cleo).get(f"/s/{site.name}/interactions/"))
 
-    assert "One pair depends on each other, of one pair." in page
+    assert "Effects depend on each other in one pair of 1." in page
     assert "1,000<small>1,000 expected</small>" in page
     assert "decide about the combination" in page
     assert f'href="/s/{site.name}/methods/interaction-metric/"' in page
@@ -95,7 +95,7 @@ def test_an_uneven_share_is_said_in_the_cells_that_stand_out(site: Site, ada: Us
     report = store_report(site, document, by=Actor(ada), now=NOW)
     page = interactions_page(site, report)
 
-    assert page.answer == "One pair shares visitors unevenly, of one pair."
+    assert page.answer == "Visitors are shared unevenly in one pair of 1."
     (section,) = page.pairs
     assert section.rows[0][1][0].stands_out == "more than"
     assert "both draw with the same seed" in section.traffic

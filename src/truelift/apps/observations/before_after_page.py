@@ -16,7 +16,7 @@ from truelift.apps.experiments.methods import method_href
 from truelift.apps.experiments.metrics import current_metrics
 from truelift.apps.experiments.wording import counted, is_money, is_share, sentence_case
 from truelift.apps.observations.models import BeforeAfter
-from truelift.apps.observations.reads import metric_titles
+from truelift.apps.observations.reads import NOT, metric_titles
 from truelift.apps.sites.models import Site
 from truelift.questions.metric_library import METRIC_LIBRARY, Unit
 from truelift.stats.quasi import PLACEBO_FAIL, QuasiDesign
@@ -220,7 +220,7 @@ def _series(site: Site, record: BeforeAfter, document: Document, beside: Sequenc
         Line("what would have been", tuple(expected), dashed=True, named=True),
         Line("", tuple(document["series"]), focus=True),
     ]
-    if len(same) <= 2:
+    if len(same) == 1:
         lines = [*(Line(name, tuple(values)) for name, values in same), *lines]
     return Series(
         days=days,
@@ -326,6 +326,8 @@ def _unit(record: BeforeAfter) -> Unit:
 def _title(control: Mapping[str, str], titles: Mapping[str, str], record: BeforeAfter) -> str:
     title = titles.get(control["metric"], control["metric"])
     if control["metric"] == record.metric:
+        if control["segment"].startswith(NOT):
+            return "everybody else"
         return control["segment"].partition("@")[0] or "everybody"
     return title
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django import forms
 
 from truelift.apps.measurement.segments_reads import segments_of
-from truelift.apps.observations.reads import metric_titles
+from truelift.apps.observations.reads import NOT, countable_metrics, metric_titles
 from truelift.apps.observations.services import (
     FEWEST_DAYS_AFTER,
     FEWEST_DAYS_BEFORE,
@@ -38,7 +38,8 @@ DESIGNS: Final = (
     ),
 )
 
-EVERYBODY: Final = "everybody"
+REST: Final = "rest"
+"""Everybody whom the change did not reach."""
 
 
 class BeforeAfterForm(forms.Form):
@@ -86,8 +87,12 @@ class BeforeAfterForm(forms.Form):
         segments = [(each.name, each.name) for each in segments_of(site)]
         choices = {"metric": metrics, "segment": [("", "Everybody"), *segments]}
         people = [(f"segment:{name}", f"The same metric of {label}") for name, label in segments]
-        people += [(f"segment:{EVERYBODY}", "The same metric of everybody")] if segments else []
-        others = [(f"metric:{key}", f"{title}, of the same people") for key, title in metrics]
+        if segments:
+            people.insert(0, (f"segment:{REST}", "The same metric of everybody else"))
+        others = [
+            (f"metric:{key}", f"{title}, of the same people")
+            for key, title in countable_metrics(site).items()
+        ]
         choices["controls"] = [*people, *others]
         for name, offered in choices.items():
             field = self.fields[name]
@@ -117,4 +122,6 @@ def control_of(value: str, *, metric: str, segment: str) -> Control:
     kind, _, name = value.partition(":")
     if kind == "metric":
         return Control(name, segment)
-    return Control(metric, "" if name == EVERYBODY else name)
+    if name == REST:
+        return Control(metric, NOT + segment if segment else "")
+    return Control(metric, name)

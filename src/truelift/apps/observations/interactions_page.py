@@ -175,13 +175,11 @@ def _answer(document: Document, sections: Sequence[PairSection]) -> str:
     uneven = sum(section.uneven for section in sections)
     said = []
     if found:
-        pairs = "pair depends" if found == 1 else "pairs depend"
-        said.append(f"{counted(found, pairs, pairs)} on each other")
+        said.append(f"effects depend on each other in {counted(found, 'pair')}")
     if uneven:
-        pairs = "pair shares" if uneven == 1 else "pairs share"
-        said.append(f"{counted(uneven, pairs, pairs)} visitors unevenly")
+        said.append(f"visitors are shared unevenly in {counted(uneven, 'pair')}")
     if said:
-        return f"{sentence_case(' and '.join(said))}, of {counted(len(sections), 'pair')}."
+        return f"{sentence_case(' and '.join(said))} of {len(sections)}."
     known = sum(
         bool(section.metrics) and all(row.status == "passed" for row in section.metrics)
         for section in sections

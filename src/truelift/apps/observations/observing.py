@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Final, cast
 
@@ -13,14 +13,16 @@ from django.db import transaction
 
 from truelift.apps.experiments.domain import midnight_at
 from truelift.apps.measurement.reads import lake
-from truelift.apps.measurement.segments_reads import context_of
+from truelift.apps.measurement.segments_reads import context_of, segment_of
 from truelift.apps.observations.models import BeforeAfter
+from truelift.apps.observations.reads import NOT
 from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
 from truelift.questions.document import instant
 from truelift.questions.metric_value import MetricValueAnswer
 from truelift.questions.parse import parse_question
 from truelift.questions.question import Question
+from truelift.questions.segment_form import NoSuchSegment
 from truelift.questions.within import WithinAnswer
 from truelift.stats.asked.before_after import (
     interrupted_document,
@@ -131,11 +133,17 @@ def series_of(
         "since": instant(midnight_at(site, since)),
         "until": instant(midnight_at(site, until)),
     }
-    if segment:
+    context = context_of(site, now=now)
+    if segment.startswith(NOT):
+        found = segment_of(site, segment.removeprefix(NOT))
+        if found is None:
+            raise NoSuchSegment(segment=segment.removeprefix(NOT))
+        document["segment"] = {"not": found.definition}
+    elif segment:
         document["segment"] = segment
-    question = parse_question(document, context_of(site, now=now))
-    found = lake().ask(site.name, cast("Question[Any, Any]", question)).answer
-    answer: MetricValueAnswer = found.answer if isinstance(found, WithinAnswer) else found
+    question = parse_question(document, context)
+    told = lake().ask(site.name, cast("Question[Any, Any]", question)).answer
+    answer: MetricValueAnswer = told.answer if isinstance(told, WithinAnswer) else told
     return [part.above / part.below if part.below else None for _, part in answer.rows]
 
 
@@ -283,11 +291,3 @@ def placebos(
 def _none_of(rest: Floats, needs: int) -> Floats:
     """Hold a control alone where the design needs no others: they may be of other metrics."""
     return rest if needs else rest[:0]
-
-
-def names_of(controls: Sequence[Mapping[str, str]]) -> list[str]:
-    """Name series as a person reads them."""
-    return [
-        f"{each['metric']} of {each['segment']}" if each["segment"] else each["metric"]
-        for each in controls
-    ]

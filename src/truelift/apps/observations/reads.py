@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 
 from truelift.apps.experiments.models import Job
+from truelift.apps.measurement.reads import known_events
 from truelift.apps.observations.models import BeforeAfter, InteractionReport
 from truelift.apps.sites.models import Site
+from truelift.apps.sites.reads import event_names_of
 from truelift.lake.home import Home
 from truelift.lake.metrics import published_metrics
 from truelift.questions.metric_library import METRIC_LIBRARY
+
+
+NOT: Final = "not:"
+"""Before the name of a segment: everybody who is not in it."""
 
 
 def metric_titles(site: Site) -> dict[str, str]:
@@ -20,6 +26,25 @@ def metric_titles(site: Site) -> dict[str, str]:
     found = {key: each.title for key, each in own.items()}
     built_in = {key: m.title for key, m in METRIC_LIBRARY.items() if m.definition is not None}
     return found | {key: title for key, title in built_in.items() if key not in found}
+
+
+def countable_metrics(site: Site) -> dict[str, str]:
+    """Give those of them whose events the site has; the site's own always."""
+    from truelift.lake.lake import NoSuchSite
+
+    own = published_metrics(Home.of(settings.TRUELIFT), site.name)
+    try:
+        seen = {each.event for each in known_events(site.name)}
+    except NoSuchSite:
+        # It was made a moment ago, and the processes with the data have not heard of it.
+        seen = set()
+    called = event_names_of(site)
+
+    def has(key: str) -> bool:
+        needed = METRIC_LIBRARY[key].expects
+        return all(not seen.isdisjoint(called.get(name, (name,))) for name in needed)
+
+    return {key: title for key, title in metric_titles(site).items() if key in own or has(key)}
 
 
 def newest_report(site: Site) -> InteractionReport | None:

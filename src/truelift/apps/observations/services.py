@@ -16,7 +16,7 @@ from truelift.apps.experiments.models import Job
 from truelift.apps.measurement.segments_reads import segment_of
 from truelift.apps.observations.jobs import BEFORE_AFTER, INTERACTIONS
 from truelift.apps.observations.models import BeforeAfter
-from truelift.apps.observations.reads import metric_titles
+from truelift.apps.observations.reads import NOT, metric_titles
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
@@ -45,7 +45,7 @@ class Control:
 
     Attributes:
         metric: Key of its metric.
-        segment: Whose; empty for everybody's.
+        segment: Whose; empty for everybody's, `not:NAME` for theirs who are not in it.
     """
 
     metric: str
@@ -165,12 +165,14 @@ def _wrong_controls(site: Site, given: Comparison, metrics: Mapping[str, str]) -
     for each in given.controls:
         if each.metric not in metrics:
             return {"controls": f"{each.metric[:60]} is no metric of the site."}
-        if each.segment and segment_of(site, each.segment) is None:
-            return {"controls": f"{each.segment[:60]} is no segment of the site."}
+        name = each.segment.removeprefix(NOT)
+        if name and segment_of(site, name) is None:
+            return {"controls": f"{name[:60]} is no segment of the site."}
     return {}
 
 
 def _frozen(site: Site, segment: str) -> str:
-    """Name a segment in the version that it has now."""
-    found = segment_of(site, segment) if segment else None
-    return "" if found is None else f"{found.name}@{found.version}"
+    """Name a segment, or those who are not in it, in the version that it has now."""
+    name = segment.removeprefix(NOT)
+    found = segment_of(site, name) if name else None
+    return "" if found is None else f"{segment[: -len(name)]}{found.name}@{found.version}"
