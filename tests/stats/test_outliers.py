@@ -134,3 +134,20 @@ def test_one_unit_that_is_larger_than_all_others_stands_out_though_nothing_is_fo
     assert not found.changes.item()
     assert abs(found.shift.item()) < 1
     assert found.stands_out.item()
+
+
+@pytest.mark.parametrize(("sigma", "most"), [(0.6, 0.06), (1.0, 0.06), (2.0, 0.6)])
+def test_ordinary_amounts_seldom_stand_out_where_nothing_differs(sigma: float, most: float) -> None:
+    rng = np.random.default_rng(5)
+    shape = (2, 200, 3000)
+    amounts = np.where(rng.random(shape) < 0.04, np.exp(rng.normal(3, sigma, shape)), 0.0)
+    cap = np.sort(np.concatenate([*amounts], axis=1), axis=1)[:, -7][:, None]
+    capped = np.minimum(amounts, cap)
+    method = FixedHorizon()
+
+    found = compare_both_ways(
+        method.judge(differences(sample(amounts[0]), sample(amounts[1]))),
+        method.judge(differences(sample(capped[0]), sample(capped[1]))),
+    )
+
+    assert found.stands_out.mean() < most

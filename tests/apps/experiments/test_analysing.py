@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.test import Client
 
 from truelift.apps.accounts.models import User
 from truelift.apps.experiments.analysing import analyse_experiment
@@ -75,15 +76,18 @@ def test_what_was_stopped_early_stays_an_early_look_however_long_one_waits(
 
 @pytest.mark.usefixtures("events")
 def test_a_plan_that_is_not_the_frozen_one_makes_the_result_invalid(
-    site: Site, stopped: ExperimentRecord, ada: User
+    site: Site, stopped: ExperimentRecord, ada: User, client_of: Callable[[User], Client]
 ) -> None:
     ExperimentRecord.objects.filter(pk=stopped.pk).update(alpha=0.2)
 
     snapshot = analyse_experiment(site, stopped.key, by=Actor(ada), now=AT_THE_END)
 
     failed = [each for each in snapshot.document["integrity"] if each["status"] == "fail"]
+    page = client_of(ada).get(f"/s/{site.name}/experiments/{stopped.key}/").content.decode()
     assert [each["check"] for each in failed] == ["plan"]
     assert snapshot.advice == "invalid"
+    assert "The plan was changed after launch" in page
+    assert "unchanged since launch" not in page
 
 
 def test_what_was_not_launched_is_not_analysed(

@@ -58,7 +58,7 @@ from truelift.apps.experiments.wording import (
 )
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
-from truelift.lifecycle.experiment import PREPARING, Experiment, Origin, Stage
+from truelift.lifecycle.experiment import PREPARING, Experiment, Origin, Stage, plan_digest
 from truelift.lifecycle.obstacle import Obstacle
 
 
@@ -427,7 +427,12 @@ def _lede(record: ExperimentRecord, domain: Experiment) -> str:
         parts.append(LEDES[domain.inference])
     else:
         parts.append(f"{METHODS[record.method]}: its analysis is what was found.")
-    if record.plan_hash:
+    if record.plan_hash and record.plan_hash != plan_digest(domain):
+        parts.append(
+            "The plan was changed after launch, so that nothing it finds was promised"
+            f" (hash {short_hash(record.plan_hash)} then, {short_hash(plan_digest(domain))} now)."
+        )
+    elif record.plan_hash:
         parts.append(f"The plan is unchanged since launch (hash {short_hash(record.plan_hash)}).")
     elif record.origin == Origin.IMPORTED:
         parts = ["It ended elsewhere and was imported: nothing was promised here beforehand."]
