@@ -128,6 +128,10 @@ def change_policy(
     PolicyRecord.objects.create(
         site=site, because=because.strip(), made_by=by.user, made_at=now, **policy_document(after)
     )
+    if after.stale_after != before.stale_after:
+        from truelift.apps.research.nightly import plan_ageing
+
+        plan_ageing(site, now=now)
     old, new = policy_document(before), policy_document(after)
     different = [name for name in new if old[name] != new[name]]
     audit(
