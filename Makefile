@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := check
-.PHONY: setup setup-test run test check format lint types contracts migrations front-end unit postgres browser fault-short fault worlds oracles simulate bench fix docs
+.PHONY: setup setup-test run test check format lint types contracts migrations front-end unit postgres browser browser-pages browser-beside fault-short fault worlds oracles simulate bench fix docs
 bin := .venv/bin
 pytest := $(bin)/pytest -q -p no:cacheprovider
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -13,8 +13,8 @@ setup-test: ; @scripts/setup.sh test
 run: setup ; @$(bin)/truelift demo --home var/demo && TRUELIFT_HOME=var/demo exec $(bin)/truelift serve
 test: setup-test ; @$(MAKE) --no-print-directory check
 
-# Everything that must hold, in the order in which it fails fastest.
-check: format lint contracts migrations types front-end unit oracles postgres worlds fault-short browser
+# Everything that must hold, in the order in which it fails fastest; `types` runs beside the rest.
+check: ; @scripts/check.sh types -- format lint contracts migrations front-end unit oracles postgres worlds fault-short browser
 
 format: ; $(bin)/ruff format --check src tests bench scripts
 lint: ; $(bin)/ruff check src tests bench scripts
@@ -28,7 +28,10 @@ postgres: ; scripts/with-postgres.sh $(pytest) -n 2 -m "database and not browser
 worlds: ; $(pytest) -n 2 --timeout 180 -m world
 fault-short: ; $(pytest) -n 2 --timeout 180 -m fault
 fault: ; TRUELIFT_KILLS=20 TRUELIFT_KILL_EVENTS=200000 $(pytest) --timeout 1800 -m fault
-browser: ; $(pytest) --timeout 120 -m browser
+# The pages share one company, so they stay in one process; everything else runs beside them.
+browser: ; @$(MAKE) --no-print-directory -j2 --output-sync=target browser-pages browser-beside
+browser-pages: ; $(pytest) --timeout 120 -m browser tests/browser/pages
+browser-beside: ; $(pytest) --timeout 120 -m browser --ignore tests/browser/pages
 
 # Samples what the statistics promise, writes docs/calibration.md of it, then samples the rest.
 simulate: ; $(bin)/python scripts/calibrate.py && $(pytest) --timeout 1800 -m simulation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +17,13 @@ os.environ["TRUELIFT_HOME"] = tempfile.mkdtemp(prefix="truelift-tests-")
 
 import pytest
 
+from tests.cli.served import RUNNING
 from truelift.lake.home import Home
 from truelift.settings import settings_from
 
 
 if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
     from django.test import Client
     from pytest_django import Settings
 
@@ -30,6 +32,43 @@ if TYPE_CHECKING:
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 """The moment at which tests happen, a Monday."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out unread the files that cannot have a test of the wanted kind.
+
+    `-m fault` wants tests that say `mark.fault`, in their file or in a conftest above it;
+    reading all the others takes longer than some kinds take to run.
+    """
+    if collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
+        return None
+    terms = str(config.option.markexpr).split(" and ")
+    wanted = [f"mark.{term}" for term in terms if term.isidentifier()]
+    tests = Path(__file__).parent
+    folders = [folder for folder in collection_path.parents if tests in folder.parents]
+    if not wanted or tests not in collection_path.parents:
+        return None
+    files = [collection_path, *(folder / "conftest.py" for folder in folders)]
+    said = "".join(path.read_text(encoding="utf-8") for path in files if path.exists())
+    return None if all(word in said for word in wanted) else True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show beside a failure what the servers that run meanwhile have said last."""
+    report = yield
+    if report.failed:
+        for served in RUNNING:
+            last = "\n".join(served.log.splitlines()[-40:])
+            report.sections.append((f"last words of truelift serve at {served.address}", last))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    """Say after failures how to repeat the order in which the tests ran."""
+    if terminalreporter.stats.get("failed") or terminalreporter.stats.get("error"):
+        seed = config.getoption("randomly_seed", None)
+        terminalreporter.write_line(f"The order of these tests: --randomly-seed={seed}")
 
 
 @pytest.fixture

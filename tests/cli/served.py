@@ -74,6 +74,7 @@ class Served:
                 text=True,
                 start_new_session=True,
             )
+        RUNNING.append(self)
         assert self.process.stdout is not None
         return self.process.stdout.readline()
 
@@ -127,6 +128,11 @@ class Served:
         return link.group()
 
     def _forget(self) -> None:
+        RUNNING.remove(self)
         if self.process is not None and self.process.stdout is not None:
             self.process.stdout.close()
         self.process = None
+
+
+RUNNING: list[Served] = []
+"""Those that have not been stopped: what they said is shown beside a failure."""
