@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from truelift.lifecycle.policy import Framework, Scoring
 from truelift.lifecycle.scoring import (
     PXL_TABLE,
     BadValue,
     Contender,
-    Framework,
     IceForm,
     Input,
     MixedFrameworks,
@@ -25,6 +25,7 @@ from truelift.lifecycle.scoring import (
     pie,
     ranked,
     rice,
+    rule_for,
     score_of,
     shown_to,
     ten_point,
@@ -64,21 +65,37 @@ def test_rice_divides_by_person_months() -> None:
 
 def test_pxl_gives_at_most_fourteen_points() -> None:
     rule = Rule(Framework.PXL)
-    every = judged(**{each.key: float(each.points) for each in PXL_TABLE})
+    every = judged(**{each.key: 3.0 if each.key == "ease" else 1.0 for each in PXL_TABLE})
 
     assert rule.highest == 14
     assert score_of(rule, every).value == 14
     assert score_of(rule, {**every, **judged(five_sec=0, ease=1)}).value == 10
 
 
+def test_a_programme_may_weigh_the_rows_of_pxl_otherwise() -> None:
+    rule = rule_for(Scoring(Framework.PXL, weights=(("fold", 5.0), ("ease", 6.0))), version=2)
+    answers = judged(**dict.fromkeys((each.key for each in PXL_TABLE), 1.0))
+
+    assert rule.version == 2
+    assert rule.highest == 21
+    assert score_of(rule, answers).value == 17
+
+
+def test_the_variant_of_ice_is_the_programmes() -> None:
+    values = judged(impact=5, confidence=4, ease=3)
+
+    assert score_of(rule_for(Scoring(), version=1), values).value == 60
+    assert score_of(rule_for(Scoring(variant="mean"), version=1), values).value == 4
+
+
 def test_risk_is_taken_off_as_far_as_it_cannot_be_undone() -> None:
-    rule = Rule(Framework.RISK)
+    rule = Rule(Framework.RISK_REWARD)
 
     assert score_of(rule, judged(reward=4, risk=5, reversibility=0.2)).value == 3
     assert score_of(rule, judged(reward=4, risk=5, reversibility=1)).value == -1
 
 
-@pytest.mark.parametrize("framework", [each for each in Framework if each is not Framework.VALUE])
+@pytest.mark.parametrize("framework", [each for each in Framework if each is not Framework.EV])
 def test_a_missing_input_is_not_nought_and_every_one_is_named(framework: Framework) -> None:
     rule = Rule(framework)
     first, *others = [each.name for each in rule.asks]

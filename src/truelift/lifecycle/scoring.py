@@ -8,24 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import fmean, median
 from types import MappingProxyType
 from typing import ClassVar, Final
 
 from truelift.errors import Refusal
-
-
-class Framework(StrEnum):
-    """How a programme orders its backlog; one is active, and a change of it is a new version."""
-
-    ICE = "ice"
-    PIE = "pie"
-    RICE = "rice"
-    PXL = "pxl"
-    VALUE = "value"
-    RISK = "risk"
+from truelift.lifecycle.policy import Framework, Scoring
 
 
 class IceForm(StrEnum):
@@ -99,13 +89,13 @@ class Question:
 
     Attributes:
         key: Stable.
-        text: The question, answered by yes or no; `ease` by its points.
-        points: What a yes is worth.
+        text: The question, answered by yes or no; `ease` by steps.
+        points: What a yes is worth, or the least work.
     """
 
     key: str
     text: str
-    points: int
+    points: float
 
 
 PXL_TABLE: Final = (
@@ -143,16 +133,7 @@ class Rule:
     def asks(self) -> tuple[Asked, ...]:
         """The inputs, in the order in which a form asks for them."""
         if self.framework is Framework.PXL:
-            return tuple(
-                Asked(
-                    each.key,
-                    each.text,
-                    low=0.0,
-                    high=float(each.points),
-                    choices=_points(each),
-                )
-                for each in self.pxl
-            )
+            return tuple(_row(each) for each in self.pxl)
         return ASKED[self.framework]
 
     @property
@@ -169,10 +150,28 @@ class Rule:
                 return None
 
 
-def _points(question: Question) -> tuple[float, ...]:
+def rule_for(scoring: Scoring, *, version: int) -> Rule:
+    """Give the rule that a programme has agreed on.
+
+    Args:
+        scoring: Framework, variant and weights of its policy; the weights of PXL are points.
+        version: Of the agreement about scoring.
+    """
+    table = tuple(
+        replace(each, points=scoring.weight(each.key, each.points)) for each in PXL_TABLE
+    )
+    form = IceForm.MEAN if scoring.variant == IceForm.MEAN else IceForm.PRODUCT
+    return Rule(scoring.framework, version=version, ice_form=form, pxl=table)
+
+
+STEPS: Final = 3.0
+"""Steps in which PXL asks for the work; every other row is answered by yes or no."""
+
+
+def _row(question: Question) -> Asked:
     if question.key == "ease":
-        return tuple(float(each) for each in range(question.points + 1))
-    return (0.0, float(question.points))
+        return Asked("ease", question.text, low=0.0, high=STEPS, choices=(0.0, 1.0, 2.0, 3.0))
+    return Asked(question.key, question.text, low=0.0, high=1.0, choices=(0.0, 1.0))
 
 
 def _ten(name: str, label: str) -> Asked:
@@ -211,15 +210,14 @@ ASKED: Final[Mapping[Framework, tuple[Asked, ...]]] = MappingProxyType(
             ),
             Asked("effort", "Effort, person-months", low=0.0, high=1000.0, zero=True),
         ),
-        Framework.VALUE: (
+        Framework.EV: (
             Asked("weekly_units", "People a week who could see it", low=0.0, high=1e12, zero=True),
             Asked("rate", "Share of them who convert now", low=0.0, high=1.0, zero=True),
-            Asked("revenue", "Revenue per session", low=0.0, high=1e12),
-            Asked("sessions", "Sessions a week", low=0.0, high=1e12, zero=True),
+            Asked("revenue", "Revenue per person", low=0.0, high=1e12),
             Asked("reached", "Share of them whom it reaches", low=0.0, high=1.0),
             Asked("work", "Work, person-days", low=0.0, high=10_000.0),
         ),
-        Framework.RISK: (
+        Framework.RISK_REWARD: (
             Asked("reward", "Reward, 1 to 5", low=1.0, high=5.0),
             Asked("risk", "Risk, 1 to 5", low=1.0, high=5.0),
             Asked(
@@ -363,10 +361,13 @@ def formula(rule: Rule, values: Mapping[str, float]) -> float:
                 effort=values["effort"],
             )
         case Framework.PXL:
-            return math.fsum(values[each.key] for each in rule.pxl)
-        case Framework.RISK:
+            return math.fsum(
+                each.points * values[each.key] / (STEPS if each.key == "ease" else 1)
+                for each in rule.pxl
+            )
+        case Framework.RISK_REWARD:
             return values["reward"] - values["risk"] * values["reversibility"]
-        case Framework.VALUE:
+        case Framework.EV:
             raise BadValue({"framework": "Expected value is worked out by `scoring_value`."})
 
 

@@ -152,8 +152,8 @@ class Stake:
     """What a lift on the surface would be worth.
 
     Attributes:
-        revenue: Revenue per session, in minor units.
-        sessions: Sessions a week on the surface.
+        revenue: Revenue per session (or per person), in minor units.
+        sessions: Sessions (or people, as the revenue is per person) a week on the surface.
         reached: Share of them that the change reaches.
         implemented: Chance that a winner goes live: the programme's own rate.
         decay: What is left of a lift over the year, 1 for all of it.

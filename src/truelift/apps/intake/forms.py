@@ -195,9 +195,3 @@ class ChannelForm(forms.Form):
     name = forms.CharField(
         label="Who will use it", max_length=80, help_text="Customer service, help desk software …"
     )
-
-
-class DaysForm(forms.Form):
-    """How long a signal may wait."""
-
-    days = forms.IntegerField(label="Days until somebody looks", min_value=1, max_value=60)

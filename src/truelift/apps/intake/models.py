@@ -296,17 +296,3 @@ class ImportRecord(models.Model):
     @override
     def __str__(self) -> str:
         return self.name or f"import {self.pk}"
-
-
-class TriageRule(models.Model):
-    """How long a signal may wait for a look, on one site."""
-
-    site = models.OneToOneField("sites.Site", on_delete=models.CASCADE, related_name="triage_rule")
-    days = models.PositiveSmallIntegerField(default=3)
-
-    class Meta:
-        db_table = "triage_rule"
-
-    @override
-    def __str__(self) -> str:
-        return f"{self.days} days"

@@ -11,7 +11,8 @@ from django.db import IntegrityError, models, transaction
 
 from truelift.apps.accounts.audit import record as audit
 from truelift.apps.intake.fields import Arrival, IdeaFields, SignalFields
-from truelift.apps.intake.models import IdeaRecord, SignalRecord, TriageRule
+from truelift.apps.intake.models import IdeaRecord, SignalRecord
+from truelift.apps.programme.reads import policy_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import (
     BadFields,
@@ -34,10 +35,6 @@ from truelift.errors import Refusal
 from truelift.lifecycle.idea import IdeaAction, IdeaStage, move_idea
 from truelift.lifecycle.obstacle import MoveRefused, Obstacle
 from truelift.lifecycle.signal import SignalAction, SignalStage, move_signal
-
-
-TRIAGE_DAYS: Final = 3
-"""How long a signal may wait for a look where a site has not said otherwise."""
 
 
 class NoSuchSignal(Refusal):
@@ -87,31 +84,8 @@ class StillHangs(Refusal):
 
 
 def triage_days(site: Site) -> int:
-    """Say how long a signal may wait for a look on a site."""
-    found = TriageRule.objects.filter(site=site).values_list("days", flat=True).first()
-    return TRIAGE_DAYS if found is None else found
-
-
-@transaction.atomic
-def set_triage_days(site: Site, days: int, *, by: Actor, now: datetime) -> None:
-    """Change how long a signal may wait; it counts for what comes in from now on.
-
-    Raises:
-        BadFields: It is not from 1 to 60 days.
-    """
-    if not 1 <= days <= 60:
-        raise BadFields({"days": "It is 1 to 60 days."})
-    before = triage_days(site)
-    TriageRule.objects.update_or_create(site=site, defaults={"days": days})
-    audit(
-        action="intake.triage_days_changed",
-        target=f"site:{site.name}",
-        before={"days": before},
-        after={"days": days},
-        now=now,
-        site=site.name,
-        **by.audited,
-    )
+    """Say how long a signal may wait for a look: what the site's programme has agreed on."""
+    return policy_of(site).triage_days
 
 
 @transaction.atomic

@@ -22,7 +22,6 @@ urlpatterns = [
         name="refused_csv",
     ),
     path("s/<site:site>/signals/ways-in/", views_ways.ways_in, name="ways_in"),
-    path("s/<site:site>/signals/ways-in/days/", views_ways.set_days, name="set_days"),
     path(
         "s/<site:site>/signals/ways-in/<int:channel>/close/",
         views_ways.close_way,

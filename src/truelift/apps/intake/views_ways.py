@@ -14,10 +14,9 @@ from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
 from truelift.apps.explorers.export import file_of
 from truelift.apps.explorers.table import Row
-from truelift.apps.intake import services
 from truelift.apps.intake.channels import Opened, close_channel, open_channel
 from truelift.apps.intake.csv_file import UnreadableFile, text_of
-from truelift.apps.intake.forms import ChannelForm, CsvForm, DaysForm
+from truelift.apps.intake.forms import ChannelForm, CsvForm
 from truelift.apps.intake.imports import TakenAlready, bring, seen, take
 from truelift.apps.intake.models import ImportRecord, Way
 from truelift.apps.intake.reads import channels_of, import_of
@@ -139,27 +138,12 @@ def close_way(request: SignedInRequest, site: str, channel: int) -> HttpResponse
     return redirect("intake:ways_in", site=place.name)
 
 
-@require_POST
-def set_days(request: SignedInRequest, site: str) -> HttpResponse:
-    """Change how long a signal may wait."""
-    place = site_for(request.user, site, needs=Role.EDITOR)
-    form = DaysForm(request.POST)
-    if not form.is_valid():
-        return _ways(request, place, ChannelForm(), days=form, status=422)
-    services.set_triage_days(
-        place, form.cleaned_data["days"], by=Actor(request.user), now=datetime.now(UTC)
-    )
-    messages.success(request, "Changed; it counts for what comes in from now on.")
-    return redirect("intake:ways_in", site=place.name)
-
-
 def _ways(
     request: SignedInRequest,
     place: Site,
     form: ChannelForm,
     *,
     opened: Opened | None = None,
-    days: DaysForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     base = request.build_absolute_uri("/").rstrip("/")
@@ -172,7 +156,6 @@ def _ways(
         )
     context = {
         "form": form,
-        "days": days or DaysForm(initial={"days": services.triage_days(place)}),
         "channels": channels_of(place),
         "opened": opened,
         "address": address,
