@@ -125,7 +125,9 @@ def _row(record: BeforeAfter, titles: Mapping[str, str]) -> ListRow:
         key=record.key,
         name=record.name,
         detail=detail,
-        effect=_written(effect, _measure_of_effect(record, effect)),
+        effect="do not use it"
+        if status == "invalid"
+        else _written(effect, _measure_of_effect(record, effect)),
         status=status,
         trust=trust,
     )
@@ -183,8 +185,16 @@ def _result(
 def _answer(record: BeforeAfter, effect: Document, title: str, measure: Measure) -> str:
     if effect["placebos"] and not effect["credible"]:
         return f"{record.name}: do not use this comparison, its placebo test failed"
-    said = "no number can be told" if effect["value"] is None else measure.said(effect["value"])
-    return f"{title} since {record.name}: {said}, observational"
+    low, high = effect["low"], effect["high"]
+    if effect["value"] is None:
+        said = "no number can be told"
+    elif low is None or high is None:
+        said = f"{measure.said(effect['value'])}, with no interval"
+    elif low <= 0 <= high:
+        said = f"the data cannot tell, it could be {measure.said(low)} or {measure.said(high)}"
+    else:
+        said = f"{measure.said(effect['value'])}, likely {measure.range(low, high)}"
+    return f"{title} since {record.name}, observational: {said}"
 
 
 def _written(effect: Document, measure: Measure) -> str:
