@@ -10,8 +10,6 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,34 +21,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from truelift.errors import Outage, TrueliftError
-from truelift.events.reasons import Reason
 from truelift.lake.bulk import IMPORT_PREFIX, bulk_pieces
 from truelift.lake.compaction import Compaction
 from truelift.lake.erasure import Erasure
 from truelift.lake.erasure_list import Request, requests
 from truelift.lake.expiry import expire
-from truelift.lake.file_cache import DamagedFile, FileGone
+from truelift.lake.file_cache import DamagedFile
 from truelift.lake.home import SITE_NAME, Home
 from truelift.lake.identity import Identities, Resolution, Step
-from truelift.lake.journal import (
-    Segment,
-    SegmentPiece,
-    lines_of,
-    remove_segment,
-    seal,
-    segments,
-)
+from truelift.lake.journal import Segment, remove_segment, segments
 from truelift.lake.ledger import Counts
+from truelift.lake.looking_back import LookingBack
 from truelift.lake.manifest import Manifest, pending
 from truelift.lake.merges import Undone, UndoRequest, identities_file, undo_requests
-from truelift.lake.normalise import Normalised, Normaliser
-from truelift.lake.schema import EVENTS
+from truelift.lake.new_rows import columned, counts_of, settled
+from truelift.lake.normalise import Normalised
+from truelift.lake.reading_ahead import ReadingAhead
 from truelift.lake.seen import WINDOW_S, Seen
-from truelift.lake.sites import PublishedSites, SiteSettings
-from truelift.lake.snapshot import Engine, SiteReader, Slice, Snapshot
+from truelift.lake.sites import PublishedSites
+from truelift.lake.snapshot import SiteReader
 from truelift.lake.storage import StorageUnreachable
 from truelift.lake.tables import CommitLost, LakeFile, LakeState, write_file
 from truelift.lake.tail import SMALL_BYTES, Tail, TailFile, TailGone
+from truelift.lake.turning import Turning
 from truelift.lake.waiting import keep_cursors, segment_key
 
 
@@ -61,15 +54,6 @@ EXPIRE_EVERY: Final = timedelta(days=1)
 PIECE_BYTES: Final = 32 << 20
 """How much of a segment is taken at once; bounds memory whatever the backlog."""
 
-_WHO_IS_WHO: Final = """
-SELECT user_id, visitor_id, person,
-    min(received_at) AS first, arg_min(position, received_at) AS position,
-    max(received_at) AS last, max(position) AS last_position
-FROM all_events
-WHERE state = 'stored' AND user_id IS NOT NULL
-GROUP BY user_id, visitor_id, person
-"""
-
 _IDLE_S: Final = 0.25
 _REST_S: Final = 5.0
 _ERASE_AGAIN: Final = timedelta(minutes=1)
@@ -77,13 +61,6 @@ _NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 _TINY_BYTES: Final = 64 << 10
 
 log: Final = logging.getLogger(__name__)
-
-
-READERS: Final = 2
-"""Threads that read the journal ahead of the one that writes."""
-
-PIECES_AHEAD: Final = 3
-"""Pieces that they read or keep ready, so that they go on while lake files are written."""
 
 
 class LoaderRunning(Outage):
@@ -141,53 +118,6 @@ class _Progress:
     offset: int = 0
     finished: bool = False
     last: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Turning:
-    """Erasures that wait until segments have ended which may hold what they remove.
-
-    Attributes:
-        requests: Their keys.
-        upto: Writer → first frame of the segment that was the newest when they were found.
-    """
-
-    requests: frozenset[str]
-    upto: Mapping[str, int]
-
-    @classmethod
-    def of(cls, home: Home, asked: Iterable[Request]) -> _Turning:
-        return cls(
-            requests=frozenset(request.key for request in asked),
-            upto={segment.writer: segment.first_frame for segment in segments(home.journal)},
-        )
-
-    def is_over(self, home: Home) -> bool:
-        """Say whether all of them have ended; asks those to end that have not."""
-        for segment in segments(home.journal):
-            if not segment.sealed and segment.first_frame == self.upto.get(segment.writer):
-                seal(segment)
-        return not any(
-            segment.first_frame == self.upto.get(segment.writer)
-            for segment in segments(home.journal)
-            if not segment.sealed
-        )
-
-    def left(self, home: Home) -> list[Path]:
-        """List those that are still there."""
-        return [
-            segment.path
-            for segment in segments(home.journal)
-            if segment.first_frame <= self.upto.get(segment.writer, -1)
-        ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A piece of a segment, and the rows that it makes, by site."""
-
-    piece: SegmentPiece
-    made: list[tuple[str, Normalised]]
 
 
 @dataclass(slots=True)
@@ -251,18 +181,14 @@ class Loader:
         self._lock = _take_lock(home)
         self._gate = threading.RLock()
         self._settings = PublishedSites(home)
-        self._normalisers: dict[int, Normaliser] = {}
-        self._engine = Engine(home)
+        self._back = LookingBack(home)
         self._sites: dict[str, _Site] = {}
         self._segments: dict[str, _Progress] = {}
         self._untidy: set[str] = set()
         self._more = False
-        self._ahead: dict[tuple[str, int], Future[_Read]] = {}
-        self._ahead_gate = threading.Lock()
-        self._last_read: tuple[Segment, int, SegmentPiece] | None = None
-        self._reader = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="loader-reads")
+        self._reading = ReadingAhead(home, self._settings, piece_bytes=piece_bytes)
         self._compaction = Compaction(home=home, reached=reached)
-        self._turning: _Turning | None = None
+        self._turning: Turning | None = None
         self._swept: dict[str, datetime] = {}
         self._expired: dict[str, datetime] = {}
         self._erase_after: datetime | None = None
@@ -277,13 +203,12 @@ class Loader:
 
     def close(self) -> None:
         """Let go of the lock and of everything held open; what was taken is on disk."""
-        self._reader.shutdown(cancel_futures=True)
+        self._reading.stop()
         with self._gate:
             for site in self._sites.values():
                 site.identities.close()
             self._sites.clear()
-            for normaliser in self._normalisers.values():
-                normaliser.close()
+            self._reading.close()
             self._lock.close()
 
     def __enter__(self) -> Loader:
@@ -334,11 +259,13 @@ class Loader:
     def _take(self) -> bool:
         """Take a piece of every writer's journal; `_more` then says whether a backlog is left."""
         took = self._more = False
-        for segment in self._readable():
+        for segment in self._unfinished():
             took |= self._take_segment(segment)
         for piece in bulk_pieces(self.home):
             if self._site(piece.site).reached(piece.writer) < piece.last:
-                for name, made in self._normalised(piece.writer, {piece.site: piece.rows()}):
+                for name, made in self._reading.normalised(
+                    piece.writer, {piece.site: piece.rows()}
+                ):
                     self._put(name, piece.writer, made)
                 took = self._more = True
                 break
@@ -348,7 +275,7 @@ class Loader:
             )
         return took
 
-    def _readable(self) -> Iterator[Segment]:
+    def _unfinished(self) -> Iterator[Segment]:
         """Give the oldest unfinished segment of every writer."""
         seen: set[str] = set()
         for segment in segments(self.home.journal):
@@ -362,12 +289,7 @@ class Loader:
         progress = self._segments.setdefault(key, _Progress())
         if not segment.sealed and segment.path.stat().st_size <= progress.offset:
             return False
-        with self._ahead_gate:
-            ahead = self._ahead.pop((key, progress.offset), None)
-            last, self._last_read = self._last_read, None
-        if last is not None:
-            self._read_ahead(*last)
-        read = ahead.result() if ahead else self._read(segment, progress.offset)
+        read = self._reading.take(segment, progress.offset)
         if read.piece.damaged_bytes:
             log.error("%s: %d bytes hold no item", segment.path, read.piece.damaged_bytes)
         for name, made in read.made:
@@ -402,76 +324,6 @@ class Loader:
             if arrived_us // 1000 > last_ms:
                 raise JournalBehind(site=name, lake=str(self.home.lake))
 
-    def _read(self, segment: Segment, offset: int) -> _Read:
-        """Read and normalise a piece; depends on nothing that other pieces change.
-
-        Has the piece after it read by another thread before it normalises its own.
-        """
-        piece = lines_of(segment.path, offset=offset, limit_bytes=self._piece_bytes)
-        self._read_ahead(segment, offset, piece)
-        return _Read(piece, list(self._normalised(segment.writer, piece.tables)))
-
-    def _read_ahead(self, segment: Segment, offset: int, piece: SegmentPiece) -> None:
-        """Have what follows a piece read, when there certainly is a piece and room for it.
-
-        Without room the piece is remembered, and its follower read when one is taken.
-        """
-        following = self._after(segment, offset, piece)
-        if following is None:
-            return
-        key = (segment_key(following[0].path), following[1])
-        with self._ahead_gate:
-            if len(self._ahead) >= PIECES_AHEAD:
-                self._last_read = (segment, offset, piece)
-            elif key not in self._ahead:
-                with suppress(RuntimeError):  # the loader is being closed
-                    self._ahead[key] = self._reader.submit(self._read, *following)
-
-    def _after(
-        self, segment: Segment, offset: int, piece: SegmentPiece
-    ) -> tuple[Segment, int] | None:
-        """Find where a piece follows that is certainly worth reading by itself."""
-        following, start, whole = segment, piece.next_offset, piece.sealed
-        if piece.finished:
-            later = [
-                other
-                for other in segments(self.home.journal, segment.writer)
-                if other.first_frame > segment.first_frame
-            ]
-            if not later:
-                return None
-            following, start, whole = later[0], 0, later[0].sealed
-        elif start == offset:
-            return None
-        # The rest of a segment that grows no more is all there will be, however short.
-        least = 1 if whole else self._piece_bytes // 2
-        return (following, start) if following.path.stat().st_size - start >= least else None
-
-    @property
-    def _normaliser(self) -> Normaliser:
-        """The engine of this thread: two threads would wait for each other over one."""
-        mine = threading.get_ident()
-        if mine not in self._normalisers:
-            scratch = self.home.loader / "scratch" / str(len(self._normalisers))
-            self._normalisers[mine] = Normaliser(scratch)
-        return self._normalisers[mine]
-
-    def _normalised(
-        self, writer: str, tables: Mapping[str, pa.Table]
-    ) -> Iterator[tuple[str, Normalised]]:
-        """Make rows of what arrived for some sites, those with the same settings in one go."""
-        groups: dict[SiteSettings, list[str]] = {}
-        for name in tables:
-            groups.setdefault(self._settings.of(name), []).append(name)
-        for settings, names in groups.items():
-            together = pa.concat_tables([tables[name] for name in names])
-            made = self._normaliser.rows(settings, writer, together)
-            start = 0
-            for name in names:
-                length = tables[name].num_rows
-                yield name, made.slice(start, length)
-                start += length
-
     def _put(self, name: str, writer: str, made: Normalised) -> None:
         """Add one site's rows to its tail: without duplicates, with the persons they are of."""
         site = self._site(name)
@@ -487,14 +339,14 @@ class Loader:
             rows,
             previous_ids=made.previous_ids,
             unnamed=made.hashes.to_numpy().view(np.int64),
-            sizes=lambda persons: self._sizes(site, persons),
+            sizes=lambda persons: self._back.sizes(site.reader, persons),
         )
         lake = site.lake
         mask = (lake.buckets if lake is not None else 1) - 1
         persons = resolution.persons
-        whole = _columns(rows, persons=persons, buckets=(persons & mask).astype(np.int32))
+        whole = columned(rows, persons=persons, buckets=(persons & mask).astype(np.int32))
         missing = (last - first + 1) - came
-        counts = _counts(rows, received=last - first + 1, missing=missing)
+        counts = counts_of(rows, received=last - first + 1, missing=missing)
         counts = replace(
             counts,
             duplicates=came - rows.num_rows,
@@ -578,52 +430,17 @@ class Loader:
         if writer.startswith(IMPORT_PREFIX):
             if site.ever is None:
                 site.ever = Seen(window_s=None)
-                self._recall(site, site.ever, since_s=None)
+                self._back.recall(site.reader, site.ever)
             seen = site.ever
         else:
             if site.recent is None:
                 site.recent = Seen(window_s=WINDOW_S)
                 oldest = min(int(arrived_s.min()), int(self._now().timestamp()))
-                self._recall(site, site.recent, since_s=oldest - WINDOW_S)
+                self._back.recall(site.reader, site.recent, since_s=oldest - WINDOW_S)
             seen = site.recent
         first = seen.first_times(wanted, arrived_s)
         kept[looked_at] = first
         return kept, lambda: seen.remember(wanted[first], arrived_s[first])
-
-    def _recall(self, site: _Site, seen: Seen, *, since_s: int | None) -> None:
-        """Fill a memory of ids with what is stored already."""
-        snapshot = _readable(site.reader.snapshot())
-        for part in snapshot.slices:
-            with self._engine.relations(snapshot, part) as cursor:
-                statement = (
-                    "SELECT hash(message_id) AS hash,"
-                    " (epoch_ms(received_at) // 1000)::UINTEGER AS arrived"
-                    " FROM all_events WHERE state = 'stored' AND message_id IS NOT NULL"
-                )
-                if since_s is not None:
-                    statement += (
-                        f" AND received_at >= to_timestamp({since_s})"
-                        f" AND NOT starts_with(writer, '{IMPORT_PREFIX}')"
-                    )
-                found = cursor.sql(statement).to_arrow_reader(1_000_000)
-                for batch in found:
-                    seen.remember(batch["hash"].to_numpy(), batch["arrived"].to_numpy())
-
-    def _sizes(self, site: _Site, persons: Iterable[int]) -> dict[int, int]:
-        """Count the rows that some persons have."""
-        sizes: dict[int, int] = {}
-        snapshot = _readable(site.reader.snapshot())
-        asked = list(persons)
-        for part in snapshot.slices:
-            with self._engine.relations(snapshot, part) as cursor:
-                # Written out, so that sorted files are read only where these persons can be.
-                found = cursor.sql(
-                    "SELECT person, count(*) FROM all_events"
-                    f" WHERE person IN ({', '.join(map(str, asked))}) GROUP BY person"
-                )
-                for person, count in found.fetchall():
-                    sizes[person] = sizes.get(person, 0) + count
-        return sizes
 
     # Committing
 
@@ -717,9 +534,9 @@ class Loader:
         if not tables:
             return []
         rows = pa.concat_tables(tables)
-        persons = _settled(rows["person"], site.identities.moves())
+        persons = settled(rows["person"], site.identities.moves())
         buckets = persons & (state.buckets - 1)
-        rows = _columns(rows, persons=persons, buckets=buckets.astype(np.int32))
+        rows = columned(rows, persons=persons, buckets=buckets.astype(np.int32))
         added = []
         for bucket, path in enumerate(manifest.lake_files):
             part = rows if state.buckets == 1 else rows.filter(pa.array(buckets == bucket))
@@ -804,9 +621,9 @@ class Loader:
         if site.tail.files and site.tail.moves is not None:
             # Rows of the tail may be of persons who moved since; committing gives them their name.
             self._commit(name)
-        settled = self._compaction.run(site.reader, site.identities.moves(), now=self._now())
-        if settled and not site.tail.files:
-            site.identities.settle(settled)
+        moved = self._compaction.run(site.reader, site.identities.moves(), now=self._now())
+        if moved and not site.tail.files:
+            site.identities.settle(moved)
             moves = self._write_moves(site, ())
             if site.tail.moves is not None:
                 site.retired.append(site.tail.moves)
@@ -852,7 +669,7 @@ class Loader:
             return False
         try:
             if self._turning is None:
-                self._turning = _Turning.of(self.home, asked)
+                self._turning = Turning.of(self.home, asked)
             turning = self._turning
             if not turning.is_over(self.home):
                 return False
@@ -868,7 +685,7 @@ class Loader:
             return False
         return True
 
-    def _settle_journal(self, turning: _Turning) -> None:
+    def _settle_journal(self, turning: Turning) -> None:
         """Bring every segment that has ended, and every piece, into the lake; forget them."""
         pieces = {piece.path for piece in bulk_pieces(self.home)}
         while self._take() and self._more:
@@ -921,15 +738,8 @@ class Loader:
 
     def _learn_again(self, site: _Site) -> None:
         """Work out from the rows themselves who is who, when the file that says so was lost."""
-        snapshot = _readable(site.reader.snapshot())
-        known = pa.concat_tables(
-            self._ask_slice(snapshot, part, _WHO_IS_WHO) for part in snapshot.slices
-        )
-        site.identities.learn_again(known, moves=snapshot.moves)
-
-    def _ask_slice(self, snapshot: Snapshot, part: Slice, statement: str) -> pa.Table:
-        with self._engine.relations(snapshot, part) as cursor:
-            return cursor.sql(statement).to_arrow_table()
+        known, moves = self._back.who_is_who(site.reader)
+        site.identities.learn_again(known, moves=moves)
 
     def _recover(self) -> None:
         """Finish or undo what a crash interrupted."""
@@ -1026,24 +836,6 @@ def _take_lock(home: Home) -> IO[bytes]:
     return lock
 
 
-def _readable(snapshot: Snapshot) -> Snapshot:
-    """Leave out files that are not what was written, or gone: one of them must not hold up all.
-
-    What was in them is not known meanwhile: an event that is sent again may be stored twice.
-    """
-    sound = []
-    for file in snapshot.position.files:
-        try:
-            with snapshot.store.local([file]) as (path,):
-                if path.exists():
-                    sound.append(file)
-                    continue
-        except (DamagedFile, FileGone):
-            pass
-        log.error("%s: %s cannot be read; restore it from a backup", snapshot.site, file.path)
-    return snapshot.of_files(tuple(sound))
-
-
 def _is_in(state: LakeState | None, reached: Mapping[str, int]) -> bool:
     """Say whether a commit of which nobody knew came about."""
     return state is not None and all(
@@ -1071,50 +863,3 @@ def _to_merge(
         merged.insert(0, files.pop())
         size += merged[0].size_bytes
     return merged, tuple(files)
-
-
-def _columns(
-    rows: pa.Table,
-    *,
-    persons: np.ndarray[tuple[int], np.dtype[np.int64]],
-    buckets: np.ndarray[tuple[int], np.dtype[np.int32]],
-) -> pa.Table:
-    made = {"bucket": pa.array(buckets), "person": pa.array(persons)}
-    return pa.table(
-        [made[name] if name in made else rows[name] for name in EVENTS.names], schema=EVENTS
-    )
-
-
-def _settled(
-    persons: pa.ChunkedArray, moves: pa.Table
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Give every person the name that it has now."""
-    found: np.ndarray[tuple[int], np.dtype[np.int64]] = persons.to_numpy()
-    if not moves.num_rows:
-        return found
-    former, target = moves["person"].to_numpy(), moves["target"].to_numpy()
-    place = np.minimum(np.searchsorted(former, found), len(former) - 1)
-    return np.where(former[place] == found, target[place], found)
-
-
-def _counts(rows: pa.Table, *, received: int, missing: int) -> Counts:
-    stored = pc.equal(rows["state"], "stored")
-    reasons = {
-        entry["values"]: entry["counts"]
-        for entry in pc.value_counts(rows["reason"].filter(pc.invert(stored))).to_pylist()
-    }
-    if missing:
-        # Positions without an item: the journal was damaged there, and says so.
-        lost = Reason.UNREADABLE.value
-        reasons[lost] = reasons.get(lost, 0) + missing
-
-    def those(column: str) -> int:
-        return pc.sum(pc.and_(stored, rows[column])).as_py() or 0
-
-    return Counts(
-        received=received,
-        stored=pc.sum(stored).as_py() or 0,
-        reasons=dict(sorted(reasons.items())),
-        bots=those("is_bot"),
-        internal=those("is_internal"),
-    )
