@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 
 from truelift.stats.effects import Floats
 from truelift.stats.quasi import (
-    ASSUMPTIONS,
     PLACEBO_FAIL,
     BadSeries,
     Observed,
@@ -19,6 +18,7 @@ from truelift.stats.quasi import (
     QuasiDesign,
     Told,
     check_change,
+    observed,
     regress,
     series_of,
     share,
@@ -89,17 +89,11 @@ def difference_in_differences(
     check_change(len(gap), change, alpha=alpha, before=FEWEST_INTERVALS, after=FEWEST_INTERVALS)
     blocks = errors is SeriesErrors.BLOCKS
     found = _step(gap, change, independent=blocks, alpha=alpha)
-    tell = share if relative else float
-    return Observed(
-        design=QuasiDesign.DIFFERENCE_IN_DIFFERENCES,
-        value=tell(found.value),
-        se=found.se * (1 + tell(found.value)) if relative else found.se,
-        low=tell(found.low),
-        high=tell(found.high),
-        p=found.p,
+    return observed(
+        found,
+        QuasiDesign.DIFFERENCE_IN_DIFFERENCES,
         relative=relative,
         alpha=alpha,
-        assumptions=ASSUMPTIONS[QuasiDesign.DIFFERENCE_IN_DIFFERENCES],
         placebos=_placebos(gap[:change], independent=blocks, relative=relative),
     )
 

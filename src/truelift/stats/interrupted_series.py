@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 
 from truelift.stats.effects import Floats
 from truelift.stats.quasi import (
-    ASSUMPTIONS,
     BadSeries,
     Observed,
     Placebo,
@@ -18,6 +17,7 @@ from truelift.stats.quasi import (
     QuasiDesign,
     Told,
     check_change,
+    observed,
     regress,
     series_of,
     share,
@@ -103,23 +103,14 @@ def interrupted_series(
                 before.p,
             ),
         )
-    tell = share if relative else float
-    return Interrupted(
-        effect=Observed(
-            design=QuasiDesign.INTERRUPTED_SERIES,
-            value=tell(average.value),
-            se=average.se * (1 + tell(average.value)) if relative else average.se,
-            low=tell(average.low),
-            high=tell(average.high),
-            p=average.p,
-            relative=relative,
-            alpha=alpha,
-            assumptions=ASSUMPTIONS[QuasiDesign.INTERRUPTED_SERIES],
-            placebos=placebos,
-        ),
-        level=level,
-        slope=slope,
+    effect = observed(
+        average,
+        QuasiDesign.INTERRUPTED_SERIES,
+        relative=relative,
+        alpha=alpha,
+        placebos=placebos,
     )
+    return Interrupted(effect, level, slope)
 
 
 def _segments(

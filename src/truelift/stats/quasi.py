@@ -279,6 +279,39 @@ def told(fit: Fit, contrast: ArrayLike, *, alpha: float) -> Told:
     return Told(value, se, value - reach, value + reach, p)
 
 
+def observed(
+    found: Told,
+    design: QuasiDesign,
+    *,
+    relative: bool,
+    alpha: float,
+    placebos: tuple[Placebo, ...],
+) -> Observed:
+    """Label what a contrast of a fit says as what it is: observed.
+
+    Args:
+        found: Of logarithms where `relative`.
+        design: How it was observed.
+        relative: The effect is told as a share.
+        alpha: Error level of the interval.
+        placebos: Told on the same scale.
+    """
+    tell = share if relative else float
+    value = tell(found.value)
+    return Observed(
+        design=design,
+        value=value,
+        se=found.se * (1 + value) if relative else found.se,
+        low=tell(found.low),
+        high=tell(found.high),
+        p=found.p,
+        relative=relative,
+        alpha=alpha,
+        assumptions=ASSUMPTIONS[design],
+        placebos=placebos,
+    )
+
+
 def series_of(values: ArrayLike, *, name: str, relative: bool = False) -> Floats:
     """Check one series or several; take logarithms where effects are shares.
 
