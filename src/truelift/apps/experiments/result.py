@@ -249,7 +249,7 @@ def effect_row(
     """Lay out one effect as a row of a forest."""
     role, outcome = metric["role"], effect["outcome"]
     label = record.name if record else metric["metric"]
-    detail = definition(record) if record else ""
+    detail = definition(record, cap=not capped) if record else ""
     if several:
         label = f"{label}: {several}"
     if capped:
@@ -334,7 +334,7 @@ def _forest(
                     immature=immature.get(metric["metric"], 0),
                     last_day=last_day_of(record),
                     home=home_of(record),
-                    capped=cap_said(metric, known, names, currency=currency) if known else "",
+                    capped=cap_said(metric, known, currency=currency) if known else "",
                 )
                 for effect in metric["effects"]
             ]

@@ -118,7 +118,7 @@ def _distribution(
         ]
     )
     values = tuple(found["values"])
-    title = f"Half of the {metric.event} are at most {middle}"
+    title = f"Half of the events {metric.event} are at most {middle}"
     if not of_events:
         title = f"Half of those with any have at most {middle}"
     chart = None
@@ -234,7 +234,7 @@ def _caps(
         known = planned.get(metric["metric"])
         if known is None or "raw" not in metric:
             continue
-        said = cap_said(metric, known, names, currency=record.site.currency)
+        said = cap_said(metric, known, names=names, currency=record.site.currency)
         for effect, raw in zip(metric["effects"], metric["raw"]["effects"], strict=True):
             if "withheld" in effect and effect.get("relative") is not None:
                 continue
@@ -250,17 +250,17 @@ def _caps(
 def cap_said(
     metric: Mapping[str, Any],
     known: MetricRecord,
-    names: Mapping[str, str],
     *,
     currency: str,
+    names: Mapping[str, str] | None = None,
 ) -> str:
     """Say what a cap did: above which number visitors count as that number, and how many.
 
     Args:
         metric: Its part of a snapshot.
         known: Its definition.
-        names: Of the variants.
         currency: Of the site.
+        names: Of the variants, to say how many in which; None: all together.
     """
     cap = metric.get("cap")
     if not cap:
@@ -271,11 +271,11 @@ def cap_said(
     units = cap["units"]
     said = f"above {most} counted as {most}: {count(units)} visitor{'' if units == 1 else 's'}"
     by_variant = cap.get("by_variant")
-    if by_variant and units:
+    if by_variant and units and names is not None:
         parts = [f"{count(each)} of {names.get(key, key)}" for key, each in by_variant.items()]
         said += f" ({', '.join(parts)})"
     if cap["percentile"] is not None:
-        said += f"; it is the {percentile(cap['percentile'])} of those with any, over all variants"
+        said += f"; it is the {percentile(cap['percentile'])} of all with any"
     return said
 
 

@@ -198,8 +198,13 @@ def is_money(metric: MetricRecord) -> bool:
     )
 
 
-def definition(metric: MetricRecord) -> str:
-    """Say in a few words what a metric counts."""
+def definition(metric: MetricRecord, *, cap: bool = True) -> str:
+    """Say in a few words what a metric counts.
+
+    Args:
+        metric: Which.
+        cap: Whether to say what a visitor counts at most.
+    """
     window = f"within {days_in_words(metric.window_days)}"
     match metric.kind:
         case "proportion":
@@ -228,7 +233,7 @@ def definition(metric: MetricRecord) -> str:
             if metric.denominator_property:
                 below = f"{metric.denominator_property} of {below}"
             said = f"{above} per {below}"
-    return f"{said}, {window}{_cap(metric)}"
+    return f"{said}, {window}{_cap(metric) if cap else ''}"
 
 
 def _cap(metric: MetricRecord) -> str:
