@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from typing_extensions import override
 
-from tests.lake.conftest import Rows, Sender
+from tests.lake.conftest import Clock, Rows, Sender
 from tests.lake.test_sequence_index import some_traffic
 from truelift.lake.home import Home
 from truelift.lake.lake import Lake
@@ -52,16 +52,27 @@ class Told(Rows):
         return []
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Four buckets of events, which questions leave as they are."""
+    root = tmp_path_factory.mktemp("filled") / "home"
+    home, clock = Home(root=root, lake=root / "lake"), Clock()
+    home.make()
+    send = Sender(home, clock)
+    with Loader(home, now=clock) as loader:
+        loader._compaction.rows_per_bucket = 60
+        for seed in (1, 2, 3):
+            some_traffic(send, np.random.default_rng(seed), items=100)
+            loader.step()
+            loader.flush()
+            loader._untidy.add("shop")
+    send.close()
+    return home
+
+
 @pytest.fixture
-def lake(home: Home, send: Sender, loader: Loader) -> Lake:
-    """Four buckets of events."""
-    loader._compaction.rows_per_bucket = 60
-    for seed in (1, 2, 3):
-        some_traffic(send, np.random.default_rng(seed), items=100)
-        loader.step()
-        loader.flush()
-        loader._untidy.add("shop")
-    return Lake(home)
+def lake(filled: Home) -> Lake:
+    return Lake(filled)
 
 
 def seconds_until(ended: Callable[[], object]) -> float:
