@@ -18,6 +18,7 @@ from truelift.cli.ask.asking import (
     names,
     run,
 )
+from truelift.cli.ask.page_groups import ByPage, smallest
 from truelift.cli.ask.sessions import Rows
 from truelift.cli.ask.shown import show_rows
 
@@ -28,10 +29,7 @@ _SHOWN: Final = ("others", "views", "exits", "exit_rate", "median_s", "mean_s", 
 @app.command("page-engagement")
 def page_engagement(
     site: Site,
-    by: Annotated[
-        str | None,
-        typer.Option("--by", help="One or two of dimensions, properties and day, commas; path."),
-    ] = None,
+    by: ByPage = None,
     beats: Annotated[
         str | None,
         typer.Option("--beats", help="The event that says somebody is still busy; page_ping."),
@@ -42,10 +40,7 @@ def page_engagement(
     first: Annotated[
         int | None, typer.Option("--first", min=0, help="Seconds before the first of these; 5.")
     ] = None,
-    smallest: Annotated[
-        int | None,
-        typer.Option("--smallest", min=1, help="Groups of fewer page views are together; 1."),
-    ] = None,
+    smallest: Annotated[int | None, smallest(1)] = None,
     rows: Rows = None,
     since: Since = None,
     until: Until = None,

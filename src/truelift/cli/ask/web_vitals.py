@@ -19,6 +19,7 @@ from truelift.cli.ask.asking import (
     names,
     run,
 )
+from truelift.cli.ask.page_groups import ByPage, smallest
 from truelift.cli.ask.sessions import Rows
 from truelift.cli.ask.shown import show_rows
 
@@ -29,17 +30,11 @@ _VITALS: Final = ("lcp", "inp", "cls", "fcp", "ttfb")
 @app.command("web-vitals")
 def web_vitals(
     site: Site,
-    by: Annotated[
-        str | None,
-        typer.Option("--by", help="One or two of dimensions, properties and day, commas; path."),
-    ] = None,
+    by: ByPage = None,
     event: Annotated[
         str | None, typer.Option("--event", help="The event that carries readings; web_vitals.")
     ] = None,
-    smallest: Annotated[
-        int | None,
-        typer.Option("--smallest", min=1, help="Groups of fewer page views are together; 20."),
-    ] = None,
+    smallest: Annotated[int | None, smallest(20)] = None,
     rows: Rows = None,
     since: Since = None,
     until: Until = None,
