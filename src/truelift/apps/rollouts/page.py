@@ -306,7 +306,8 @@ def _timeline(record: RolloutRecord, site: Site) -> tuple[Happened, ...]:
     for each in record.signatures.select_related("by"):
         text = f"{each.by} signed for {each.function.replace('_', ' ')}."
         found.append(Happened(each.signed_at, _when(each.signed_at, site), text))
-    return tuple(sorted(reversed(found), key=lambda each: each.at, reverse=True))
+    found.sort(key=lambda each: each.at)
+    return tuple(found[::-1])
 
 
 def _per_day(counter: Counter, site: Site) -> str:
