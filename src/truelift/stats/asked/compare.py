@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast
 
 import msgspec
 
-from truelift.stats.asked.document import MOST_ARMS, MOST_LOOKS, BadInput, Document, Statistic, Units
+from truelift.stats.asked.document import (
+    MOST_ARMS,
+    MOST_LOOKS,
+    BadInput,
+    Document,
+    Statistic,
+    Units,
+)
 
 
 if TYPE_CHECKING:
