@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from truelift.errors import Refusal
 from truelift.stats.distributions import normal_quantile
 from truelift.stats.effects import Absence, Floats
+from truelift.stats.linearising import linear, variance
 from truelift.stats.moments import Form, Moments
 from truelift.stats.points import Points, first
 
@@ -99,12 +100,6 @@ def _inflation(below: Moments, values: np.ndarray, share: float) -> Floats:
     """Say how much more a share of clustered values varies than one of independent ones."""
     if below.form is not Form.RATIO:
         raise TypeError("values at or below the quantile per values is a ratio")
-    units, (hits, total) = below.n, (below.means[..., 0], below.means[..., 1])
-    rate = hits / total
-    m2 = (
-        below.products[..., 0, 0]
-        - 2 * rate * below.products[..., 0, 1]
-        + rate * rate * below.products[..., 1, 1]
-    )
-    clustered = m2 / (units - 1) / (total * total) / units
+    metric = linear(below.form, below.means)
+    clustered = variance(metric.slopes, below.spread)
     return np.asarray(clustered / (share * (1 - share) / values))
