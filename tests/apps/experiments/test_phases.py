@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
 
 from truelift.apps.accounts.models import AuditEvent, User
+from truelift.apps.experiments.analysing import analyse_experiment
 from truelift.apps.experiments.checks import phase_split
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.experiments.phases import BadAllocation, change_allocation, stretches_of
-from truelift.apps.experiments.services import NotStarted
+from truelift.apps.experiments.services import NotStarted, plan_experiment
+from truelift.apps.experiments.spec import ExperimentSpec, MetricSpec, PlanSpec
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.experiment import Action
@@ -119,3 +122,39 @@ class TestRecorded:
                 by=Actor(ada),
                 now=NOW,
             )
+
+    @pytest.mark.usefixtures("events")
+    def test_a_metric_that_no_sum_tells_is_checked_in_phases_too(
+        self,
+        site: Site,
+        spec: ExperimentSpec,
+        ada: User,
+        now: datetime,
+        moved: Callable[..., None],
+    ) -> None:
+        typical = MetricSpec("typical", "quantile", "purchase", property="value", level=0.5)
+        plan = PlanSpec(n_per_variant=300, minimum_effect=0.1)
+        made = replace(spec, metrics=(typical,), primary="typical", secondary=(), plan=plan)
+        record = plan_experiment(site, made, by=Actor(ada), now=now)
+        moved(record.key, Action.SUBMIT, Action.LAUNCH)
+        change_allocation(
+            site,
+            record.key,
+            weights={"late": 2, "early": 2.5},
+            since=datetime(2026, 5, 6, 13, tzinfo=UTC),
+            reason="Ramped up.",
+            by=Actor(ada),
+            now=NOW,
+        )
+
+        late = datetime(2026, 6, 20, tzinfo=UTC)
+        document = analyse_experiment(site, record.key, by=Actor(ada), now=late).document
+
+        lights = {each["check"]: each for each in document["integrity"]}
+        assert [each["units"] for each in document["phases"]] == [
+            {"late": 180, "early": 180},
+            {"late": 220, "early": 220},
+        ]
+        assert document["phase"] == 2
+        assert lights["srm_phases"]["status"] == "ok"
+        assert lights["novelty"]["detail"].startswith("Not yet, because ")

@@ -58,6 +58,7 @@ from truelift.lake.lake import Asked
 from truelift.lifecycle.experiment import Action, Origin, Stage, plan_digest
 from truelift.lifecycle.judging import Inference
 from truelift.questions.document import instant
+from truelift.questions.metric import Counted, Metric
 from truelift.questions.variant_summaries import VariantSummaries, VariantSummariesAnswer
 from truelift.stats.analysis import (
     Analysis,
@@ -188,7 +189,7 @@ def _units_by_phase(
     for each in stretches[:-1]:
         asked = replace(
             question,
-            metrics=question.metrics[:1],
+            metrics=(_anything(question),),
             since=each.since,
             until=each.until,
             covariate_s=0,
@@ -199,6 +200,17 @@ def _units_by_phase(
         units = lake().ask(site, asked).answer.units
         found.append(tuple(units[name] for name in question.variants))
     return [*found, tuple(answer.units[name] for name in question.variants)]
+
+
+def _anything(question: VariantSummaries) -> Metric:
+    """Give the simplest metric there is, for an answer of which only the visitors are wanted."""
+    first = question.metrics[0]
+    return Metric(
+        key=first.key,
+        kind=MetricKind.PROPORTION,
+        counted=Counted(first.counted.events),
+        window_s=first.window_s,
+    )
 
 
 PAST_DAYS: Final = 14

@@ -80,6 +80,10 @@ def novelty_check(plan: AnalysisPlan, data: AnalysisData, *, withheld: str | Non
     """
     if withheld is not None:
         return not_yet("novelty", "how an effect moves is as hidden as the effect")
+    if not data.days:
+        return not_yet("novelty", "nobody has been exposed")
+    if not any(plan.primary.key in samples for samples in data.days.values()):
+        return not_yet("novelty", f"{plan.primary.key} is not told day by day")
     days = sorted(data.days)
     first = [day for day in days if _nth(day, days[0]) < FIRST_DAYS]
     if len(first) == len(days):
