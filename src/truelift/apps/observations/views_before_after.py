@@ -88,7 +88,7 @@ def progress(request: SignedInRequest, site: str, number: int) -> HttpResponse:
     record = _record(place, number)
     under_way = progress_of(BEFORE_AFTER, f"before_after:{record.pk}")
     if not under_way.running:
-        return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+        return HttpResponse(headers={"HX-Refresh": "true"})
     return render(
         request,
         "observations/_progress.html",

@@ -51,7 +51,7 @@ def progress(request: SignedInRequest, site: str) -> HttpResponse:
     place = site_for(request.user, site)
     under_way = progress_of(INTERACTIONS, f"site:{place.name}")
     if not under_way.running:
-        return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+        return HttpResponse(headers={"HX-Refresh": "true"})
     return render(
         request,
         "observations/_progress.html",
