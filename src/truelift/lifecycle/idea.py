@@ -47,6 +47,8 @@ IDEA_TRANSITIONS: Final[Mapping[tuple[IdeaStage, IdeaAction], IdeaStage]] = Mapp
         (IdeaStage.SCORED, IdeaAction.REJECT): IdeaStage.REJECTED,
         (IdeaStage.PARKED, IdeaAction.TAKE_UP): IdeaStage.SCREENED,
         (IdeaStage.REJECTED, IdeaAction.TAKE_UP): IdeaStage.SCREENED,
+        # Its hypothesis came to nothing: it lets go of it and competes again.
+        (IdeaStage.PROMOTED, IdeaAction.TAKE_UP): IdeaStage.SCREENED,
     }
 )
 """Every move there is. What is not in this table does not happen."""

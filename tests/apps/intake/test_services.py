@@ -13,6 +13,7 @@ from truelift.apps.intake.models import IdeaRecord, SignalRecord, Way
 from truelift.apps.intake.reads import Wanted, signals_wanted, waiting
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields
+from truelift.apps.research.services import StillLinked, delete_hypothesis, delete_insight
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.idea import IdeaAction, IdeaStage
 from truelift.lifecycle.obstacle import MoveRefused
@@ -124,6 +125,24 @@ def test_an_idea_becomes_a_hypothesis_that_rests_on_what_it_answers(
     assert list(made.insights.all()) == [finding]
     with pytest.raises(services.StillHangs):
         services.delete_idea(site, idea.key, by=Actor(ada), now=now)
+
+
+def test_what_is_linked_holds_the_finding_and_the_hypothesis_until_it_lets_go(
+    site: Site, signal: SignalRecord, idea: IdeaRecord, ada: User, now: datetime
+) -> None:
+    finding = services.insight_from_signal(site, signal.key, by=Actor(ada), now=now)
+    for action in (IdeaAction.SCREEN, IdeaAction.SCORE):
+        services.move_idea_record(site, idea.key, action, by=Actor(ada), now=now)
+    made = services.hypothesis_from_idea(site, idea.key, by=Actor(ada), now=now)
+
+    with pytest.raises(StillLinked, match="ID-1"):
+        delete_hypothesis(site, made.key, by=Actor(ada), now=now)
+    services.move_idea_record(site, idea.key, IdeaAction.TAKE_UP, by=Actor(ada), now=now)
+    delete_hypothesis(site, made.key, by=Actor(ada), now=now)
+    with pytest.raises(StillLinked, match="S-1"):
+        delete_insight(site, finding.key, by=Actor(ada), now=now)
+    services.move_signal_record(site, signal.key, SignalAction.UNLINK, by=Actor(ada), now=now)
+    delete_insight(site, finding.key, by=Actor(ada), now=now)
 
 
 def test_a_refused_promotion_makes_no_hypothesis(site: Site, ada: User, now: datetime) -> None:

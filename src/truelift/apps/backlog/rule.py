@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from django.db.models import Count, Q
+from django.db.models.functions import Now, TruncDate
+
 from truelift.apps.programme.models import PolicyRecord
 from truelift.apps.programme.reads import policy_of
+from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
 from truelift.events.money import exponent_of
 from truelift.lifecycle.policy import Framework, Policy, Scoring
+from truelift.lifecycle.rollout import RolloutStage
 from truelift.lifecycle.scoring import Input, Origin, Rule, rule_for
 
 
@@ -22,6 +27,15 @@ USUAL: Final[Mapping[str, float]] = {
 }
 """Settings of expected value that a programme has not agreed on: weeks of a test, what a day of
 work costs in the site's currency, the share of winners that go live, what is left of a lift."""
+
+FEWEST_WINNERS: Final = 5
+"""Winners from which the programme's own record says more than what it agreed on."""
+
+_LIVE: Final = (
+    RolloutStage.LIVE.value,
+    RolloutStage.VERIFIED.value,
+    RolloutStage.CLEANED_UP.value,
+)
 
 CALLED: Final[Mapping[Framework, str]] = {
     Framework.ICE: "ICE",
@@ -75,14 +89,22 @@ def agreed_of(site: Site) -> Agreed:
 
 
 def implementation_of(site: Site, scoring: Scoring) -> Input:
-    """Give the chance that a winner goes live.
+    """Give the chance that a winner goes live: the programme's own record from five winners on.
 
-    The programme's own record belongs here as soon as rollouts are kept; until then it is what
-    the programme has agreed on.
+    What is late and not live yet counts against it; what still has time does not count.
     """
-    del site
-    share = min(1.0, scoring.weight("implemented", USUAL["implemented"]))
-    return Input(share, Origin.SETTING, "Agreed by the programme; no record of winners is kept yet")
+    agreed = min(1.0, scoring.weight("implemented", USUAL["implemented"]))
+    late = Q(due__lt=TruncDate(Now()))
+    counted = RolloutRecord.objects.filter(site=site).aggregate(
+        live=Count("pk", filter=Q(stage__in=_LIVE)),
+        settled=Count("pk", filter=Q(stage__in=[*_LIVE, RolloutStage.ABANDONED.value]) | late),
+    )
+    live, settled = counted["live"], counted["settled"]
+    if settled < FEWEST_WINNERS:
+        return Input(agreed, Origin.SETTING, "Agreed by the programme; too few winners to count")
+    return Input(
+        live / settled, Origin.DATA, f"Our own record: {live} of {settled} winners are live"
+    )
 
 
 def _since(site: Site, scoring: Scoring) -> int:

@@ -291,7 +291,7 @@ def delete_insight(site: Site, key: str, *, by: Actor, now: datetime) -> None:
 
     Raises:
         NoSuchInsight: The site has none with this key.
-        StillLinked: A hypothesis rests on it.
+        StillLinked: A hypothesis rests on it, or a signal or an idea is linked to it.
         NoLongerDraft: It was accepted.
     """
     insight = insight_for_update(site, key)
@@ -299,6 +299,8 @@ def delete_insight(site: Site, key: str, *, by: Actor, now: datetime) -> None:
         support.hypothesis.key
         for support in insight.supports.select_related("hypothesis").order_by("pk")
     ]
+    linked += [each.key for each in insight.signals.order_by("number")]
+    linked += [each.key for each in insight.ideas.order_by("number")]
     if linked:
         raise StillLinked(key=insight.key, linked=linked)
     if insight.stage != InsightStage.DRAFT:
@@ -585,11 +587,12 @@ def delete_hypothesis(site: Site, key: str, *, by: Actor, now: datetime) -> None
 
     Raises:
         NoSuchHypothesis: The site has none with this key.
-        StillLinked: An experiment tests it.
+        StillLinked: An experiment tests it, or an idea became it.
         NoLongerDraft: It was accepted.
     """
     hypothesis = hypothesis_for_update(site, key)
     linked = list(hypothesis.experiments.order_by("pk").values_list("key", flat=True))
+    linked += [each.key for each in hypothesis.ideas.order_by("number")]
     if linked:
         raise StillLinked(key=hypothesis.key, linked=linked)
     if hypothesis.stage != HypothesisStage.DRAFT:
