@@ -19,7 +19,7 @@ from truelift.errors import Outage, Refusal, TrueliftError
 
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page, Request, Route
+    from playwright.sync_api import BrowserContext, Page, Request, Response, Route
 
 
 class Size(StrEnum):
@@ -303,12 +303,14 @@ class _Seen:
     errors: list[str] = field(default_factory=list)
     requests: list[Sent] = field(default_factory=list)
     refusal: TrueliftError | None = None
+    status: int | None = None
 
     def watch(self, context: BrowserContext) -> None:
         if self.wanted.visitor:
             context.add_init_script(_VISITOR.replace("VISITOR", self.wanted.visitor))
         context.route("**/*", self._let)
         context.on("request", self._asked)
+        context.on("response", self._said)
         context.on("requestfinished", self._answered)
         context.on("requestfailed", self._failed)
         context.on("weberror", lambda error: self._wrong(str(error.error)))
@@ -318,10 +320,8 @@ class _Seen:
     def open(self, page: Page) -> Visit:
         from playwright.sync_api import Error
 
-        status: int | None = None
         try:
-            answer = page.goto(self.wanted.url, wait_until="load", timeout=30_000)
-            status = answer.status if answer else None
+            page.goto(self.wanted.url, wait_until="load", timeout=30_000)
         except Error as error:
             if self.refusal is not None:
                 raise self.refusal from error
@@ -336,7 +336,7 @@ class _Seen:
         return Visit(
             url=self.wanted.url,
             final_url=page.url,
-            status=status,
+            status=self.status,
             title=page.title()[:300],
             text=self._text(page),
             found={each: self._shows(page, each) for each in self.wanted.selectors},
@@ -377,10 +377,8 @@ class _Seen:
                     return ""
                 return f"{step.said}: {error.message.splitlines()[0][:200]}"
             self._settle(page)
-        if not self.wanted.steps and self.wanted.visitor:
+        if self.wanted.visitor or self.wanted.steps:
             # Trackers gather events for a moment before they send them.
-            page.wait_for_timeout(2_500)
-        elif self.wanted.steps:
             page.wait_for_timeout(2_500)
         return ""
 
@@ -450,6 +448,11 @@ class _Seen:
         usual = port == {"http": 80, "https": 443}[parts.scheme]
         if not named(host, port, self.outside.hosts, usual=usual):
             raise HostNotVerified(host=host if usual else f"{host}:{port}")
+
+    def _said(self, answer: Response) -> None:
+        request = answer.request
+        if request.is_navigation_request() and request.frame.parent_frame is None:
+            self.status = answer.status
 
     def _answered(self, request: Request) -> None:
         if len(self.requests) < MOST_REQUESTS:
