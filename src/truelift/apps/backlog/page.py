@@ -210,10 +210,20 @@ def backlog_page(site: Site, agreed: Agreed, wanted: Wanted) -> BacklogPage:
     measure = _measure(site, agreed)
     axis = _axis(stretch, measure)
     ranking = wanted.sort == "rank" and wanted.page == 1
-    scores = [_score(each.item) for each in stretch]
+    # Where a person put an item says nothing about how far its score is from the others.
+    free = [each for each in stretch if each.override is None]
+    scores = [_score(each.item) for each in free]
     open_first = open_with_first(scores) if ranking else 0
+    among = {each.item.pk for each in free[:open_first]} if open_first > 1 else set()
     rows = tuple(
-        _row(each, site=site, agreed=agreed, axis=axis, measure=measure, open_first=open_first)
+        _row(
+            each,
+            site=site,
+            agreed=agreed,
+            axis=axis,
+            measure=measure,
+            focus=each.item.pk in among,
+        )
         for each in stretch
     )
     return BacklogPage(
@@ -295,8 +305,8 @@ def _drawn(open_first: int, scored: int, *, ranking: bool) -> str:
         return "The order of everything on this page is open"
     if open_first > 1:
         return (
-            f"Among the first {_word(open_first)} the order is open; the first is clearly ahead"
-            f" of the {_nth(open_first + 1)}"
+            f"Among the first {_word(open_first)} by score the order is open; the first is clearly"
+            f" ahead of the {_nth(open_first + 1)}"
         )
     return "The first is clearly ahead" if scored > 1 else "One item has a score"
 
@@ -314,7 +324,7 @@ def _row(
     agreed: Agreed,
     axis: Axis | None,
     measure: Measure,
-    open_first: int,
+    focus: bool,
 ) -> Row:
     item = place.item
     inputs = {each["name"]: each for each in item.inputs}
@@ -353,7 +363,7 @@ def _row(
         glyph=_GLYPHS[route],
         tags=tuple(tags),
         pinned=by,
-        focus=open_first > 1 and place.rank <= open_first,
+        focus=focus,
     )
 
 
