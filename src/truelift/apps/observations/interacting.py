@@ -139,6 +139,9 @@ def candidates_of(site: Site, *, now: datetime) -> tuple[list[Candidate], list[d
             if record.started_at is not None:
                 skipped.append({"experiment": record.key, "reason": str(refusal)})
             continue
+        if question.since and question.until and question.since >= question.until:
+            # It was stopped before its first whole day: nobody counts.
+            continue
         controls = [each.key for each in plan.variants if each.role is VariantRole.CONTROL]
         others = [each.key for each in plan.variants if each.role is not VariantRole.CONTROL]
         primary = record.metrics.select_related("metric").get(role=MetricRole.PRIMARY).metric
