@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 # Before anything reads the settings: no test may find the developer's own home.
 os.environ["TRUELIFT_HOME"] = tempfile.mkdtemp(prefix="truelift-tests-")
 
+import hypothesis
 import pytest
 
 from tests.cli.served import RUNNING
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
     from truelift.apps.accounts.models import User
     from truelift.apps.sites.models import Site
+
+# How long one example takes says how busy the machine is, not whether the rule holds.
+hypothesis.settings.register_profile("truelift", deadline=None)
+hypothesis.settings.load_profile("truelift")
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 """The moment at which tests happen, a Monday."""

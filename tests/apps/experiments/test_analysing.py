@@ -119,7 +119,7 @@ def test_a_refused_job_says_why_and_is_not_tried_again(
 
     run_due_jobs(AT_THE_END)
 
-    job = Job.objects.get()
+    job = Job.objects.get(kind="analyse")
     assert job.finished_at == AT_THE_END
     assert job.error_code == "experiment.nothing_decides"
 
@@ -144,7 +144,7 @@ def test_a_job_that_kills_its_worker_again_and_again_is_given_up(
 
     run_due_jobs(AT_THE_END)
 
-    assert Job.objects.get().error_code == "jobs.never_ends"
+    assert Job.objects.get(kind="analyse").error_code == "jobs.never_ends"
     assert not AnalysisRecord.objects.exists()
 
 

@@ -268,7 +268,7 @@ def test_an_analysis_is_asked_for_and_not_computed_in_the_request(
     response = send(client_of(ada), "experiments/delivery-cost/analyse", {})
 
     assert response.status_code == 202
-    assert Job.objects.get().pk == response.json()["job"]
+    assert Job.objects.get(kind="analyse").pk == response.json()["job"]
     assert not AnalysisRecord.objects.exists()
 
 
