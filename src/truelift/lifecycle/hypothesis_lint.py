@@ -541,7 +541,9 @@ def _learning(hypothesis: Hypothesis, contradicted_by: Sequence[Contradiction]) 
             Question.LEARNING,
             "learnings",
             f"{each.key} found the opposite: {each.text}",
-            "Cite it, and say in the reason why it will be different this time.",
+            "Cite it, and say in the reason why it will be different this time."
+            if each.key.startswith("L-")
+            else "Say in the reason why it will be different this time.",
         )
         for each in contradicted_by
         if each.key not in cited

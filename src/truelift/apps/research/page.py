@@ -123,6 +123,23 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A signal or an idea from which something came.
+
+    Attributes:
+        key: `S-4` or `P-2`.
+        text: What it says.
+        href: Its page.
+        stage: How far it has come.
+    """
+
+    key: str
+    text: str
+    href: str
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tried:
     """A step that somebody has just tried in vain.
 
@@ -142,6 +159,7 @@ class InsightPage:
     Attributes:
         facts: What is known of it, as terms and descriptions.
         steps: What can be done to it now.
+        sources: The signals and ideas that led to it: key, words, address, stage.
         hypotheses: What rests on it.
         drafted: Which machine wrote it, in words; empty for a person.
     """
@@ -158,6 +176,7 @@ class InsightPage:
     tags: tuple[Tag, ...]
     pieces: tuple[Piece, ...]
     steps: tuple[Step, ...]
+    sources: tuple[Source, ...]
     hypotheses: tuple[HypothesisRecord, ...]
     drafted: str
 
@@ -207,6 +226,7 @@ class HypothesisPage:
         answered: Why it is tried again, in words; empty while nobody has said.
         must_answer: Whether earlier work is much the same that nobody has answered.
         steps: What can be done to it now.
+        sources: The ideas that became it.
         learnings: What it cites, key and text.
         drafted: Which machine wrote it, in words; empty for a person.
     """
@@ -225,6 +245,7 @@ class HypothesisPage:
     answered: str
     must_answer: bool
     steps: tuple[Step, ...]
+    sources: tuple[Source, ...]
     insights: tuple[InsightRecord, ...]
     learnings: tuple[tuple[str, str], ...]
     experiments: tuple[tuple[str, str, str], ...]
@@ -394,6 +415,10 @@ def insight_page(record: InsightRecord, *, to: Actor, tried: Tried | None = None
             for each in record.evidence.all()
         ),
         steps=steps,
+        sources=(
+            *(_source(each.key, each.title, "signals", each) for each in _by(record.signals)),
+            *(_source(each.key, each.change, "ideas", each) for each in _by(record.ideas)),
+        ),
         hypotheses=tuple(record.hypotheses.order_by("number")),
         drafted=_drafted(record),
     )
@@ -505,6 +530,7 @@ def hypothesis_page(
         answered=_again(record),
         must_answer=bool(domain.unanswered),
         steps=_hypothesis_steps(record, domain, to=to, tried=tried) if is_open else (),
+        sources=tuple(_source(each.key, each.change, "ideas", each) for each in _by(record.ideas)),
         insights=tuple(sorted(record.insights.all(), key=lambda each: each.number)),
         learnings=tuple(
             (each.key, each.text)
@@ -583,6 +609,14 @@ def _again(record: HypothesisRecord) -> str:
         return ""
     said = f"{WhyAgain(record.again).called}."
     return f"{said} {record.again_because}".strip()
+
+
+def _by(related: Any) -> Any:  # noqa: ANN401 - rows of another app, which knows this one
+    return related.order_by("number").select_related("site")
+
+
+def _source(key: str, text: str, folder: str, row: Any) -> Source:  # noqa: ANN401
+    return Source(key, text, f"/s/{row.site.name}/{folder}/{key}/", row.stage)
 
 
 def _drafted(record: InsightRecord | HypothesisRecord) -> str:
