@@ -155,7 +155,7 @@ def qa_obstacles(evidence: QaEvidence) -> tuple[Obstacle, ...]:
                 f"{_count(len(evidence.missing_cells), 'cell')} of the matrix"
                 f" {_is(len(evidence.missing_cells))} not tested:"
                 f" {_some([f'{v} in {c}' for v, c in evidence.missing_cells])}.",
-                "Test each variant there; somebody other than the author has to.",
+                "Let somebody else test it there.",
             )
         )
     if evidence.blocking_failures:
@@ -171,7 +171,7 @@ def qa_obstacles(evidence: QaEvidence) -> tuple[Obstacle, ...]:
             Obstacle(
                 "qa.run_under_way",
                 "The instrumentation check is under way.",
-                "Wait for it; it takes six minutes at most.",
+                "Wait for it: six minutes at most.",
             )
         )
     elif evidence.run_at is None:
@@ -179,7 +179,7 @@ def qa_obstacles(evidence: QaEvidence) -> tuple[Obstacle, ...]:
             Obstacle(
                 "qa.no_run",
                 "No browser has opened its variants and looked for their events.",
-                "Give each variant its address and run the instrumentation check.",
+                "Give addresses, then run the check.",
             )
         )
     elif evidence.stale:
@@ -192,14 +192,14 @@ def qa_obstacles(evidence: QaEvidence) -> tuple[Obstacle, ...]:
         )
     else:
         found += [
-            Obstacle("qa.visit_broken", sentence, "Correct the address or the page, and run again.")
+            Obstacle("qa.visit_broken", sentence, "Correct it, and run again.")
             for sentence in evidence.broken_visits
         ]
         found += [
             Obstacle(
                 "qa.event_missing",
                 missing.sentence,
-                "Let the page or the test tool send it, and run again.",
+                "Let it be sent, and run again.",
             )
             for missing in evidence.missing_events
         ]

@@ -157,7 +157,7 @@ def _is_live_somehow(rollout: Rollout, _: RolloutAsked) -> Iterable[Obstacle]:
         yield Obstacle(
             "rollout.nobody_sees_it",
             "It does not say who gets it.",
-            "Give the share of visitors that get it, or say that it is part of the site’s code.",
+            "Say who gets it.",
         )
 
 
@@ -174,7 +174,7 @@ def _is_live_for_all(rollout: Rollout, _: RolloutAsked) -> Iterable[Obstacle]:
         yield Obstacle(
             "rollout.not_for_all",
             f"{100 * share:g}% of visitors get it.",
-            "Give it to everybody, or make it part of the site’s code.",
+            "Give it to everybody.",
         )
 
 
@@ -183,7 +183,7 @@ def _code_is_dealt_with(rollout: Rollout, _: RolloutAsked) -> Iterable[Obstacle]
         yield Obstacle(
             "rollout.variant_code_present",
             "The code of the test is still in place, and nobody has planned its removal.",
-            "Remove it, or link the ticket in which it will be.",
+            "Remove it, or link the ticket.",
         )
     elif rollout.variant_code is VariantCode.TICKETED and not rollout.ticket.strip():
         yield Obstacle(
@@ -199,13 +199,13 @@ def _page_was_checked(rollout: Rollout, _: RolloutAsked) -> Iterable[Obstacle]:
         yield Obstacle(
             "rollout.no_page_check",
             "No browser has looked whether it is there.",
-            "Say what must be on the page, and run the page check.",
+            "Say what to look for, and check.",
         )
     elif not check.passed:
         yield Obstacle(
             "rollout.page_check_failed",
             "The page check did not find what must be there.",
-            "See what it found, put that right, and run it again.",
+            "Put that right, and run it again.",
         )
     elif rollout.live_at is not None and check.at < rollout.live_at:
         yield Obstacle(

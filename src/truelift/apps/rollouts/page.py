@@ -153,8 +153,9 @@ def winners_page(site: Site, *, now: datetime) -> WinnersPage:
             )
         if late.rate is not None and late.rate < LEAST_RATE:
             parts.append(
-                f"{percent(late.rate)} of {late.counted} decisions to ship of the last {RATE_DAYS}"
-                f" days are verified; {percent(LEAST_RATE, digits=0)} are the least."
+                f"Of {_counted(late.counted, 'decision').lower()} to ship in the last {RATE_DAYS}"
+                f" days, {percent(late.rate, digits=0)} came live;"
+                f" {percent(LEAST_RATE, digits=0)} is the least."
             )
         warning = " ".join(parts)
     return WinnersPage(
