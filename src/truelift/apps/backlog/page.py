@@ -30,6 +30,7 @@ from truelift.apps.backlog.services import (
 )
 from truelift.apps.drawing.axis import Axis, Tick, axis_around
 from truelift.apps.drawing.wording import (
+    MINUS,
     Kind,
     Measure,
     clock,
@@ -41,7 +42,7 @@ from truelift.apps.sites.models import Site
 from truelift.lifecycle.policy import Framework
 from truelift.lifecycle.scoring import Origin, Score, open_with_first
 from truelift.lifecycle.scoring_route import Route
-from truelift.lifecycle.scoring_value import Concern, RiskClass, approval_of
+from truelift.lifecycle.scoring_value import Concern, Prior, RiskClass, approval_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,7 +448,8 @@ def item_page(
                 discuss=not blind and name in found.agreements and found.agreements[name].discuss,
             )
             for name, each in found.inputs.items()
-        ),
+        )
+        + _worked_out(found, agreed, surroundings.prior),
         missing=tuple(labels[name] for name in found.score.missing),
         total=measure.said(value) if shown and value is not None else "",
         interval=interval,
@@ -478,6 +480,28 @@ def item_page(
             if each.origin is Origin.DATA and name not in _WORK
         ),
         warning=_warning(found, facts.leak_minor),
+    )
+
+
+def _worked_out(found: Known, agreed: Agreed, prior: Prior) -> tuple[Part, ...]:
+    """Give what an expected value takes from the programme's own record."""
+    if agreed.rule.framework is not Framework.EV:
+        return ()
+    record = (
+        f"{prior.results} past tests, shrunken"
+        if prior.results
+        else "Fewer than ten past tests: what tests do elsewhere"
+    )
+    live = agreed.implemented
+    return (
+        Part(
+            "Expected true lift",
+            "" if found.worth is None else f"{100 * found.worth.lift:+.2f}%".replace("-", MINUS),
+            record,
+            by_hand=False,
+            discuss=False,
+        ),
+        Part("Winners that go live", percent(live.value), live.said, by_hand=False, discuss=False),
     )
 
 

@@ -209,6 +209,7 @@ def facts_of(item: PriorityRecord) -> Facts:
     if item.hypothesis is not None:
         findings = sorted(item.hypothesis.insights.all(), key=lambda each: each.number)
         problem = bool(findings)
+        surface = item.hypothesis.surface
     elif item.idea is not None:
         idea = item.idea
         surface = idea.surface
@@ -218,6 +219,8 @@ def facts_of(item: PriorityRecord) -> Facts:
         if not surface and idea.signal is not None:
             surface = idea.signal.surface
     surface = surface or next((each.surface for each in findings if each.surface), "")
+    # What only a machine has said supports nothing.
+    findings = [each for each in findings if not each.machine]
     leaks = [
         float(each.weekly_value_minor)
         for each in {each.pk: each for each in findings}.values()
@@ -533,7 +536,7 @@ def item_for_update(site: Site, key: str, *, now: datetime) -> PriorityRecord:
 def _item(site: Site, key: str, *, lock: bool = False) -> PriorityRecord | None:
     rows = PriorityRecord.objects.filter(site=site)
     if lock:
-        rows = rows.select_for_update()
+        rows = rows.select_for_update(of=("self",))
     return rows.filter(item_called(key)).first()
 
 

@@ -420,6 +420,7 @@ def hypothesis_from_idea(site: Site, key: str, *, by: Actor, now: datetime) -> H
         HypothesisFields(
             change=idea.change,
             audience=idea.segment,
+            surface=idea.surface,
             reason=finding.problem if finding else idea.problem,
             insights=(finding.key,) if finding else (),
         ),
