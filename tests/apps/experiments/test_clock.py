@@ -30,7 +30,7 @@ STARTS = datetime(2026, 5, 4, 8, tzinfo=UTC)
 DAYS = 30
 
 
-TESTS = 6
+TESTS = 3
 """Tests of nothing that a simulation looks at side by side."""
 
 
@@ -190,8 +190,8 @@ def test_looks_every_hour_of_a_month_raise_no_more_false_alarms_than_agreed(
     tests = looked(inference, 1)
 
     assert [each.count for each in tests] == [DAYS * 24] * TESTS
-    # Of six tests at 5 %, two or more false alarms are 3 in 100.
+    # Of three tests at 5 %, two or more false alarms are 7 in 1,000.
     assert sum(each.alarmed for each in tests) <= 1
     if inference is Inference.FIXED:
         # The same looks have teeth: who reads p at each of them finds what is not there.
-        assert sum(each.smallest_p < 0.05 for each in tests) >= 2
+        assert sum(each.smallest_p < 0.05 for each in tests) >= 1
