@@ -98,6 +98,69 @@ class ApprovalRecord(models.Model):
         return f"{self.what} of {self.experiment_id}"
 
 
+class FollowUpRecord(models.Model):
+    """What an experiment led to: a signal, an idea or a hypothesis (R002).
+
+    Attributes:
+        kind: `signal`, `idea` or `hypothesis`.
+        key: As people call it: `H-7`.
+    """
+
+    experiment = models.ForeignKey(
+        "experiments.ExperimentRecord", on_delete=models.CASCADE, related_name="follow_ups"
+    )
+    kind = models.CharField(max_length=12)
+    key = models.CharField(max_length=20)
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    made_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "follow_up"
+        ordering: ClassVar = ["pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["experiment", "key"], name="follow_up_once"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["signal", "idea", "hypothesis"]),
+                name="follow_up_kind_is_known",
+            ),
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.experiment_id} led to {self.key}"
+
+
+class EventFigureRecord(models.Model):
+    """How soundly one event of a site arrived lately; a job writes it anew.
+
+    Attributes:
+        event: Its name.
+        count: How often it arrived in the days that were looked at.
+        days: Days of them on which the site had anything.
+        days_with: Days of those on which it arrived.
+        looked_at: When.
+    """
+
+    site = models.ForeignKey("sites.Site", on_delete=models.CASCADE, related_name="event_figures")
+    event = models.CharField(max_length=200)
+    count = models.PositiveBigIntegerField()
+    days = models.PositiveSmallIntegerField()
+    days_with = models.PositiveSmallIntegerField()
+    looked_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "event_figure"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "event"], name="event_figure_once_per_site")
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.event}: {self.days_with} of {self.days} days"
+
+
 class MetricClassRecord(models.Model):
     """What a metric is worth, and what it watches over; the newest row of a metric counts.
 

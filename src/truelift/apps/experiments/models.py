@@ -353,6 +353,9 @@ class DecisionRecord(models.Model):
 
     Attributes:
         advice: What the snapshot recommended, kept beside the choice.
+        override_reason: Why it is shipped though a micro metric may have won at the cost of the
+            business; empty when that was no question.
+        reviewer: Who agreed with a decision against the recommendation; None for nobody.
         operator: Whether the operator decided on behalf of `by`.
     """
 
@@ -366,6 +369,10 @@ class DecisionRecord(models.Model):
     advice = models.CharField(max_length=12, blank=True)
     against_advice = models.BooleanField(default=False)
     reason = models.CharField(max_length=1000, blank=True)
+    override_reason = models.CharField(max_length=1000, blank=True, default="")
+    reviewer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
