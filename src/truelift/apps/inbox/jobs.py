@@ -1,0 +1,8 @@
+"""What the worker does for this app: e-mails, deliveries and, every hour, a round."""
+
+from __future__ import annotations
+
+from truelift.apps.inbox import mailing, sending
+
+
+__all__ = ["mailing", "sending"]

@@ -1,0 +1,137 @@
+"""What may be done about notices: raise one, settle it, put it aside, choose how to hear of them.
+
+Other apps call `notify` when something is the matter, as often as they like, and `settle` when
+it is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+
+from truelift.apps.accounts.models import User
+from truelift.apps.inbox import mailing, sending
+from truelift.apps.inbox.models import NoticeForRecord, NoticeRecord, SnoozeRecord, WishRecord
+from truelift.apps.sites.models import Site
+from truelift.errors import Refusal
+from truelift.lifecycle.notice import Notice, Severity, Topic, Wish, tells_again
+
+
+SNOOZES: Final = {"day": timedelta(days=1), "week": timedelta(days=7)}
+
+
+class BadSnooze(Refusal):
+    """A line can be put off by a day or a week."""
+
+    code = "inbox.bad_snooze"
+
+
+class BadWish(Refusal):
+    """A topic or a wish that there is not."""
+
+    code = "inbox.bad_wish"
+
+
+@transaction.atomic
+def notify(site: Site, notice: Notice, *, to: Iterable[User] = (), now: datetime) -> NoticeRecord:
+    """Tell people of something, once per cause.
+
+    While a notice of the same cause is open, its words are renewed and people who did not have
+    it before are told; the others hear of it again only when it has become worse. Everything is
+    sent by the worker after the transaction, never here.
+
+    Args:
+        site: Where.
+        notice: What is the matter.
+        to: Whom it concerns; the site's webhooks hear of it in any case.
+        now: When.
+    """
+    found = (
+        NoticeRecord.objects.select_for_update(of=("self",))
+        .filter(site=site, cause=notice.cause[:200], settled_at=None)
+        .first()
+    )
+    before = Severity(found.severity) if found else None
+    record = found or NoticeRecord(site=site, cause=notice.cause[:200], first_at=now, times=0)
+    record.topic = notice.topic.value
+    record.severity = notice.severity.value
+    record.sentence = notice.sentence[:500]
+    record.remedy = notice.remedy[:500]
+    record.href = notice.href[:500]
+    record.last_at = now
+    record.times += 1
+    record.save()
+    again = tells_again(before, notice.severity)
+    if again:
+        record.people.update(done_at=None)
+    known = set(record.people.values_list("user_id", flat=True))
+    people = {user.pk: user for user in to}
+    NoticeForRecord.objects.bulk_create(
+        NoticeForRecord(notice=record, user=user) for pk, user in people.items() if pk not in known
+    )
+    told = [user for pk, user in people.items() if again or pk not in known]
+    mailing.mail_notice(record, told, now=now)
+    if again:
+        sending.send_notice(record, now=now)
+    return record
+
+
+@transaction.atomic
+def settle(site: Site, cause: str, *, now: datetime, to: User | None = None) -> bool:
+    """Take a notice out of the inboxes because its cause is over; False where there was none.
+
+    Args:
+        site: Where.
+        cause: As it was raised.
+        now: When.
+        to: For this person alone; the others keep it.
+    """
+    open_ = NoticeRecord.objects.filter(site=site, cause=cause[:200], settled_at=None)
+    if to is None:
+        return bool(open_.update(settled_at=now))
+    mine = NoticeForRecord.objects.filter(notice__in=open_, user=to, done_at=None)
+    return bool(mine.update(done_at=now))
+
+
+def put_aside(site: Site, cause: str, *, user: User, now: datetime) -> bool:
+    """Take a notice out of one's own inbox; it comes back when it becomes worse."""
+    return settle(site, cause, now=now, to=user)
+
+
+def snooze(site: Site, cause: str, *, user: User, by: str, now: datetime) -> None:
+    """Put a line of one's inbox off; `by` is a word of `SNOOZES`.
+
+    Raises:
+        BadSnooze: It is not.
+    """
+    if by not in SNOOZES or not cause or len(cause) > 200 or "\0" in cause:
+        raise BadSnooze("A line of the inbox is put off by a day or by a week.")
+    SnoozeRecord.objects.update_or_create(
+        site=site, user=user, cause=cause, defaults={"until": now + SNOOZES[by]}
+    )
+
+
+def wake(site: Site, cause: str, *, user: User) -> None:
+    """Take a line back that was put off."""
+    SnoozeRecord.objects.filter(site=site, user=user, cause=cause).delete()
+
+
+def choose(site: Site, topic: str, wish: str, *, user: User) -> None:
+    """Say how one wants to hear of a topic.
+
+    Raises:
+        BadWish: There is no such topic or wish.
+    """
+    if topic not in set(Topic) or wish not in set(Wish):
+        raise BadWish(f"It is one of {', '.join(Topic)}, and one of {', '.join(Wish)}.")
+    WishRecord.objects.update_or_create(site=site, user=user, topic=topic, defaults={"wish": wish})
+
+
+def stop_mail(site: Site, *, user: User) -> None:
+    """Send a person no more e-mail about a site; the inbox stays as it is."""
+    for topic in Topic:
+        if mailing.wish_of(user, site, topic) in {Wish.MAIL, Wish.DAILY, Wish.WEEKLY}:
+            choose(site, topic.value, Wish.INBOX.value, user=user)
