@@ -1,4 +1,4 @@
-"""What Ctrl K finds beside the rail: a site's experiments, hypotheses and insights."""
+"""What Ctrl K finds beside the rail: everything of a site that has a key of its own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.db.models import CharField, F, Value
 from django.db.models.functions import Cast, Concat
 
 from truelift.apps.experiments.models import ExperimentRecord
+from truelift.apps.intake.models import IdeaRecord, SignalRecord
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
 from truelift.apps.sites.models import Site
 
@@ -29,7 +30,7 @@ class JumpItem(TypedDict):
 
 
 def jump_items(site: Site) -> list[JumpItem]:
-    """List the newest experiments, hypotheses and insights in one query.
+    """List the newest experiments, hypotheses, insights, signals and ideas in one query.
 
     Labels are what people typed: the template writes them with `json_script`.
     """
@@ -37,6 +38,8 @@ def jump_items(site: Site) -> list[JumpItem]:
         (ExperimentRecord, "Experiments", "experiments", F("key"), F("name")),
         (HypothesisRecord, "Hypotheses", "hypotheses", _numbered("H-"), F("change")),
         (InsightRecord, "Insights", "insights", _numbered("I-"), F("problem")),
+        (SignalRecord, "Signals", "signals", _numbered("S-"), F("title")),
+        (IdeaRecord, "Ideas", "ideas", _numbered("ID-"), F("change")),
     )
     first, *others = (
         model.objects.filter(site=site)
