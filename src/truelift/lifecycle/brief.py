@@ -153,6 +153,7 @@ class Brief:
         variants: The versions, and what is there to look at.
         qa: What is known of the quality of the variants.
         measurement: What is wrong with the events it uses, one sentence each.
+        measured: Whether somebody has looked lately at how they arrive.
         implementer: The engineer who would build the winner; None when nobody is named.
         acknowledged: Whether that engineer has agreed.
         slot: When they would build it; empty without one.
@@ -171,6 +172,7 @@ class Brief:
     variants: tuple[ShownVariant, ...] = ()
     qa: QaEvidence = field(default_factory=QaEvidence)
     measurement: tuple[str, ...] = ()
+    measured: bool = True
     implementer: Person | None = None
     acknowledged: bool = False
     slot: str = ""
@@ -266,6 +268,12 @@ def _instrumentation(brief: Brief) -> Iterable[Obstacle]:
 
 
 def _measured(brief: Brief) -> Iterable[Obstacle]:
+    if not brief.measured:
+        yield Obstacle(
+            "brief.not_measured",
+            "Nobody has looked lately at how the events that it uses arrive.",
+            "Look at its events.",
+        )
     for sentence in brief.measurement:
         yield Obstacle(
             "brief.measurement_unsound",

@@ -188,11 +188,13 @@ class Evidence:
         as_of: The instant up to which it looked.
         advice: What it recommends; None for findings without a computed verdict.
         broken: Sentences of the integrity checks that failed.
+        conflict: Why a win of a micro metric may cost the business; empty when it does not.
     """
 
     as_of: datetime
     advice: Advice | None = None
     broken: tuple[str, ...] = ()
+    conflict: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,7 @@ class Experiment:
         stopped_at: When it was stopped.
         evidence: The latest snapshot; None before one.
         has_learning: Whether a learning was written.
+        follow_ups: Keys of the signals, ideas and hypotheses that it led to.
         gates: What else must be settled before it may go on, and what each gate still misses;
             a gate that is not named here is not in force.
         parts: Who has which part of it.
@@ -266,6 +269,7 @@ class Experiment:
     stopped_at: datetime | None = None
     evidence: Evidence | None = None
     has_learning: bool = False
+    follow_ups: tuple[str, ...] = ()
     gates: Mapping[Gate, tuple[Obstacle, ...]] = field(default_factory=dict)
     parts: Parts = field(default_factory=dict)
     signed: tuple[Signature, ...] = ()
@@ -292,6 +296,8 @@ class Asked:
         reason: Why. None means that it will be given with the move: a screen asks
             so, to find out whether a button can work; a move itself never passes it.
         reviewer: Who agrees with a decision against the recommendation; or None.
+        override: Why it is shipped though a micro metric may have won at the cost of the
+            business; empty otherwise.
         standing: What the person does on the site; by default nobody is refused by function.
         policy: What the programme has agreed on.
     """
@@ -302,6 +308,7 @@ class Asked:
     choice: Choice | None = None
     reason: str | None = None
     reviewer: Person | None = None
+    override: str = ""
     standing: Standing = ANYBODY
     policy: Policy = USUAL_POLICY
 

@@ -327,6 +327,34 @@ def _second_opinion(experiment: Experiment, asked: Asked) -> Iterable[Obstacle]:
         )
 
 
+def _micro_against_macro(experiment: Experiment, asked: Asked) -> Iterable[Obstacle]:
+    conflict = experiment.evidence.conflict if experiment.evidence else ""
+    if not conflict or asked.choice is not Choice.SHIP or asked.reason is None:
+        return
+    owner = experiment.decision_owner
+    if not asked.override.strip():
+        yield Obstacle(
+            "experiment.micro_hurts_macro",
+            f"It would ship a step that may cost the business. {conflict}",
+            "Iterate or stop; or let the decision-owner write why it is shipped all the same.",
+        )
+    elif owner is None or owner.key != asked.by.key:
+        yield Obstacle(
+            "experiment.override_not_owner",
+            "Only the decision-owner can ship what may cost the business.",
+            f"Ask {_owner(experiment)} to decide.",
+        )
+
+
+def _followed_up(experiment: Experiment, asked: Asked) -> Iterable[Obstacle]:
+    if not experiment.follow_ups and asked.reason is not None and not asked.reason.strip():
+        yield Obstacle(
+            "experiment.no_follow_up",
+            "Nothing follows from it, and nobody says why.",
+            "Name the signal, idea or hypothesis that follows, or say why nothing does.",
+        )
+
+
 def _learned(experiment: Experiment, _: Asked) -> Iterable[Obstacle]:
     if not experiment.has_learning:
         yield Obstacle(
@@ -385,9 +413,16 @@ GUARDS: Final[Mapping[Action, tuple[Guard, ...]]] = MappingProxyType(
         Action.RESUME: (_not_over, _gate(Gate.MEASUREMENT)),
         Action.STOP: (_may_stop,),
         Action.ANALYSE: (_has_snapshot,),
-        Action.DECIDE: (_decider, _has_snapshot, _sound, _chosen, _second_opinion),
+        Action.DECIDE: (
+            _decider,
+            _has_snapshot,
+            _sound,
+            _chosen,
+            _second_opinion,
+            _micro_against_macro,
+        ),
         Action.LEARN: (_learned, _gate(Gate.DOCUMENTED)),
-        Action.CLOSE: (),
+        Action.CLOSE: (_followed_up,),
         Action.INVALIDATE: (_invalid_because,),
     }
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from typing_extensions import override
 
 
 class BriefsConfig(AppConfig):
@@ -11,3 +12,10 @@ class BriefsConfig(AppConfig):
     name = "truelift.apps.briefs"
     label = "briefs"
     default_auto_field = "django.db.models.BigAutoField"
+
+    @override
+    def ready(self) -> None:
+        """Name the work that this app does for the worker."""
+        from truelift.apps.briefs import measured
+
+        del measured

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
 
-from truelift.apps.briefs.models import SIGNING, ApprovalRecord, BriefRecord, MetricClassRecord
-from truelift.apps.experiments.models import ExperimentRecord, MetricKind, MetricRole
+from truelift.apps.briefs.measured import measured_of
+from truelift.apps.briefs.models import (
+    SIGNING,
+    ApprovalRecord,
+    BriefRecord,
+    FollowUpRecord,
+    MetricClassRecord,
+)
+from truelift.apps.experiments.models import SHARES, ExperimentRecord, MetricRecord, MetricRole
+from truelift.apps.experiments.wording import is_money
+from truelift.apps.qa.models import PictureRecord
+from truelift.apps.qa.reads import evidence_of, latest_verdicts, qa_plan
+from truelift.apps.research.models import HypothesisRecord
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.brief import (
     Approval,
@@ -14,13 +27,15 @@ from truelift.lifecycle.brief import (
     Guards,
     MetricClass,
     Risk,
+    ShownVariant,
     Situation,
     gate_obstacles,
 )
-from truelift.lifecycle.experiment import Choice, Person
+from truelift.lifecycle.experiment import RANDOMISED, Choice, Person, Stage
 from truelift.lifecycle.functions import Function, Part, Parts, Signature
 from truelift.lifecycle.gate import Gate
 from truelift.lifecycle.obstacle import Obstacle
+from truelift.lifecycle.qa import QaEvidence
 
 
 def brief_record(record: ExperimentRecord) -> BriefRecord | None:
@@ -43,28 +58,42 @@ def metric_classes(site: Site) -> Mapping[str, MetricClassRecord]:
     return {row.metric: row for row in rows}
 
 
-def class_of(
-    key: str, kind: str, known: Mapping[str, MetricClassRecord], *, has_money: bool = False
-) -> MetricClass:
-    """Say what a metric is worth; without a word on it, what its kind suggests.
+def class_of_metric(metric: MetricRecord, known: Mapping[str, MetricClassRecord]) -> MetricClass:
+    """Say what a metric is worth; without a word on it, what it counts suggests.
 
-    Money and shares of people who order are outcomes; counts of things that people do
-    on the way are not, until somebody says so.
+    Money and shares of people who do something are outcomes; how often something is done,
+    and how long it takes, explains until somebody says that it decides. Views and clicks
+    explain at best, also as a share of people.
     """
-    row = known.get(key)
+    row = known.get(metric.key)
     if row is not None:
         return MetricClass(row.worth)
-    if has_money or kind == MetricKind.PROPORTION:
+    if metric.event in _VIEWS:
+        return MetricClass.DIAGNOSTIC
+    if metric.kind in SHARES or is_money(metric):
         return MetricClass.MACRO
     return MetricClass.DIAGNOSTIC
 
 
-def brief_of(record: ExperimentRecord, *, plan: str) -> Brief:
+_VIEWS: Final = frozenset(
+    {"page_view", "pageview", "$pageview", "page", "click", "$autocapture", "scroll", "view"}
+)
+"""Events that happen whenever somebody is there (R023)."""
+
+
+EVERYTHING: Final = frozenset(Gate)
+
+
+def brief_of(
+    record: ExperimentRecord, *, plan: str, now: datetime, gates: frozenset[Gate] = EVERYTHING
+) -> Brief:
     """Give the brief as the rules see it.
 
     Args:
         record: The experiment.
         plan: Digest of its plan as it stands.
+        now: What was checked too long ago before this does not count.
+        gates: Those that will be asked; what only others look at is not looked up.
     """
     row = brief_record(record)
     known = metric_classes(record.site)
@@ -77,6 +106,8 @@ def brief_of(record: ExperimentRecord, *, plan: str) -> Brief:
         and each.metric.key in known
         and known[each.metric.key].guards
     )
+    qa_wanted = gates & {Gate.VARIANTS_SHOWN, Gate.QA_MATRIX, Gate.INSTRUMENTATION}
+    measured = measured_of(record, now=now) if Gate.MEASUREMENT in gates else None
     return Brief(
         plan=plan,
         decisions={
@@ -85,18 +116,17 @@ def brief_of(record: ExperimentRecord, *, plan: str) -> Brief:
         },
         primary=(
             primary.name,
-            class_of(
-                primary.key,
-                primary.kind,
-                known,
-                has_money=primary.kind == MetricKind.SUM and not primary.property,
-            ),
+            class_of_metric(primary, known),
         )
         if primary
         else None,
         primary_is_proxy=bool(primary and primary.key in known and known[primary.key].proxy_of),
         guarded=guarded,
         adds_pressure=bool(row and row.adds_pressure),
+        variants=shown_variants(record) if qa_wanted else (),
+        qa=_qa(record, now=now) if qa_wanted else QaEvidence(),
+        measurement=measured.problems if measured else (),
+        measured=measured is None or measured.known,
         implementer=_person(row.implementer) if row and row.implementer else None,
         acknowledged=bool(row and row.acknowledged_at),
         slot=row.slot if row else "",
@@ -110,17 +140,51 @@ def brief_of(record: ExperimentRecord, *, plan: str) -> Brief:
             for each in approvals_of(record)
             if each.what not in SIGNING
         ),
-        undocumented=undocumented(record, row),
+        undocumented=undocumented(record, row) if Gate.DOCUMENTED in gates else (),
     )
 
 
+def shown_variants(record: ExperimentRecord) -> tuple[ShownVariant, ...]:
+    """Say of each variant whether there is a screenshot and an address."""
+    pictures = pictures_of(record)
+    plan = qa_plan(record.site, record.key)
+    addresses = {each.variant for each in plan.addresses.all()} if plan else set()
+    return tuple(
+        ShownVariant(each.key, has_picture=each.key in pictures, has_address=each.key in addresses)
+        for each in record.variants.all()
+    )
+
+
+def pictures_of(record: ExperimentRecord) -> Mapping[str, PictureRecord]:
+    """Give the newest screenshot of each variant: of the latest check, else of a tester."""
+    plan = qa_plan(record.site, record.key)
+    if plan is None:
+        return {}
+    found: dict[str, PictureRecord] = {}
+    for (_, variant), verdict in latest_verdicts(plan).items():
+        if verdict.picture is not None:
+            found[variant] = verdict.picture
+    last = plan.runs.filter(finished_at__isnull=False).order_by("-number").first()
+    if last is not None:
+        # Of two sizes the larger picture says more on a page: desktop comes last.
+        for visit in last.visits.select_related("picture").order_by("-size"):
+            if visit.picture is not None:
+                found[visit.variant] = visit.picture
+    return found
+
+
+def _qa(record: ExperimentRecord, *, now: datetime) -> QaEvidence:
+    plan = qa_plan(record.site, record.key)
+    return QaEvidence() if plan is None else evidence_of(plan, now=now)
+
+
 def gates_of(
-    record: ExperimentRecord, gates: frozenset[Gate], *, plan: str
+    record: ExperimentRecord, gates: frozenset[Gate], *, plan: str, now: datetime
 ) -> dict[Gate, tuple[Obstacle, ...]]:
     """Give what each gate in force still misses of an experiment; nothing without gates."""
     if not gates:
         return {}
-    brief = brief_of(record, plan=plan)
+    brief = brief_of(record, plan=plan, now=now, gates=gates)
     return {gate: gate_obstacles(brief, gate) for gate in Gate if gate in gates}
 
 
@@ -146,20 +210,37 @@ def signatures_of(record: ExperimentRecord, *, plan: str) -> tuple[Signature, ..
     )
 
 
-def undocumented(record: ExperimentRecord, row: BriefRecord | None) -> tuple[str, ...]:
-    """Name the fields of the documentation that are empty, of the eight that it has (R081).
+def documentation(record: ExperimentRecord, row: BriefRecord | None) -> Mapping[str, bool]:
+    """Say of each of the eight fields of the documentation whether it is filled (R081).
 
-    Screenshots count where the variants are shown; this room knows of none of its own.
+    A study that splits nobody has no variants to show and no segments to tell apart.
     """
-    filled = {
+    randomised = record.method in RANDOMISED
+    latest = record.analyses.order_by("-number").first()
+    document = latest.document if latest else {}
+    shown = not randomised or all(each.has_picture for each in shown_variants(record))
+    return {
         "the hypothesis": record.hypothesis_id is not None,
+        "screenshots of the variants": shown,
         "the audience": bool(row and row.audience.strip()),
         "the dates": record.starts_on is not None and record.ends_on is not None,
         "the notes of QA": bool(row and row.qa_notes.strip()),
-        "the results": record.analyses.exists(),
-        "the decision": hasattr(record, "decision") or record.stage == "invalid",
+        "the results": latest is not None,
+        "the segments": not randomised or bool(document.get("segments")),
+        "the decision": hasattr(record, "decision") or record.stage == Stage.INVALID,
     }
-    return tuple(name for name, is_there in filled.items() if not is_there)
+
+
+def undocumented(record: ExperimentRecord, row: BriefRecord | None) -> tuple[str, ...]:
+    """Name the fields of the documentation that are empty."""
+    return tuple(name for name, filled in documentation(record, row).items() if not filled)
+
+
+def follow_ups_of(record: ExperimentRecord) -> tuple[str, ...]:
+    """List what an experiment led to: what was named, and hypotheses that cite its learnings."""
+    named = FollowUpRecord.objects.filter(experiment=record).values_list("key", flat=True)
+    citing = HypothesisRecord.objects.filter(learnings__experiment=record).distinct()
+    return tuple(dict.fromkeys([*named, *(each.key for each in citing.order_by("number"))]))
 
 
 def _person(user: object) -> Person:

@@ -105,16 +105,15 @@ def write_brief(
         BadBrief: Something does not fit, with every field.
     """
     experiment = experiment_for_update(site, key)
-    row = BriefRecord.objects.filter(experiment=experiment).first() or BriefRecord(
-        experiment=experiment
-    )
+    kept = BriefRecord.objects.filter(experiment=experiment).first()
+    row = kept or BriefRecord(experiment=experiment)
     before = _facts(row)
     given = {name: value for name in _FIELDS if (value := getattr(change, name)) is not None}
     if experiment.stage not in PREPARING and not set(given) <= _ALWAYS:
         raise BriefIsFrozen(key=key, stage=experiment.stage)
     _fill(row, given, site=site)
     after = _facts(row)
-    if row.pk is not None and after == before:
+    if kept is not None and after == before:
         return row
     if any(before[name] != after[name] for name in ("implementer", "effort_days", "slot")):
         row.acknowledged_at = None

@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from truelift.apps.drawing.wording import day
+from truelift.apps.experiments.agreed import settle_recommendation
 from truelift.apps.experiments.checks import (
     causes_document,
     check_document,
@@ -170,6 +171,7 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
     _add_what_ran(document, record, analysis, data, measured.question, asked, over=over)
     _add_unplanned(document, asked.answer)
     _add_maturity(document, record, question)
+    settle_recommendation(document, record)
     with transaction.atomic():
         held = experiment_for_update(site, record.key)
         snapshot = store_snapshot(held, document, as_of=question.as_of, by=by, now=now)

@@ -144,7 +144,7 @@ def card_of(
     refused: tuple[Obstacle, ...] = (),
 ) -> ExperimentCard:
     """Lay out the page of an experiment for the person who looks."""
-    domain = as_domain(record)
+    domain = as_domain(record, now=now)
     site = record.site
     snapshot = record.analyses.order_by("-number").first()
     decision = DecisionRecord.objects.filter(experiment=record).select_related("by").first()

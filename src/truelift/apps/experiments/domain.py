@@ -43,8 +43,14 @@ USUAL_LOOKS: Final = 4
 """Enough to end a clear test at half its plan, few enough to cost the last look little."""
 
 
-def as_domain(record: ExperimentRecord) -> Experiment:
-    """Give the experiment as the rules see it, its latest snapshot and learning included."""
+def as_domain(record: ExperimentRecord, *, now: datetime | None = None) -> Experiment:
+    """Give the experiment as the rules see it, its latest snapshot and learning included.
+
+    Args:
+        record: The experiment.
+        now: When it is asked what the gates still miss, which depends on how old a check
+            is; None when no move is considered: then no gate speaks.
+    """
     planned = list(record.metrics.select_related("metric"))
     by_role = {
         role: tuple(str(each.metric) for each in planned if each.role == role)
@@ -88,18 +94,23 @@ def as_domain(record: ExperimentRecord) -> Experiment:
         evidence=evidence_of(latest),
         has_learning=record.learnings.exists(),
     )
-    return _with_brief(experiment, record)
+    return _with_brief(experiment, record, now=now)
 
 
-def _with_brief(experiment: Experiment, record: ExperimentRecord) -> Experiment:
+def _with_brief(
+    experiment: Experiment, record: ExperimentRecord, *, now: datetime | None
+) -> Experiment:
     """Add what was settled around the plan, as far as the programme asks for it."""
     # The room of briefs knows experiments; loading it at once would close a circle.
-    from truelift.apps.briefs.reads import gates_of, parts_of, signatures_of
+    from truelift.apps.briefs.reads import follow_ups_of, gates_of, parts_of, signatures_of
 
     plan = plan_digest(experiment)
     return replace(
         experiment,
-        gates=gates_of(record, policy_of(record.site).gates, plan=plan),
+        gates={}
+        if now is None
+        else gates_of(record, policy_of(record.site).gates, plan=plan, now=now),
+        follow_ups=follow_ups_of(record) if experiment.stage is Stage.LEARNED else (),
         parts=parts_of(record),
         signed=signatures_of(record, plan=plan),
     )
@@ -141,6 +152,7 @@ def evidence_of(analysis: AnalysisRecord | None) -> Evidence | None:
         as_of=analysis.as_of,
         advice=Advice(analysis.advice) if analysis.advice else None,
         broken=broken_checks(analysis.document),
+        conflict=str(analysis.document.get("macro_conflict") or ""),
     )
 
 
@@ -164,6 +176,7 @@ def asked_by(
     choice: Choice | None = None,
     reason: str | None = None,
     reviewer: User | None = None,
+    override: str = "",
     machine: bool = False,
 ) -> Asked:
     """Give the circumstances of a move, with the day as it is at the site."""
@@ -174,6 +187,7 @@ def asked_by(
         choice=choice,
         reason=reason,
         reviewer=person_of(reviewer),
+        override=override,
         standing=MACHINE if machine else standing_of(None if actor.operator else actor.user, site),
         policy=policy_of(site),
     )

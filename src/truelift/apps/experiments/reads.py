@@ -109,7 +109,7 @@ def experiment_document(
     record: ExperimentRecord, *, by: Actor, now: datetime
 ) -> ExperimentDocument:
     """Give an experiment in full, with what stands in the way of each move for this person."""
-    domain = as_domain(record)
+    domain = as_domain(record, now=now)
     asked = asked_by(by, site=record.site, now=now)
     decision = DecisionRecord.objects.filter(experiment=record).select_related("by").first()
     return {
@@ -200,6 +200,8 @@ def decision_document(decision: DecisionRecord) -> dict[str, object]:
         "recommended": decision.advice or None,
         "against_recommendation": decision.against_advice,
         "reason": decision.reason,
+        "reviewer": decision.reviewer.email if decision.reviewer else None,
+        "override": decision.override_reason or None,
         "by": decision.by.email if decision.by else None,
         "on_behalf": decision.operator,
         "analysis": decision.analysis.number if decision.analysis else None,
@@ -249,7 +251,7 @@ def decisions_of(site: Site) -> QuerySet[DecisionRecord]:
     """Give the decisions of a site, the newest first."""
     return (
         DecisionRecord.objects.filter(experiment__site=site)
-        .select_related("experiment", "by", "analysis")
+        .select_related("experiment", "by", "reviewer", "analysis")
         .defer("analysis__text")
         .order_by("-decided_at", "-pk")
     )

@@ -25,6 +25,9 @@ from truelift.apps.experiments.wording import (
     level,
     listed,
 )
+from truelift.lifecycle.brief import Situation
+from truelift.lifecycle.decision_table import Agreed
+from truelift.lifecycle.experiment import Choice
 
 
 LIFT: Final = Measure(Kind.LIFT)
@@ -61,6 +64,7 @@ class Verdict:
         after: What stands after them.
         because: The reasons, as the statistics give them.
         also: What a reader must know besides, in the names of the page.
+        agreed: What the decision table said about such a result; empty without one.
     """
 
     before: str
@@ -68,6 +72,7 @@ class Verdict:
     after: str
     because: tuple[str, ...]
     also: tuple[str, ...] = ()
+    agreed: str = ""
 
     @property
     def text(self) -> str:
@@ -396,7 +401,18 @@ def _verdict(
     if action == "ship" and len(document["variants"]) > 2:
         variant = names.get(effect["variant"], effect["variant"])
         lead = f"Ship {variant}."
-    return Verdict(*_told(lead, row), because, _also(document, planned))
+    return Verdict(
+        *_told(lead, row), because, _also(document, planned), agreed=_agreed(recommendation)
+    )
+
+
+def _agreed(recommendation: Mapping[str, Any]) -> str:
+    """Say that the recommendation is what was agreed, as the snapshot keeps it."""
+    kept = recommendation.get("agreed")
+    if not kept:
+        return ""
+    situation = Situation(kept["situation"])
+    return Agreed(situation, Choice(kept["choice"]), Choice(kept["computed"])).sentence
 
 
 def _until(record: ExperimentRecord, document: Mapping[str, Any]) -> str:
@@ -438,7 +454,8 @@ def _told(lead: str, row: Effect) -> tuple[str, str, str]:
 
 def _also(document: Mapping[str, Any], planned: Mapping[str, MetricRecord]) -> tuple[str, ...]:
     """Say what guardrails and open windows mean for the recommendation."""
-    said = []
+    conflict = document.get("macro_conflict")
+    said = [str(conflict)] if conflict else []
     for metric in document.get("metrics", []):
         known = planned.get(metric["metric"])
         name = known.name if known else metric["metric"]

@@ -233,6 +233,7 @@ def move_experiment(
     reason: str = "",
     seen: int | None = None,
     reviewer: str = "",
+    override: str = "",
     machine: bool = False,
 ) -> Move:
     """Move an experiment, by every step on the way, and write down who did it.
@@ -249,6 +250,8 @@ def move_experiment(
             when a newer one came meanwhile. None when nobody looked at a page.
         reviewer: E-mail address of the member who agrees with a decision against the
             recommendation; empty for nobody.
+        override: Why the decision-owner ships it though a micro metric may have won at the
+            cost of the business; empty otherwise.
         machine: Whether a job takes the step, not the person who asked for the job.
 
     Raises:
@@ -262,8 +265,10 @@ def move_experiment(
     if action is Action.DECIDE and choice is None and record.stage == Stage.ANALYSED:
         # What was imported meets no guard, but a decision without a choice is none.
         raise MoveRefused(subject=key, action=action, obstacles=(_NO_CHOICE,))
+    agreeing = _member(site, reviewer.strip().lower(), "reviewer", {})
+    overriding = storable(override).strip()[:1000]
     steps = move(
-        as_domain(record),
+        as_domain(record, now=now),
         action,
         asked=asked_by(
             by,
@@ -271,7 +276,8 @@ def move_experiment(
             now=now,
             choice=choice,
             reason=storable(reason).strip()[:1000],
-            reviewer=_member(site, reviewer.strip().lower(), "reviewer", {}),
+            reviewer=agreeing,
+            override=overriding,
             machine=machine,
         ),
     )
@@ -295,7 +301,7 @@ def move_experiment(
         for each in steps
     )
     if action is Action.DECIDE and choice is not None:
-        _store_decision(record, step, latest, choice=choice, by=by, now=now)
+        _store_decision(record, step, latest, choice=choice, reviewer=agreeing, by=by, now=now)
     facts: dict[str, str | bool] = {"stage": step.after.stage.value}
     if step.asked.reason:
         facts["reason"] = step.asked.reason
@@ -304,6 +310,8 @@ def move_experiment(
         facts["against_advice"] = step.against_advice
         if step.asked.reviewer:
             facts["reviewer"] = reviewer.strip().lower()
+        if step.asked.override:
+            facts["override"] = step.asked.override
     audit(
         action=f"experiment.{action.value}",
         target=f"experiment:{record.key}",
@@ -512,6 +520,7 @@ def _store_decision(
     analysis: AnalysisRecord | None,
     *,
     choice: Choice,
+    reviewer: User | None,
     by: Actor,
     now: datetime,
 ) -> None:
@@ -522,6 +531,8 @@ def _store_decision(
         advice=analysis.advice if analysis else "",
         against_advice=step.against_advice,
         reason=step.asked.reason or "",
+        override_reason=step.asked.override if choice is Choice.SHIP else "",
+        reviewer=reviewer if step.against_advice else None,
         by=by.user,
         operator=by.operator,
         decided_at=now,
