@@ -157,9 +157,7 @@ def rule_for(scoring: Scoring, *, version: int) -> Rule:
         scoring: Framework, variant and weights of its policy; the weights of PXL are points.
         version: Of the agreement about scoring.
     """
-    table = tuple(
-        replace(each, points=scoring.weight(each.key, each.points)) for each in PXL_TABLE
-    )
+    table = tuple(replace(each, points=scoring.weight(each.key, each.points)) for each in PXL_TABLE)
     form = IceForm.MEAN if scoring.variant == IceForm.MEAN else IceForm.PRODUCT
     return Rule(scoring.framework, version=version, ice_form=form, pxl=table)
 

@@ -245,4 +245,4 @@ def test_five_thousand_items_are_ranked_in_no_time_with_the_same_few_queries(
 
     assert "51 to 100 of 5,000" in text_of(response)
     assert len(many) == len(few) <= 30
-    assert min(spent) < 0.2
+    assert max(spent) < 0.2, spent

@@ -19,6 +19,7 @@ from truelift.apps.intake.mail import UnreadableMail, mail_of, take_mail
 from truelift.apps.intake.models import Channel, IdeaRecord, SignalRecord, Way
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
+from truelift.cli.main import run
 
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -268,3 +269,17 @@ def test_a_signed_request_that_makes_no_sense_is_told_so(hook: Opened, given: ob
 def test_a_webhook_is_not_another_sites(hook: Opened, form: Opened) -> None:
     assert Client().post(f"/api/v1/intake/{form.channel.public_id}").status_code == 404
     assert Client().post("/api/v1/intake/unknown").status_code == 404
+
+
+def test_the_command_takes_mails_in_for_a_site(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.eml").write_bytes(MAIL)
+
+    code = run("intake", ["mail", str(tmp_path), "--site", "shop", "--json"])
+    none = run("intake", ["mail", str(tmp_path / "gone"), "--site", "shop"])
+
+    said = capsys.readouterr()
+    assert (code, none) == (0, 1)
+    assert json.loads(said.out)["mails"] == [{"file": "a.eml", "key": "S-1", "why": ""}]
+    assert "cli.no_such_folder" in said.err

@@ -10,7 +10,7 @@ from truelift.apps.backlog import views
 app_name = "backlog"
 urlpatterns = [
     path("s/<site:site>/backlog/", views.backlog, name="backlog"),
-    path("s/<site:site>/backlog/export.csv", views.export, name="export"),
+    path("s/<site:site>/backlog/export.csv", views.export, name="export-rows"),
     path("s/<site:site>/backlog/ranks/", views.ranks, name="ranks"),
     path("s/<site:site>/backlog/surfaces/", views.surfaces, name="surfaces"),
     path("s/<site:site>/backlog/surfaces/count/", views.count_surfaces, name="count_surfaces"),

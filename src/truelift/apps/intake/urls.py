@@ -19,7 +19,7 @@ urlpatterns = [
     path(
         "s/<site:site>/signals/import/<int:file>/refused.csv",
         views_ways.refused_csv,
-        name="refused_csv",
+        name="refused-rows",
     ),
     path("s/<site:site>/signals/ways-in/", views_ways.ways_in, name="ways_in"),
     path(
