@@ -253,6 +253,26 @@ def test_the_past_of_a_surface_stands_in_for_a_judgement(
     assert inputs(row_of(site, "H-1", now))["ease"] == (4.0, "data")
 
 
+def test_what_is_new_is_worked_out_without_touching_the_others(
+    site: Site, pickup: HypothesisRecord, logo: IdeaRecord, ada: User, now: datetime
+) -> None:
+    from datetime import timedelta
+
+    from truelift.apps.research.fields import HypothesisFields
+    from truelift.apps.research.services import create_hypothesis
+
+    services.catch_up(site, now=now)
+    create_hypothesis(site, HypothesisFields(change="New"), by=Actor(ada), now=now)
+    later = now + timedelta(hours=1)
+    services.catch_up(site, now=later)
+
+    found = {each.key: each.worked_out_at for each in services.items_of(site)}
+    assert found == {"H-1": now, "ID-1": now, "H-2": later}
+
+    intake.link_problem(site, "ID-1", insight="I-1", by=Actor(ada), now=later)
+    assert order(site, later) == ["H-1", "ID-1"]
+
+
 def test_a_given_rank_stands_with_its_reason_and_its_outcome(
     site: Site,
     pickup: HypothesisRecord,

@@ -406,7 +406,7 @@ def item_page(
     whole = items_of(site).get(pk=item.pk)
     facts = facts_of(whole)
     opinions = opinions_of([whole], agreed).get(whole.pk, ())
-    surroundings = surroundings_of(site, (), {}, agreed=agreed, beside=facts)
+    surroundings = surroundings_of(site, (), {}, agreed=agreed, beside=(facts,))
     found = known(facts, opinions, site=surroundings)
     own = any(each.scorer == str(to.pk) for each in opinions)
     # Who only looks has nothing to be influenced in.

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from truelift.apps.accounts.audit import record as audit
 from truelift.apps.backlog.history import prior_of
@@ -64,16 +64,44 @@ def catch_up(site: Site, *, now: datetime) -> Agreed:
     change of it scores everything in one transaction, here or in the night.
     """
     agreed = agreed_of(site)
-    old = PriorityRecord.objects.filter(site=site).exclude(
-        version=agreed.rule.version, framework=agreed.rule.framework.value
-    )
-    if (
-        old.exists()
+    rows = PriorityRecord.objects.filter(site=site)
+    current = Q(version=agreed.rule.version, framework=agreed.rule.framework.value)
+    if rows.exclude(_NEW).exclude(current).exists():
+        refresh(site, now=now)
+    elif (
+        rows.filter(_NEW | _LINKED_SINCE).exists()
         or HypothesisRecord.objects.filter(site=site, priority=None).exists()
         or IdeaRecord.objects.filter(site=site, priority=None).exists()
     ):
-        refresh(site, now=now)
+        add_new(site, agreed, now=now)
     return agreed
+
+
+_NEW: Final = Q(framework="")
+"""Items that have a row and were never worked out."""
+
+_LINKED_SINCE: Final = Q(solution_only=True) & (
+    Q(idea__insight__isnull=False)
+    | Q(idea__signal__isnull=False)
+    | Q(hypothesis__supports__isnull=False)
+)
+"""Items that were solutions only when they were worked out, and have a problem now."""
+
+
+@transaction.atomic
+def add_new(site: Site, agreed: Agreed, *, now: datetime) -> None:
+    """Work out what is new, among the others as they stand; the night does the rest."""
+    Site.objects.select_for_update().get(pk=site.pk)
+    _place_new(site, now=now)
+    items = list(items_of(site).filter(_NEW | _LINKED_SINCE).distinct())
+    opinions = opinions_of(items, agreed)
+    facts = {each.pk: facts_of(each) for each in items}
+    surroundings = surroundings_of(site, (), {}, agreed=agreed, beside=tuple(facts.values()))
+    for each in items:
+        said = opinions.get(each.pk, ())
+        found = known(facts[each.pk], said, site=surroundings)
+        _put(each, facts[each.pk], found, scorers=len(said), now=now)
+    _store(items)
 
 
 @transaction.atomic
@@ -93,15 +121,19 @@ def refresh(site: Site, *, now: datetime) -> int:
         _put(each, facts[each.pk], found, scorers=len(opinions.get(each.pk, ())), now=now)
         if before != [getattr(each, name) for name in _SAID]:
             changed.append(each)
+    _store(changed)
+    return len(items)
+
+
+def _store(items: Sequence[PriorityRecord]) -> None:
     # As an insert that meets its own row: an update of thousands would be one huge CASE.
     PriorityRecord.objects.bulk_create(
-        changed,
+        items,
         update_conflicts=True,
         unique_fields=["id"],
         update_fields=[*_SAID, "worked_out_at"],
         batch_size=500,
     )
-    return len(items)
 
 
 @transaction.atomic
@@ -109,7 +141,7 @@ def refresh_one(site: Site, item: PriorityRecord, *, now: datetime) -> Known:
     """Work out one item anew, among the others as they stand."""
     agreed = agreed_of(site)
     facts = facts_of(item)
-    surroundings = surroundings_of(site, (), {}, agreed=agreed, beside=facts)
+    surroundings = surroundings_of(site, (), {}, agreed=agreed, beside=(facts,))
     opinions = opinions_of([item], agreed).get(item.pk, ())
     found = known(facts, opinions, site=surroundings)
     _put(item, facts, found, scorers=len(opinions), now=now)
@@ -246,7 +278,7 @@ def surroundings_of(
     facts: Mapping[int, Facts],
     *,
     agreed: Agreed | None = None,
-    beside: Facts | None = None,
+    beside: Sequence[Facts] = (),
 ) -> Surroundings:
     """Give what holds for every item: framework, past, surfaces, the largest leak."""
     agreed = agreed or agreed_of(site)
@@ -255,10 +287,9 @@ def surroundings_of(
         where = {each.pk: facts[each.pk].surface for each in items}
     else:
         rows = PriorityRecord.objects.filter(site=site)
-        top = rows.exclude(leak_minor=None).order_by("-leak_minor").first()
-        leaks = [top.leak_minor or 0.0 if top else 0.0, beside.leak_minor or 0.0 if beside else 0.0]
-        wanted = beside.surface if beside else ""
-        where = dict(rows.filter(surface__iexact=wanted).values_list("pk", "surface"))
+        top = rows.aggregate(top=Max("leak_minor"))["top"]
+        leaks = [top or 0.0, *(each.leak_minor or 0.0 for each in beside)]
+        where = dict(rows.filter(scores__isnull=False).values_list("pk", "surface"))
     past: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     answers = ScoreRecord.objects.filter(
         priority__site=site, framework=agreed.rule.framework.value
