@@ -96,7 +96,9 @@ def test_one_cause_is_one_alert_however_often_it_is_found() -> None:
     again = reconcile([Alert("guardrail:errors")], [finding()], looked_at=frozenset(Concern))
 
     assert [each.key for each in first.opened] == ["guardrail:errors"]
-    assert not (again.opened or again.worse or again.over)
+    assert not again.opened
+    assert not again.worse
+    assert not again.over
 
 
 def test_a_cause_that_became_worse_is_told_again() -> None:

@@ -9,6 +9,11 @@ from django.conf import settings
 from django.db import models
 from typing_extensions import override
 
+from truelift.apps.experiments.monitoring_models import (  # noqa: F401 - Django finds them here
+    AlertRecord,
+    DelayedOutcomeRecord,
+    WatchRecord,
+)
 from truelift.lifecycle.experiment import Action, Advice, Choice, Method, Origin, Stage
 from truelift.lifecycle.judging import Inference
 
