@@ -40,7 +40,13 @@ def work() -> None:
     threads = [threading.Thread(target=run_or_end, args=(loop, stop)) for loop in loops]
     for thread in threads:
         thread.start()
-    do_jobs(home, stop)
+    try:
+        do_jobs(home, stop)
+    except BaseException:  # noqa: BLE001 - the threads would keep a process alive that does no job
+        import traceback
+
+        traceback.print_exc()
+        os._exit(1)
     for thread in threads:
         thread.join()
 
@@ -72,8 +78,14 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
     django.setup()
 
     from truelift.apps.experiments.jobs import run_due_jobs
+    from truelift.apps.inbox.rounds import begin_rounds
     from truelift.apps.sites.erasure import finish_erasures
+    from truelift.project.start import is_migrated
 
+    # On a new or updated home the web process is still making the tables.
+    while not is_migrated() and not stop.is_set():
+        stop.wait(JOBS_EVERY_S)
+    begin_rounds(datetime.now(UTC))
     say_ready()
     while not stop.is_set():
         run_due_jobs(datetime.now(UTC))
