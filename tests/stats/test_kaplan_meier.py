@@ -49,6 +49,13 @@ def test_what_was_done_at_once_took_no_time() -> None:
     assert waiting_times([3], [True]).waits_longer(2) == 1
 
 
+def test_beyond_what_anybody_watched_no_share_is_known() -> None:
+    found = waiting_times([3, 5], [True, False])
+
+    assert [found.waits_longer(time) for time in (4, 5, 6)] == [0.5, 0.5, None]
+    assert waiting_times([3], [True]).waits_longer(9) == 0
+
+
 @pytest.mark.parametrize(("took", "done"), [([1, 2], [True]), ([-1], [True]), ([np.nan], [False])])
 def test_times_that_are_none_are_refused(took: list[float], done: list[bool]) -> None:
     with pytest.raises(ImpossibleWaits):

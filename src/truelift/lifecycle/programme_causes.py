@@ -139,7 +139,10 @@ _BY_GUARD: Final[tuple[tuple[Reason, tuple[str, ...]], ...]] = (
         (
             "experiment.no_hypothesis",
             "experiment.hypothesis_not_accepted",
-            "experiment.no_",
+            "experiment.no_primary_metric",
+            "experiment.no_guardrail",
+            "experiment.no_dates",
+            "experiment.no_control",
             "experiment.too_few_variants",
             "brief.",
             "hypothesis.",

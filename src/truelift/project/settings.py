@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "truelift.apps.observations",
     "truelift.apps.threads",
     "truelift.apps.inbox",
+    "truelift.apps.progress",
     "truelift.apps.drawing",
 ]
 

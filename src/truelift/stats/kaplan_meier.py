@@ -35,6 +35,7 @@ class WaitingTimes:
     Attributes:
         n: Things that were begun.
         done: Those of them that came to their end.
+        longest: The longest time that anything was watched for; 0 of nothing.
         times: Times at which at least one did, in order; shape (k,).
         at_risk: Things that were still watched, and not done before; shape (k,).
         came: Things that were done at that time; shape (k,).
@@ -44,6 +45,7 @@ class WaitingTimes:
 
     n: int
     done: int
+    longest: float
     times: Floats
     at_risk: Floats
     came: Floats
@@ -95,9 +97,8 @@ class WaitingTimes:
     def waits_longer(self, time: float) -> float | None:
         """Give the share that is not done after a time; None beyond what anybody watched."""
         passed = np.flatnonzero(self.times <= time)
-        if not self.n:
-            return None
-        return float(self.waiting[passed[-1]]) if len(passed) else 1.0
+        waiting = float(self.waiting[passed[-1]]) if len(passed) else 1.0
+        return None if not self.n or (waiting > 0 and time > self.longest) else waiting
 
 
 def waiting_times(took: ArrayLike, done: ArrayLike) -> WaitingTimes:
@@ -132,6 +133,7 @@ def waiting_times(took: ArrayLike, done: ArrayLike) -> WaitingTimes:
     return WaitingTimes(
         n=len(waits),
         done=int(ended.sum()),
+        longest=float(waits.max(initial=0.0)),
         times=times,
         at_risk=at_risk.astype(float),
         came=came.astype(float),

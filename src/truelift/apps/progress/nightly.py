@@ -1,0 +1,50 @@
+"""What the worker does every night: keep the figures of the day that ended."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from truelift.apps.experiments.domain import day_at, midnight_at
+from truelift.apps.experiments.job_kinds import does, queue
+from truelift.apps.experiments.models import Job
+from truelift.apps.progress.services import keep_figures
+from truelift.apps.sites.models import Site
+from truelift.apps.sites.reads import site_named
+
+
+NIGHTLY: Final = "progress.nightly"
+
+
+@does(NIGHTLY)
+def _nightly(job: Job, now: datetime) -> datetime | None:
+    site = site_named(job.subject.partition(":")[2])
+    if site is None:
+        return None
+    keep_figures(site, as_of=midnight_at(site, day_at(site, now)), now=now)
+    return next_midnight(site, now)
+
+
+def next_midnight(site: Site, now: datetime) -> datetime:
+    """Give the instant at which the site's next day begins."""
+    return midnight_at(site, day_at(site, now) + timedelta(days=1))
+
+
+def plan_nights(now: datetime) -> int:
+    """See that every site's figures are kept each night; asking again changes nothing.
+
+    Called when a worker starts.
+
+    Returns:
+        For how many sites it was planned just now.
+    """
+    planned = {
+        subject.removeprefix("site:")
+        for subject in Job.objects.filter(kind=NIGHTLY, finished_at=None).values_list(
+            "subject", flat=True
+        )
+    }
+    missing = [each for each in Site.objects.order_by("pk") if each.name not in planned]
+    for site in missing:
+        queue(NIGHTLY, f"site:{site.name}", by=None, now=now)
+    return len(missing)
