@@ -34,6 +34,7 @@ APPS: Final = (
     "qa",
     "rollouts",
     "statistics",
+    "inbox",
 )
 
 

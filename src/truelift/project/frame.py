@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from django.http import HttpRequest
 
+from truelift.apps.inbox.reads import inbox_count
 from truelift.apps.measurement.reads import lake
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_if_visible, sites_of
@@ -40,7 +41,9 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     site = site_if_visible(user, name) if isinstance(name, str) else None
     if site is None:
         return {**given, "my_sites": sites_of(user)}
-    *groups, foot = rail(site.name, path=request.path, waiting=dict(_waiting(site)))
+    mine = inbox_count(user, site, now=datetime.now(UTC))
+    waits = {**dict(_waiting(site)), "inbox": mine}
+    *groups, foot = rail(site.name, path=request.path, waiting=waits)
     return {
         **given,
         "site": site,

@@ -17,7 +17,7 @@ class Place:
     Attributes:
         label: What the person reads.
         folder: The path under `/s/<site>/`, empty for the site's home.
-        key: The key after `g` that leads there: `h`, `1` to `4`, `r`; the first page of
+        key: The key after `g` that leads there: `h`, `i`, `1` to `4`, `r`; the first page of
             each question has its number.
     """
 
@@ -54,7 +54,7 @@ class Group:
 
 
 GROUPS: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
-    ("", (Place("Home", "", "h"),)),
+    ("", (Place("Home", "", "h"), Place("Inbox", "inbox", "i"))),
     (
         "Where do we lose people, and why?",
         (

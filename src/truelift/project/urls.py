@@ -26,6 +26,7 @@ APPS: Final = (
     "qa",
     "rollouts",
     "threads",
+    "inbox",
 )
 
 ACCOUNT_PAGES: Final = frozenset(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from truelift.apps.inbox import mailing, sending
+from truelift.apps.inbox import mailing, rounds, sending
 
 
-__all__ = ["mailing", "sending"]
+__all__ = ["mailing", "rounds", "sending"]

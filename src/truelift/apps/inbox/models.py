@@ -232,3 +232,25 @@ class DeliveryRecord(models.Model):
     @override
     def __str__(self) -> str:
         return f"{self.message_id} to {self.hook_id}"
+
+
+class CountRecord(models.Model):
+    """How many lines a person's inbox had when it was looked at last, for the rail.
+
+    Putting the lines together takes a dozen questions; no page asks them for a number.
+    """
+
+    site = models.ForeignKey("sites.Site", on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    count = models.PositiveIntegerField()
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "inbox_count"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "user"], name="one_inbox_count_per_person")
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.count} for {self.user_id}"

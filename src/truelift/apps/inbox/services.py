@@ -16,6 +16,7 @@ from truelift.apps.accounts.models import User
 from truelift.apps.inbox import mailing, sending
 from truelift.apps.inbox.models import NoticeForRecord, NoticeRecord, SnoozeRecord, WishRecord
 from truelift.apps.sites.models import Site
+from truelift.apps.threads.models import MentionRecord
 from truelift.errors import Refusal
 from truelift.lifecycle.notice import Notice, Severity, Topic, Wish, tells_again
 
@@ -24,7 +25,7 @@ SNOOZES: Final = {"day": timedelta(days=1), "week": timedelta(days=7)}
 
 
 class BadSnooze(Refusal):
-    """A line can be put off by a day or a week."""
+    """A line can be put off by a day or a week, taken back, or put aside."""
 
     code = "inbox.bad_snooze"
 
@@ -96,27 +97,36 @@ def settle(site: Site, cause: str, *, now: datetime, to: User | None = None) -> 
     return bool(mine.update(done_at=now))
 
 
-def put_aside(site: Site, cause: str, *, user: User, now: datetime) -> bool:
-    """Take a notice out of one's own inbox; it comes back when it becomes worse."""
-    return settle(site, cause, now=now, to=user)
+def act(site: Site, cause: str, what: str, *, user: User, now: datetime) -> None:
+    """Do something with a line of one's own inbox.
 
-
-def snooze(site: Site, cause: str, *, user: User, by: str, now: datetime) -> None:
-    """Put a line of one's inbox off; `by` is a word of `SNOOZES`.
+    Args:
+        site: Where.
+        cause: Of the line.
+        what: `day` or `week` to put it off by so much, `wake` to take it back, `aside` to have
+            done with a notice or a mention, which comes back when it becomes worse.
+        user: Whose inbox it is.
+        now: When.
 
     Raises:
-        BadSnooze: It is not.
+        BadSnooze: It is none of these.
     """
-    if by not in SNOOZES or not cause or len(cause) > 200 or "\0" in cause:
-        raise BadSnooze("A line of the inbox is put off by a day or by a week.")
-    SnoozeRecord.objects.update_or_create(
-        site=site, user=user, cause=cause, defaults={"until": now + SNOOZES[by]}
-    )
-
-
-def wake(site: Site, cause: str, *, user: User) -> None:
-    """Take a line back that was put off."""
-    SnoozeRecord.objects.filter(site=site, user=user, cause=cause).delete()
+    if not cause or len(cause) > 200 or "\0" in cause or what not in {*SNOOZES, "wake", "aside"}:
+        raise BadSnooze("A line is put off by a day or a week, taken back, or put aside.")
+    snoozed = SnoozeRecord.objects.filter(site=site, user=user, cause=cause)
+    if what == "wake":
+        snoozed.delete()
+    elif what == "aside":
+        kind, _, key = cause.removeprefix("mention:").partition(":")
+        if cause.startswith("mention:"):
+            MentionRecord.objects.filter(
+                user=user, read_at=None, comment__site=site, comment__kind=kind, comment__key=key
+            ).update(read_at=now)
+        settle(site, cause, now=now, to=user)
+    else:
+        SnoozeRecord.objects.update_or_create(
+            site=site, user=user, cause=cause, defaults={"until": now + SNOOZES[what]}
+        )
 
 
 def choose(site: Site, topic: str, wish: str, *, user: User) -> None:

@@ -14,6 +14,7 @@ from django.db import models
 from truelift.apps.experiments.models import ExperimentRecord, LearningRecord
 from truelift.apps.intake.models import IdeaRecord, SignalRecord
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
+from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
 
 
@@ -26,6 +27,7 @@ class Kind(StrEnum):
     HYPOTHESIS = "hypothesis"
     EXPERIMENT = "experiment"
     LEARNING = "learning"
+    ROLLOUT = "rollout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class _Where:
-    rows: models.Manager[Any]
+    rows: models.Manager[Any] | models.QuerySet[Any]
     prefix: str
     folder: str
     title: Callable[[models.Model], str]
@@ -57,6 +59,10 @@ class _Where:
 
 def _named(field: str) -> Callable[[models.Model], str]:
     return lambda row: str(getattr(row, field))
+
+
+def _winner(row: models.Model) -> str:
+    return str(row.experiment.name) if isinstance(row, RolloutRecord) else ""
 
 
 _WHERE: Final[Mapping[Kind, _Where]] = MappingProxyType(
@@ -67,6 +73,9 @@ _WHERE: Final[Mapping[Kind, _Where]] = MappingProxyType(
         Kind.HYPOTHESIS: _Where(HypothesisRecord.objects, "H-", "hypotheses", _named("change")),
         Kind.EXPERIMENT: _Where(ExperimentRecord.objects, "", "experiments", _named("name")),
         Kind.LEARNING: _Where(LearningRecord.objects, "L-", "learnings", _named("text")),
+        Kind.ROLLOUT: _Where(
+            RolloutRecord.objects.select_related("experiment"), "R-", "winners", _winner
+        ),
     }
 )
 

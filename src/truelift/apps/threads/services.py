@@ -11,12 +11,14 @@ from django.db import transaction
 from truelift.apps.accounts.audit import record as audit
 from truelift.apps.accounts.models import User
 from truelift.apps.accounts.reads import people_of
+from truelift.apps.inbox.services import notify, settle
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import is_storable
 from truelift.apps.sites.models import Site
 from truelift.apps.threads.items import item_of
 from truelift.apps.threads.models import CommentRecord, MentionRecord
 from truelift.errors import Refusal
+from truelift.lifecycle.notice import Notice, Severity, Topic
 
 
 LONGEST: Final = 4000
@@ -65,7 +67,8 @@ def say(
         NoSuchItem: The site has nothing of that name.
         BadComment: It is empty, too long, or calls too many.
     """
-    if item_of(site, kind, key) is None:
+    item = item_of(site, kind, key)
+    if item is None:
         raise NoSuchItem(kind=kind, key=key)
     said = text.strip()
     if not said:
@@ -81,6 +84,9 @@ def say(
     MentionRecord.objects.bulk_create(
         MentionRecord(comment=comment, user=user) for user in called if user != by.user
     )
+    waiting = [user for user in called if user != by.user]
+    if waiting:
+        _tell(comment, waiting, href=item.href, now=now)
     if by.user is not None:
         # Who answers has read what called them.
         read_mentions(site, kind, key, user=by.user, now=now)
@@ -93,6 +99,18 @@ def say(
         **by.audited,
     )
     return comment, called
+
+
+def _tell(comment: CommentRecord, people: list[User], *, href: str, now: datetime) -> None:
+    """Send the comment to whom it calls; the inbox has the call itself until it is answered."""
+    site, who = comment.site, str(comment.by) if comment.by else "The operator"
+    cause = f"mention:{comment.kind}:{comment.key}:{comment.pk}"
+    said = " ".join(comment.text.split())
+    sentence = f"{who} calls you at {comment.key}: {said[:300]}"
+    link = f"{href.partition('#')[0]}#comment-{comment.pk}"
+    notice = Notice(cause, Severity.NOTE, sentence, "Answer there.", link, Topic.MENTION)
+    notify(site, notice, to=people, now=now)
+    settle(site, cause, now=now)
 
 
 @transaction.atomic
