@@ -317,7 +317,10 @@ class _Story:
             by=self.priya,
             now=at + timedelta(days=1),
         )
-        self.move(trial, Action.CLOSE, by=self.mara, at=at + timedelta(days=2))
+        self.move(
+            trial, Action.CLOSE, by=self.mara, at=at + timedelta(days=2),
+            reason="What follows waits for a finding of its own.",
+        )  # fmt: skip
 
     def fill_backlog(self) -> None:
         """What was found and proposed since, from what the lake shows today."""
