@@ -65,7 +65,7 @@ def test_the_theme_switch_sends_nobody_to_another_server(client: Client) -> None
 
 @pytest.mark.parametrize(
     ("path", "queries"),
-    [("/s/shop/settings/", 17), ("/s/shop/members/", 18), ("/s/shop/connect/", 16), ("/me/", 9)],
+    [("/s/shop/settings/", 12), ("/s/shop/members/", 13), ("/s/shop/connect/", 11), ("/me/", 6)],
 )
 def test_a_page_asks_the_database_a_fixed_number_of_times(
     path: str,

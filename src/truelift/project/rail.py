@@ -100,6 +100,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
     (
         "Together",
         (
+            Place("Board", "board"),
             Place("Roadmap", "roadmap", "r"),
             Place("Rhythm", "rhythm"),
             Place("Warnings", "warnings"),

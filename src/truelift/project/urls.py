@@ -26,6 +26,7 @@ APPS: Final = (
     "qa",
     "rollouts",
     "threads",
+    "lists",
     "inbox",
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
@@ -213,9 +213,9 @@ def surfaces_of(site: Site) -> tuple[SurfaceRecord, ...]:
     )
 
 
-def waiting(site: Site) -> Mapping[str, int]:
-    """Count what waits for a person in the backlog: what scorers should talk about."""
-    return {"backlog": PriorityRecord.objects.filter(site=site, discuss=True).count()}
+def waiting(site: Site) -> Mapping[str, QuerySet[Any]]:
+    """Give what waits for a person in the backlog: what scorers should talk about."""
+    return {"backlog": PriorityRecord.objects.filter(site=site, discuss=True)}
 
 
 def item_document(place: Placed, agreed: Agreed) -> dict[str, object]:

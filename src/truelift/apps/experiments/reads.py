@@ -326,14 +326,12 @@ def trace_completeness(site: Site) -> dict[str, float | int | None]:
     return {"experiments": total, "unbroken": whole, "share": whole / total if total else None}
 
 
-def waiting(site: Site) -> Mapping[str, int]:
-    """Count what waits for a person, for the rail: analyses and decisions to make."""
-    stages = list(
-        ExperimentRecord.objects.filter(
-            site=site, stage__in=[Stage.STOPPED, Stage.ANALYSED, Stage.READY, Stage.PAUSED]
-        ).values_list("stage", flat=True)
-    )
-    learn = ExperimentRecord.objects.filter(
-        site=site, stage__in=[Stage.DECIDED, Stage.INVALID]
-    ).count()
-    return {"experiments": len(stages), "learnings": learn}
+def waiting(site: Site) -> Mapping[str, QuerySet[Any]]:
+    """Give what waits for a person, for the rail: launches, analyses, decisions, learnings."""
+    here = ExperimentRecord.objects.filter(site=site)
+    return {
+        "experiments": here.filter(
+            stage__in=[Stage.STOPPED, Stage.ANALYSED, Stage.READY, Stage.PAUSED]
+        ),
+        "learnings": here.filter(stage__in=[Stage.DECIDED, Stage.INVALID]),
+    }

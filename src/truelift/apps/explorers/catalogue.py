@@ -21,6 +21,7 @@ from truelift.apps.explorers.sessions_page import sessions_page
 from truelift.apps.explorers.trend_page import trend_page
 from truelift.apps.explorers.value_page import value_page
 from truelift.apps.explorers.vitals_page import vitals_page
+from truelift.apps.lists.places import LISTS
 from truelift.apps.measurement.funnel_form import USUAL, Called, default_steps
 from truelift.apps.measurement.periods import Period
 from truelift.questions.document import Json
@@ -395,9 +396,10 @@ PLACES: Final[Mapping[str, Place]] = MappingProxyType(
     {
         FUNNEL.question: FUNNEL,
         **{name: Place(each.question, each.folder, each.title) for name, each in EXPLORERS.items()},
+        **{name: Place(name, each.folder, each.title) for name, each in LISTS.items()},
     }
 )
-"""Every explorer that a view can be saved of."""
+"""Every explorer and every list that a view can be saved of."""
 
 
 def tabs_of(explorer: Explorer) -> tuple[Explorer, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import CharField, Count, Q, QuerySet, Value
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from truelift.apps.intake.models import Channel, IdeaRecord, ImportRecord, SignalRecord
@@ -142,20 +142,12 @@ def import_of(site: Site, pk: int) -> ImportRecord | None:
     return ImportRecord.objects.filter(site=site, pk=pk).select_related("site").first()
 
 
-def waiting(site: Site) -> Mapping[str, int]:
-    """Count what waits for a person, for the rail: signals to decide, ideas to screen."""
-    signals = SignalRecord.objects.filter(waiting_signals(Now()), site=site)
-    ideas = IdeaRecord.objects.filter(site=site, stage=IdeaStage.SUBMITTED.value)
-    # One query for both: every page asks this for its rail.
-    counted = _counted("signals", signals).union(_counted("ideas", ideas), all=True)
-    return {"signals": 0, "ideas": 0, **dict(counted)}
-
-
-def _counted(
-    folder: str, rows: QuerySet[SignalRecord] | QuerySet[IdeaRecord]
-) -> QuerySet[Any, tuple[str, int]]:
-    named = rows.order_by().values("site").annotate(folder=Value(folder, CharField()))
-    return named.annotate(many=Count("pk")).values_list("folder", "many")
+def waiting(site: Site) -> Mapping[str, QuerySet[Any]]:
+    """Give what waits for a person, for the rail: signals to decide, ideas to screen."""
+    return {
+        "signals": SignalRecord.objects.filter(waiting_signals(Now()), site=site),
+        "ideas": IdeaRecord.objects.filter(site=site, stage=IdeaStage.SUBMITTED.value),
+    }
 
 
 def signal_document(record: SignalRecord, *, now: datetime) -> dict[str, object]:

@@ -10,7 +10,7 @@ from truelift.apps.experiments.reads import experiments_of, learnings_of
 from truelift.apps.measurement import reads
 from truelift.apps.measurement.funnel_form import default_form
 from truelift.apps.measurement.home_page import HomePage, home_page
-from truelift.apps.research.reads import hypothesis_rows
+from truelift.apps.research.reads import hypothesis_rows, untested
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import event_names_of
 from truelift.questions.funnel import FunnelAnswer
@@ -64,7 +64,7 @@ def home_of(site: Site, *, now: datetime) -> HomePage:
         currency=site.currency,
         leaks=leaks,
         funnels=funnels,
-        hypotheses=hypothesis_rows(site),
+        hypotheses=hypothesis_rows(site, untested(site)),
         experiments=[
             (record, json.loads(text) if (text := getattr(record, "newest_text", None)) else None)
             for record in experiments_of(site)[:MOST_TESTS]

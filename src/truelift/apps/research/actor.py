@@ -23,10 +23,12 @@ class Actor:
     Attributes:
         user: The person, or the one named by `--as`; None for the operator alone.
         operator: Whether the command line acts; the audit then names the operator.
+        machine: Whether a job acts that nobody asked for; the audit then names the system.
     """
 
     user: User | None
     operator: bool = False
+    machine: bool = False
 
     @property
     def person(self) -> Person:
@@ -39,7 +41,7 @@ class Actor:
     def audited(self) -> Audited:
         """Who the audit says it was, and for whom."""
         if self.user is None:
-            return {"actor": "operator", "on_behalf_of": ""}
+            return {"actor": "system" if self.machine else "operator", "on_behalf_of": ""}
         if self.operator:
             return {"actor": "operator", "on_behalf_of": self.user.get_username()}
         return {"actor": self.user, "on_behalf_of": ""}

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from truelift.apps.accounts.reads import standing_of
 from truelift.apps.drawing.wording import clock, percent, rough_money
+from truelift.apps.lists.page import Page
 from truelift.apps.programme.reads import policy_of
 from truelift.apps.research.acceptance import acceptance_of
 from truelift.apps.research.actor import Actor
@@ -22,7 +23,9 @@ from truelift.apps.research.reads import (
     HypothesisRow,
     InsightRow,
     as_if_written,
+    hypothesis_counts,
     hypothesis_rows,
+    insight_counts,
     insight_rows,
     measured,
     metric_choices,
@@ -58,11 +61,13 @@ class InsightsPage:
     Attributes:
         answer: The sentence of the page.
         rows: The insights, each with its value and its state in words.
+        any: Whether the site has any, whatever the filters leave.
     """
 
     answer: str
     grounds: str
     rows: tuple[tuple[InsightRow, str, str, str], ...]
+    any: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +76,14 @@ class HypothesesPage:
 
     Attributes:
         shallow: The warning that too many tests rest on one kind of evidence; or empty.
+        any: Whether the site has any, whatever the filters leave.
     """
 
     answer: str
     grounds: str
     rows: tuple[tuple[HypothesisRow, str, str, str], ...]
     shallow: str = ""
+    any: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,54 +274,51 @@ _INSIGHT_STAGES = {
 }
 
 
-def insights_page(site: Site) -> InsightsPage:
-    """Lay out the list of insights."""
+def insights_page(site: Site, listed: Page) -> InsightsPage:
+    """Lay out a page of the list of insights."""
     rows = tuple(
         (row, _value(row.weekly_value_minor, site), *_INSIGHT_STAGES[row.stage])
-        for row in insight_rows(site)
+        for row in insight_rows(site, listed.records)
     )
-    drafts = sum(row.stage == InsightStage.DRAFT for row, *_ in rows)
-    stale = sum(row.stage == InsightStage.STALE for row, *_ in rows)
-    unused = sum(row.stage == InsightStage.ACCEPTED and not row.hypotheses for row, *_ in rows)
-    held = [row for row, *_ in rows if row.stage in {InsightStage.ACCEPTED, InsightStage.STALE}]
-    if not rows:
+    counts = insight_counts(site)
+    if not counts.any:
         return InsightsPage("Nothing has been found yet.", "", ())
     grounds = [
-        _said(drafts, "draft waits", "drafts wait", "to be completed") or "No draft is left.",
-        _said(stale, "finding has", "findings have", "gone stale and wait to be confirmed"),
+        _said(counts.drafts, "draft waits", "drafts wait", "to be completed")
+        or "No draft is left.",
+        _said(counts.stale, "finding has", "findings have", "gone stale and wait to be confirmed"),
     ]
-    if held:
-        explained = sum(row.explained for row in held)
-        grounds.append(f"Customers explain {explained} of the {len(held)} that hold.")
+    if counts.held:
+        grounds.append(f"Customers explain {counts.explained} of the {counts.held} that hold.")
     return InsightsPage(
-        _said(unused, "accepted finding has", "accepted findings have", "no hypothesis yet")
+        _said(counts.unused, "accepted finding has", "accepted findings have", "no hypothesis yet")
         or "Every accepted finding has a hypothesis.",
         " ".join(filter(None, grounds)),
         rows,
+        any=True,
     )
 
 
-def hypotheses_page(site: Site, *, now: datetime) -> HypothesesPage:
-    """Lay out the list of hypotheses."""
+def hypotheses_page(site: Site, listed: Page, *, now: datetime) -> HypothesesPage:
+    """Lay out a page of the list of hypotheses."""
     rows = tuple(
-        (row, *_status(row.stage, row.finding), _lift(row)) for row in hypothesis_rows(site)
+        (row, *_status(row.stage, row.finding), _lift(row))
+        for row in hypothesis_rows(site, listed.records)
     )
-    waiting = sum(row.stage == HypothesisStage.ACCEPTED and not row.experiments for row, *_ in rows)
-    drafts = sum(row.stage == HypothesisStage.DRAFT for row, *_ in rows)
-    review = sum(row.stage == HypothesisStage.READY_FOR_REVIEW for row, *_ in rows)
-    if not rows:
+    counts = hypothesis_counts(site)
+    if not counts.any:
         return HypothesesPage("Nothing is proposed yet.", "", ())
     quarter = quarter_evidence(site, now=now)
     return HypothesesPage(
-        _said(waiting, "hypothesis is", "hypotheses are", "ready for a test")
+        _said(counts.waiting, "hypothesis is", "hypotheses are", "ready for a test")
         or "No accepted hypothesis waits for a test.",
         " ".join(
             filter(
                 None,
                 (
-                    _said(drafts, "draft waits", "drafts wait", "to be completed")
+                    _said(counts.drafts, "draft waits", "drafts wait", "to be completed")
                     or "No draft is left.",
-                    _said(review, "hypothesis waits", "hypotheses wait", "for review"),
+                    _said(counts.review, "hypothesis waits", "hypotheses wait", "for review"),
                 ),
             )
         ),
@@ -324,6 +328,7 @@ def hypotheses_page(site: Site, *, now: datetime) -> HypothesesPage:
         " explained by what customers say."
         if quarter.too_many
         else "",
+        any=True,
     )
 
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from truelift.apps.programme.reads import policy_of
 from truelift.apps.research.fields import HypothesisFields
-from truelift.apps.research.models import HypothesisRecord, InsightRecord
+from truelift.apps.research.models import (
+    EvidenceRecord,
+    HypothesisRecord,
+    InsightRecord,
+    SupportRecord,
+)
 from truelift.apps.research.services import number_in
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.hypothesis import Direction, Hypothesis, HypothesisStage, is_shallow
-from truelift.lifecycle.insight import EvidenceKind, InsightStage
+from truelift.lifecycle.insight import EvidenceKind, Grade, InsightStage
 from truelift.lifecycle.policy import Policy
 
 
@@ -73,16 +79,10 @@ class HypothesisRow:
     machine: bool = False
 
 
-def insight_rows(site: Site) -> tuple[InsightRow, ...]:
-    """List the insights of a site: drafts, stale ones, accepted ones, each the newest first."""
+def insight_rows(site: Site, records: Sequence[InsightRecord]) -> tuple[InsightRow, ...]:
+    """Lay out insights of a list, in its order, which has counted their hypotheses."""
     policy = policy_of(site)
-    records = (
-        InsightRecord.objects.filter(site=site)
-        .annotate(users=Count("hypotheses", distinct=True))
-        .prefetch_related("evidence")
-        .order_by("-number")
-    )
-    rows = [
+    return tuple(
         InsightRow(
             key=record.key,
             problem=record.problem or "No problem stated yet",
@@ -92,7 +92,7 @@ def insight_rows(site: Site) -> tuple[InsightRow, ...]:
             weekly_value_minor=record.weekly_value_minor,
             stage=record.stage,
             pieces=len(domain.evidence),
-            hypotheses=record.users,
+            hypotheses=getattr(record, "users", 0),
             made_at=record.made_at,
             explained=domain.explained,
             grade=domain.grade.value,
@@ -102,27 +102,13 @@ def insight_rows(site: Site) -> tuple[InsightRow, ...]:
         )
         for record in records
         for domain in (record.as_domain(),)
-    ]
-    order = {InsightStage.DRAFT: 0, InsightStage.STALE: 1, InsightStage.ACCEPTED: 2}
-    return tuple(sorted(rows, key=lambda row: order.get(InsightStage(row.stage), 3)))
-
-
-def hypothesis_rows(site: Site) -> tuple[HypothesisRow, ...]:
-    """List the hypotheses of a site: what waits for a test or a review, drafts, the tested."""
-    order = {
-        HypothesisStage.ACCEPTED: 0,
-        HypothesisStage.READY_FOR_REVIEW: 1,
-        HypothesisStage.DRAFT: 2,
-        HypothesisStage.TESTED: 3,
-    }
-    names = dict(metric_choices(site))
-    records = (
-        HypothesisRecord.objects.filter(site=site)
-        .prefetch_related("insights__evidence")
-        .annotate(tests=Count("experiments", distinct=True))
-        .order_by("-number")
     )
-    rows = [
+
+
+def hypothesis_rows(site: Site, records: Sequence[HypothesisRecord]) -> tuple[HypothesisRow, ...]:
+    """Lay out hypotheses of a list, in its order, which has counted their experiments."""
+    names = dict(metric_choices(site))
+    return tuple(
         HypothesisRow(
             key=record.key,
             title=record.change or "No change stated yet",
@@ -133,7 +119,7 @@ def hypothesis_rows(site: Site) -> tuple[HypothesisRow, ...]:
             stage=record.stage,
             finding=record.finding,
             pieces=len(domain.pieces),
-            experiments=record.tests,
+            experiments=getattr(record, "tests", 0),
             made_at=record.made_at,
             grade=domain.grade.value,
             machine=record.machine,
@@ -141,8 +127,88 @@ def hypothesis_rows(site: Site) -> tuple[HypothesisRow, ...]:
         for record in records
         # A list says nothing of citations, so it does not ask for them.
         for domain in (record.as_domain(cited=()),)
-    ]
-    return tuple(sorted(rows, key=lambda row: order[HypothesisStage(row.stage)]))
+    )
+
+
+def untested(site: Site) -> QuerySet[HypothesisRecord]:
+    """Give the hypotheses that no experiment tests yet, the accepted ones first."""
+    return (
+        HypothesisRecord.objects.filter(site=site, experiments=None)
+        .exclude(stage=HypothesisStage.TESTED.value)
+        .prefetch_related("insights__evidence")
+        # “accepted” is before “draft” and “ready_for_review”.
+        .order_by("stage", "-number")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class InsightCounts:
+    """How many insights a site has of each sort.
+
+    Attributes:
+        unused: Accepted ones that no hypothesis rests on.
+        explained: Accepted or stale ones that something qualitative explains.
+    """
+
+    any: int
+    drafts: int
+    stale: int
+    held: int
+    unused: int
+    explained: int
+
+
+def insight_counts(site: Site) -> InsightCounts:
+    """Count a site's insights in one query."""
+    held = Q(stage__in=[InsightStage.ACCEPTED.value, InsightStage.STALE.value])
+    used = Exists(SupportRecord.objects.filter(insight=OuterRef("pk")))
+    says_why = [each.value for each in EvidenceKind if each.qualitative]
+    heard = Exists(
+        EvidenceRecord.objects.filter(insight=OuterRef("pk"), kind__in=says_why)
+        .exclude(grade=Grade.E.value)
+        .exclude(text="")
+    )
+    found = (
+        InsightRecord.objects.filter(site=site)
+        .annotate(used=used, heard=heard)
+        .aggregate(
+            any=Count("pk"),
+            drafts=Count("pk", filter=Q(stage=InsightStage.DRAFT.value)),
+            stale=Count("pk", filter=Q(stage=InsightStage.STALE.value)),
+            held=Count("pk", filter=held),
+            unused=Count("pk", filter=Q(stage=InsightStage.ACCEPTED.value, used=False)),
+            explained=Count("pk", filter=held & Q(heard=True)),
+        )
+    )
+    return InsightCounts(**found)
+
+
+@dataclass(frozen=True, slots=True)
+class HypothesisCounts:
+    """How many hypotheses a site has of each sort; `waiting` are accepted and untested."""
+
+    any: int
+    drafts: int
+    review: int
+    waiting: int
+
+
+def hypothesis_counts(site: Site) -> HypothesisCounts:
+    """Count a site's hypotheses in one query."""
+    from truelift.apps.experiments.models import ExperimentRecord
+
+    tested = Exists(ExperimentRecord.objects.filter(hypothesis=OuterRef("pk")))
+    found = (
+        HypothesisRecord.objects.filter(site=site)
+        .annotate(tested=tested)
+        .aggregate(
+            any=Count("pk"),
+            drafts=Count("pk", filter=Q(stage=HypothesisStage.DRAFT.value)),
+            review=Count("pk", filter=Q(stage=HypothesisStage.READY_FOR_REVIEW.value)),
+            waiting=Count("pk", filter=Q(stage=HypothesisStage.ACCEPTED.value, tested=False)),
+        )
+    )
+    return HypothesisCounts(**found)
 
 
 def insight_of(site: Site, key: str) -> InsightRecord | None:
@@ -216,16 +282,16 @@ def metric_choices(site: Site) -> list[tuple[str, str]]:
     return [(metric.key, metric.name) for metric in current_metrics(site)]
 
 
-def waiting(site: Site) -> Mapping[str, int]:
-    """Count what waits for a person: drafts to complete, for the rail."""
+def waiting(site: Site) -> Mapping[str, QuerySet[Any]]:
+    """Give what waits for a person, for the rail: drafts to complete, and what went stale."""
     return {
         "insights": InsightRecord.objects.filter(
             site=site, stage__in=[InsightStage.DRAFT.value, InsightStage.STALE.value]
-        ).count(),
+        ),
         "hypotheses": HypothesisRecord.objects.filter(
             site=site,
             stage__in=[HypothesisStage.DRAFT.value, HypothesisStage.READY_FOR_REVIEW.value],
-        ).count(),
+        ),
     }
 
 

@@ -13,10 +13,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from truelift.apps.accounts.reads import role_of
 from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
+from truelift.apps.lists.page import file_response, file_wanted, may_choose, page_of
 from truelift.apps.research import services
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields
 from truelift.apps.research.forms import HypothesisForm, InsightForm
+from truelift.apps.research.lists import HYPOTHESES, INSIGHTS
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
 from truelift.apps.research.page import (
     Tried,
@@ -43,8 +45,13 @@ MOST_REASON = 500
 @require_safe
 def insights(request: SignedInRequest, site: str) -> HttpResponse:
     """List what was found."""
-    place = site_for(request.user, site)
-    return render(request, "research/insights.html", {"page": insights_page(place)})
+    place, now = site_for(request.user, site), datetime.now(UTC)
+    if file_wanted(request):
+        return file_response(INSIGHTS, place, request.GET.dict(), now=now)
+    listed = page_of(INSIGHTS, place, request.GET.dict(), reader=request.user, now=now)
+    page = insights_page(place, listed)
+    context = {"page": page, "list": listed, "choose": may_choose(request, place)}
+    return render(request, "research/insights.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -156,9 +163,13 @@ def delete_insight(request: SignedInRequest, site: str, key: str) -> HttpRespons
 @require_safe
 def hypotheses(request: SignedInRequest, site: str) -> HttpResponse:
     """List what is proposed."""
-    place = site_for(request.user, site)
-    page = hypotheses_page(place, now=datetime.now(UTC))
-    return render(request, "research/hypotheses.html", {"page": page})
+    place, now = site_for(request.user, site), datetime.now(UTC)
+    if file_wanted(request):
+        return file_response(HYPOTHESES, place, request.GET.dict(), now=now)
+    listed = page_of(HYPOTHESES, place, request.GET.dict(), reader=request.user, now=now)
+    page = hypotheses_page(place, listed, now=now)
+    context = {"page": page, "list": listed, "choose": may_choose(request, place)}
+    return render(request, "research/hypotheses.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -8,6 +8,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet
+
 from truelift.apps.research.actor import Actor
 from truelift.apps.rollouts.models import RolloutCheckRecord, RolloutRecord, SiteMoneyRecord
 from truelift.apps.rollouts.services import as_domain, asked_by, number_in
@@ -127,10 +129,9 @@ def lateness_of(site: Site, *, now: datetime) -> Lateness:
     )
 
 
-def waiting(site: Site) -> Mapping[str, int]:
-    """Count the winners that nobody has verified yet, for the rail."""
-    count = RolloutRecord.objects.filter(site=site, stage__in=list(OPEN)).count()
-    return {"winners": count}
+def waiting(site: Site) -> Mapping[str, QuerySet[Any]]:
+    """Give the winners that nobody has verified yet, for the rail."""
+    return {"winners": RolloutRecord.objects.filter(site=site, stage__in=list(OPEN))}
 
 
 def latest_check(record: RolloutRecord) -> RolloutCheckRecord | None:
