@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -92,6 +93,12 @@ def move(
     site: SiteOption,
     choice: Annotated[str, typer.Option(help="For `decide`: ship, iterate or stop.")] = "",
     reason: Annotated[str, typer.Option(help="Why.")] = "",
+    reviewer: Annotated[
+        str, typer.Option(help="Who agrees with a decision against the recommendation.")
+    ] = "",
+    override: Annotated[
+        str, typer.Option(help="Why a micro win that may cost the business is shipped.")
+    ] = "",
     as_user: AsOption = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -114,8 +121,117 @@ def move(
         now=now,
         choice=Choice(choice) if choice else None,
         reason=reason,
+        reviewer=reviewer,
+        override=override,
     )
     _print_experiment(site, key, now=now, as_json=as_json)
+
+
+@app.command()
+def brief(
+    key: str,
+    site: SiteOption,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="JSON with the fields to write; see the guide.")
+    ] = None,
+    as_user: AsOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show the brief of an experiment and what its gates miss; with a file, write into it."""
+    now = datetime.now(UTC)
+    given = _fields(file) if file else None
+    ready(now)
+    from truelift.apps.briefs.services import BriefChange, write_brief
+
+    if given is not None:
+        known = {each.name for each in fields(BriefChange)}
+        strange = sorted(set(given) - known)
+        if strange:
+            raise UnreadableFile(path=file or Path(), why=f"a brief has no {', '.join(strange)}")
+        change = BriefChange(**given)
+        write_brief(site_called(site), key, change, by=actor_named(as_user), now=now)
+    _print_brief(site, key, now=now, as_json=as_json)
+
+
+@app.command()
+def approve(
+    key: str,
+    what: Annotated[
+        str, typer.Argument(help="goals, guardrails, a review, a risk, analytics or engineering.")
+    ],
+    site: SiteOption,
+    note: Annotated[str, typer.Option(help="What is added.")] = "",
+    as_user: AsOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Agree with one thing of an experiment, as its plan stands."""
+    now = datetime.now(UTC)
+    ready(now)
+    from truelift.apps.briefs.services import approve as agree
+
+    agree(site_called(site), key, what, by=actor_named(as_user), now=now, note=note)
+    _print_brief(site, key, now=now, as_json=as_json)
+
+
+@app.command()
+def acknowledge(
+    key: str, site: SiteOption, as_user: AsOption = "", as_json: JsonOption = False
+) -> None:
+    """Agree, as the implementer, to build the winner."""
+    now = datetime.now(UTC)
+    ready(now)
+    from truelift.apps.briefs.services import acknowledge as agree
+
+    agree(site_called(site), key, by=actor_named(as_user), now=now)
+    _print_brief(site, key, now=now, as_json=as_json)
+
+
+@app.command("follow-up")
+def follow_up(
+    key: str,
+    item: Annotated[str, typer.Argument(help="H-7, ID-3 or S-12.")],
+    site: SiteOption,
+    as_user: AsOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Say which signal, idea or hypothesis an experiment led to."""
+    now = datetime.now(UTC)
+    ready(now)
+    from truelift.apps.briefs.services import name_follow_up
+
+    name_follow_up(site_called(site), key, item, by=actor_named(as_user), now=now)
+    _print_brief(site, key, now=now, as_json=as_json)
+
+
+def _fields(file: Path) -> dict[str, Any]:
+    try:
+        given = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UnreadableFile(path=file, why=str(error)) from error
+    if not isinstance(given, dict):
+        raise UnreadableFile(path=file, why="it is no JSON object")
+    return given
+
+
+def _print_brief(site: str, key: str, *, now: datetime, as_json: bool) -> None:
+    from truelift.apps.briefs.reads import brief_document
+    from truelift.apps.experiments.reads import experiment_of
+    from truelift.apps.experiments.services import NoSuchExperiment
+
+    record = experiment_of(site_called(site), key)
+    if record is None:
+        raise NoSuchExperiment(key=key[:80], site=site)
+    document = brief_document(record, now=now)
+    if as_json:
+        _print_json(document)
+        return
+    typer.echo(f"{key}  {document['goal'] or 'no goal yet'}")
+    for gate in document["gates"]:
+        said = [f"{each['sentence']} {each['remedy']}" for each in gate["obstacles"]]
+        force = "in force" if gate["in_force"] else "not in force"
+        typer.echo(f"  {gate['gate']} ({force}): {'settled' if not said else 'not yet'}")
+        for line in said:
+            typer.echo(f"    - {line}")
 
 
 @app.command()

@@ -109,17 +109,54 @@ class Approved(StrEnum):
     GUARDRAILS = "guardrails"
 
 
+class Review(StrEnum):
+    """A look at a change that a programme asks for by what it begins with (R008)."""
+
+    MESSAGE_MATCH = "message_match"
+    TIME_TO_VALUE = "time_to_value"
+
+    @property
+    def called(self) -> str:
+        """The review as it stands on a page."""
+        return self.replace("_", " ").capitalize()
+
+    @property
+    def question(self) -> str:
+        """What whoever reviews it answers with yes."""
+        return _REVIEWED[self]
+
+    @property
+    def given_by(self) -> frozenset[Function]:
+        """The functions of which one reviews it."""
+        return _REVIEWERS[self]
+
+
+_REVIEWED: Final[Mapping[Review, str]] = MappingProxyType(
+    {
+        Review.MESSAGE_MATCH: "Does the page keep what the advertisement or the link promised?",
+        Review.TIME_TO_VALUE: "Do people reach their first success no later than before?",
+    }
+)
+
+_REVIEWERS: Final[Mapping[Review, frozenset[Function]]] = MappingProxyType(
+    {
+        Review.MESSAGE_MATCH: frozenset({Function.MARKETING, Function.CREATIVE}),
+        Review.TIME_TO_VALUE: frozenset({Function.PRODUCT_UX}),
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Approval:
     """Somebody agreed with one thing, as the plan stood then.
 
     Attributes:
-        what: `Approved` or `Risk`.
+        what: `Approved`, `Review` or `Risk`.
         by: Who.
         plan: Digest of the plan that they agreed with.
     """
 
-    what: Approved | Risk
+    what: Approved | Review | Risk
     by: Person
     plan: str
 
@@ -158,6 +195,7 @@ class Brief:
         acknowledged: Whether that engineer has agreed.
         slot: When they would build it; empty without one.
         risks: The questions of risk and their answers; a missing one is not answered.
+        review: The review that the programme asks for; None for none.
         approvals: Who agreed with what.
         conflicts: What collides on the roadmap, one obstacle each.
         undocumented: Fields of the documentation that are empty.
@@ -177,6 +215,7 @@ class Brief:
     acknowledged: bool = False
     slot: str = ""
     risks: Mapping[Risk, bool] = field(default_factory=dict)
+    review: Review | None = None
     approvals: tuple[Approval, ...] = ()
     conflicts: tuple[Obstacle, ...] = ()
     undocumented: tuple[str, ...] = ()
@@ -314,6 +353,16 @@ def _approved(brief: Brief) -> Iterable[Obstacle]:
             if given
             else f"No stakeholder has approved the {what}.",
             "Ask a stakeholder to approve them as they stand.",
+        )
+    review = brief.review
+    if review is None:
+        return
+    if not any(each.what is review and each.plan == brief.plan for each in brief.approvals):
+        who = " or ".join(sorted(each.called for each in review.given_by))
+        yield Obstacle(
+            "brief.not_reviewed",
+            f"Nobody has reviewed its {review.called.lower()} as the plan stands.",
+            f"Ask somebody of {who} to review it.",
         )
 
 

@@ -29,12 +29,14 @@ APPS: Final = (
     "research",
     "intake",
     "experiments",
+    "briefs",
     "backlog",
     "observations",
     "qa",
     "rollouts",
     "statistics",
     "inbox",
+    "memory",
 )
 
 

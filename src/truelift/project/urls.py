@@ -21,6 +21,7 @@ APPS: Final = (
     "research",
     "intake",
     "experiments",
+    "briefs",
     "backlog",
     "observations",
     "qa",
@@ -28,6 +29,7 @@ APPS: Final = (
     "threads",
     "lists",
     "inbox",
+    "memory",
 )
 
 ACCOUNT_PAGES: Final = frozenset(

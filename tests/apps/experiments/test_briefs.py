@@ -25,7 +25,7 @@ from truelift.apps.experiments.services import move_experiment
 from truelift.apps.programme.services import PolicyChange, change_policy
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
-from truelift.lifecycle.brief import Approved, Risk, Situation
+from truelift.lifecycle.brief import Approved, Review, Risk, Situation
 from truelift.lifecycle.experiment import Action
 from truelift.lifecycle.gate import Gate
 from truelift.lifecycle.obstacle import MoveRefused
@@ -73,6 +73,7 @@ def test_every_gate_in_force_says_what_it_misses_in_one_refusal(
         "brief.no_slot",
         "brief.goals_not_approved",
         "brief.guardrails_not_approved",
+        "brief.not_reviewed",
         "brief.risk_unanswered",
     ]
 
@@ -85,17 +86,21 @@ def test_a_settled_brief_lets_it_go_to_ready_and_a_changed_plan_needs_new_approv
     for metric, guards in (("revenue_per_visitor", "commercial"), ("cart_rate", "technical")):
         classify_metric(site, metric, worth="macro", guards=guards, by=Actor(ada), now=now)
     gated.metrics.filter(metric__key="cart_rate").update(role="guardrail")
-    for what in Approved:
+    for what in (*Approved, Review.MESSAGE_MATCH):
         approve(site, gated.key, what, by=Actor(cleo), now=now)
 
     gated.alpha = 0.1
     gated.save(update_fields=["alpha"])
     stale = refused(gated, Action.SUBMIT, by=ada, now=now)
-    for what in Approved:
+    for what in (*Approved, Review.MESSAGE_MATCH):
         approve(site, gated.key, what, by=Actor(cleo), now=now)
     step = move_experiment(site, gated.key, Action.SUBMIT, by=Actor(ada), now=now)
 
-    assert stale == ["brief.goals_not_approved", "brief.guardrails_not_approved"]
+    assert stale == [
+        "brief.goals_not_approved",
+        "brief.guardrails_not_approved",
+        "brief.not_reviewed",
+    ]
     assert step.after.stage == "ready"
     assert [each.action for each in gated.moves.all()] == ["design", "build", "check", "submit"]
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from typing_extensions import override
 
-from truelift.lifecycle.brief import Approved, Guards, MetricClass, Risk
+from truelift.lifecycle.brief import Approved, Guards, MetricClass, Review, Risk
 from truelift.lifecycle.functions import Function
 
 
@@ -68,7 +68,7 @@ class ApprovalRecord(models.Model):
     """Somebody agreed with one thing of an experiment, as its plan stood; written once.
 
     Attributes:
-        what: A word of `Approved` or `Risk`, or a function that signed the review.
+        what: A word of `Approved`, `Review` or `Risk`, or a function that signed the review.
         plan: Digest of the plan that they agreed with.
     """
 
@@ -88,7 +88,9 @@ class ApprovalRecord(models.Model):
         ordering: ClassVar = ["pk"]
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=models.Q(what__in=[each.value for each in (*Approved, *Risk, *SIGNING)]),
+                condition=models.Q(
+                    what__in=[each.value for each in (*Approved, *Review, *Risk, *SIGNING)]
+                ),
                 name="approval_what_is_known",
             )
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from truelift.apps.briefs.measured import measured_of
 from truelift.apps.briefs.models import (
@@ -16,6 +16,7 @@ from truelift.apps.briefs.models import (
 )
 from truelift.apps.experiments.models import SHARES, ExperimentRecord, MetricRecord, MetricRole
 from truelift.apps.experiments.wording import is_money
+from truelift.apps.programme.reads import policy_of
 from truelift.apps.qa.models import PictureRecord
 from truelift.apps.qa.reads import evidence_of, latest_verdicts, qa_plan
 from truelift.apps.research.models import HypothesisRecord
@@ -26,12 +27,13 @@ from truelift.lifecycle.brief import (
     Brief,
     Guards,
     MetricClass,
+    Review,
     Risk,
     ShownVariant,
     Situation,
     gate_obstacles,
 )
-from truelift.lifecycle.experiment import RANDOMISED, Choice, Person, Stage
+from truelift.lifecycle.experiment import RANDOMISED, Choice, Person, Stage, plan_digest
 from truelift.lifecycle.functions import Function, Part, Parts, Signature
 from truelift.lifecycle.gate import Gate
 from truelift.lifecycle.obstacle import Obstacle
@@ -131,9 +133,10 @@ def brief_of(
         acknowledged=bool(row and row.acknowledged_at),
         slot=row.slot if row else "",
         risks={Risk(risk): bool(is_there) for risk, is_there in (row.risks if row else {}).items()},
+        review=Review(policy_of(record.site).required_review),
         approvals=tuple(
             Approval(
-                Approved(each.what) if each.what in set(Approved) else Risk(each.what),
+                _agreed_with(each.what),
                 Person(str(each.by_id or "operator"), str(each.by or "the operator")),
                 each.plan,
             )
@@ -236,11 +239,105 @@ def undocumented(record: ExperimentRecord, row: BriefRecord | None) -> tuple[str
     return tuple(name for name, filled in documentation(record, row).items() if not filled)
 
 
+def brief_document(record: ExperimentRecord, *, now: datetime) -> dict[str, Any]:
+    """Give a brief as JSON, with what every gate would miss of it, in force or not."""
+    # The mistakes read this module, and the experiment's own rules read it as well.
+    from truelift.apps.briefs.mistakes import mistake_document, mistakes_of
+    from truelift.apps.experiments.domain import as_domain
+
+    row = brief_record(record)
+    plan = plan_digest(as_domain(record))
+    brief = brief_of(record, plan=plan, now=now)
+    policy = policy_of(record.site)
+    return {
+        "experiment": record.key,
+        "plan": plan,
+        "plan_frozen": record.plan_hash or None,
+        "plan_changed": bool(record.plan_hash) and record.plan_hash != plan,
+        "goal": row.goal if row else "",
+        "audience": row.audience if row else "",
+        "adds_pressure": bool(row and row.adds_pressure),
+        "builder": row.builder.email if row and row.builder else None,
+        "implementer": row.implementer.email if row and row.implementer else None,
+        "effort_days": row.effort_days if row else None,
+        "slot": row.slot if row else "",
+        "acknowledged_at": row.acknowledged_at if row else None,
+        "decisions": {
+            each.value: row.decisions.get(each.value) if row else None for each in Situation
+        },
+        "risks": {each.value: row.risks.get(each.value) if row else None for each in Risk},
+        "qa_notes": row.qa_notes if row else "",
+        "required_review": policy.required_review,
+        "approvals": [
+            {
+                "what": each.what,
+                "by": each.by.email if each.by else None,
+                "given_at": each.given_at,
+                "note": each.note,
+                "as_the_plan_stands": each.plan == plan,
+            }
+            for each in approvals_of(record)
+        ],
+        "variants": [
+            {
+                "variant": each.key,
+                "has_picture": each.has_picture,
+                "has_address": each.has_address,
+            }
+            for each in brief.variants
+        ],
+        "documentation": documentation(record, row),
+        "follow_ups": list(follow_ups_of(record)),
+        "mistakes": [mistake_document(each) for each in mistakes_of(record, now=now)],
+        "gates": [
+            {
+                "gate": gate.value,
+                "in_force": gate in policy.gates,
+                "obstacles": [
+                    {"code": each.code, "sentence": each.sentence, "remedy": each.remedy}
+                    for each in gate_obstacles(brief, gate)
+                ],
+            }
+            for gate in Gate
+        ],
+    }
+
+
+def class_document(row: MetricClassRecord) -> dict[str, Any]:
+    """Give what a metric is worth as JSON."""
+    return {
+        "metric": row.metric,
+        "worth": row.worth,
+        "guards": row.guards or None,
+        "proxy_of": row.proxy_of or None,
+        "because": row.because,
+        "by": row.made_by.email if row.made_by else None,
+        "made_at": row.made_at,
+    }
+
+
+def loop_closure(site: Site) -> dict[str, float | int | None]:
+    """Say what share of the closed experiments led to something (R002)."""
+    closed = list(ExperimentRecord.objects.filter(site=site, stage=Stage.CLOSED))
+    followed = sum(bool(follow_ups_of(each)) for each in closed)
+    return {
+        "closed": len(closed),
+        "followed_up": followed,
+        "share": followed / len(closed) if closed else None,
+    }
+
+
 def follow_ups_of(record: ExperimentRecord) -> tuple[str, ...]:
     """List what an experiment led to: what was named, and hypotheses that cite its learnings."""
     named = FollowUpRecord.objects.filter(experiment=record).values_list("key", flat=True)
     citing = HypothesisRecord.objects.filter(learnings__experiment=record).distinct()
     return tuple(dict.fromkeys([*named, *(each.key for each in citing.order_by("number"))]))
+
+
+def _agreed_with(what: str) -> Approved | Review | Risk:
+    if what in set(Approved):
+        return Approved(what)
+    return Review(what) if what in set(Review) else Risk(what)
 
 
 def _person(user: object) -> Person:

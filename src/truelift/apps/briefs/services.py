@@ -12,16 +12,29 @@ from django.db import transaction
 from truelift.apps.accounts.audit import record as audit
 from truelift.apps.accounts.models import User
 from truelift.apps.accounts.reads import functions_of, role_of, standing_of
-from truelift.apps.briefs.models import SIGNING, ApprovalRecord, BriefRecord, MetricClassRecord
+from truelift.apps.briefs.models import (
+    SIGNING,
+    ApprovalRecord,
+    BriefRecord,
+    FollowUpRecord,
+    MetricClassRecord,
+)
+from truelift.apps.briefs.modes import GUARDRAILS
 from truelift.apps.experiments.domain import as_domain
-from truelift.apps.experiments.models import ExperimentRecord, MetricRecord
-from truelift.apps.experiments.services import experiment_for_update
+from truelift.apps.experiments.metrics import current_metrics, define_metric
+from truelift.apps.experiments.models import (
+    ExperimentRecord,
+    MetricRecord,
+    MetricRole,
+    PlannedMetricRecord,
+)
+from truelift.apps.experiments.services import PlanIsFrozen, experiment_for_update
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import is_storable
 from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
-from truelift.lifecycle.brief import Approved, Guards, MetricClass, Risk, Situation
-from truelift.lifecycle.experiment import PREPARING, Choice, plan_digest
+from truelift.lifecycle.brief import Approved, Guards, MetricClass, Review, Risk, Situation
+from truelift.lifecycle.experiment import PREPARING, Choice, Stage, plan_digest
 from truelift.lifecycle.functions import Function
 
 
@@ -166,7 +179,7 @@ def approve(
     """Agree with one thing of an experiment, as its plan stands.
 
     Goals and guardrails are approved by stakeholders, a risk is signed off by the functions
-    that answer for it, a review is signed by analytics and by engineering. While nobody on
+    that answer for it, a start is signed by analytics and by engineering. While nobody on
     the site has a function, any member but the author may.
 
     Raises:
@@ -175,11 +188,12 @@ def approve(
         NotYours: It is for others to say.
     """
     experiment = experiment_for_update(site, key)
-    if what not in {*Approved, *Risk, *SIGNING}:
-        raise BadBrief({"what": f"It is one of {', '.join((*Approved, *Risk, *SIGNING))}."})
+    known = (*Approved, *Review, *Risk, *SIGNING)
+    if what not in known:
+        raise BadBrief({"what": f"It is one of {', '.join(known)}."})
     if len(note) > 500 or not is_storable(note):
         raise BadBrief({"note": "It is at most 500 letters long."})
-    _check_may_approve(site, experiment, what, by=by)
+    check_may_approve(site, experiment, what, by=by)
     row = ApprovalRecord.objects.create(
         experiment=experiment,
         what=what,
@@ -203,6 +217,8 @@ def approvers(what: str) -> frozenset[Function]:
     """Give the functions of which one may agree with a thing."""
     if what in set(Approved):
         return frozenset({Function.STAKEHOLDER, Function.SPONSOR})
+    if what in set(Review):
+        return Review(what).given_by
     if what in set(Risk):
         return Risk(what).signed_by
     return frozenset({Function(what)})
@@ -262,7 +278,98 @@ def classify_metric(
     return row
 
 
-def _check_may_approve(site: Site, experiment: ExperimentRecord, what: str, *, by: Actor) -> None:
+@transaction.atomic
+def name_follow_up(site: Site, key: str, item: str, *, by: Actor, now: datetime) -> FollowUpRecord:
+    """Say what an experiment led to: a signal, an idea or a hypothesis.
+
+    Raises:
+        NoSuchExperiment: The site has none with this key.
+        BadBrief: The site has no such item.
+    """
+    # The room of threads finds items of every room, so no room is loaded by it at once.
+    from truelift.apps.threads.items import item_of
+
+    experiment = experiment_for_update(site, key)
+    wanted = item.strip().upper()[:20]
+    kind = FOLLOWING.get(wanted.partition("-")[0], "")
+    if not kind or item_of(site, kind, wanted) is None:
+        raise BadBrief(
+            {"item": f"The site has no {item.strip()[:20]!r}. Name it as H-7, ID-3 or S-12."}
+        )
+    made, fresh = FollowUpRecord.objects.get_or_create(
+        experiment=experiment,
+        key=wanted,
+        defaults={"kind": kind, "made_by": by.user, "made_at": now},
+    )
+    if fresh:
+        audit(
+            action="experiment.followed_up",
+            target=f"experiment:{key}",
+            after={"item": wanted},
+            now=now,
+            site=site.name,
+            **by.audited,
+        )
+    return made
+
+
+FOLLOWING: Final[Mapping[str, str]] = {"S": "signal", "ID": "idea", "H": "hypothesis"}
+"""First letters of a key → what it is the key of."""
+
+
+@transaction.atomic
+def add_guardrail(
+    site: Site, key: str, name: str, *, by: Actor, now: datetime
+) -> PlannedMetricRecord:
+    """Put a guardrail of the templates into an experiment's plan, with its usual margin.
+
+    Raises:
+        NoSuchExperiment: The site has none with this key.
+        PlanIsFrozen: It is no draft.
+        BadBrief: There is no such template, or the plan has that metric already.
+    """
+    record = experiment_for_update(site, key)
+    if record.stage != Stage.BRIEFED:
+        raise PlanIsFrozen(key=key, stage=record.stage)
+    template = GUARDRAILS.get(name)
+    if template is None:
+        raise BadBrief({"guardrail": f"It is one of {', '.join(GUARDRAILS)}."})
+    if record.metrics.filter(metric__key=template.metric.key).exists():
+        raise BadBrief({"guardrail": f"The plan has {template.metric.name} already."})
+    known = {each.key: each for each in current_metrics(site)}
+    metric = known.get(template.metric.key) or define_metric(site, template.metric, by=by, now=now)
+    if not MetricClassRecord.objects.filter(site=site, metric=metric.key).exists():
+        classify_metric(
+            site,
+            metric.key,
+            worth=template.worth.value,
+            guards=template.guards.value,
+            by=by,
+            now=now,
+        )
+    planned = PlannedMetricRecord.objects.create(
+        experiment=record,
+        metric=metric,
+        role=MetricRole.GUARDRAIL.value,
+        margin=template.margin,
+    )
+    audit(
+        action="experiment.guardrail_added",
+        target=f"experiment:{key}",
+        after={"metric": str(metric), "margin": template.margin},
+        now=now,
+        site=site.name,
+        **by.audited,
+    )
+    return planned
+
+
+def check_may_approve(site: Site, experiment: ExperimentRecord, what: str, *, by: Actor) -> None:
+    """Let only those agree with a thing whose matter it is.
+
+    Raises:
+        NotYours: It is for others to say.
+    """
     able = approvers(what)
     named = " or ".join(sorted(each.called for each in able))
     if by.user is not None and by.user == experiment.made_by:
@@ -286,9 +393,21 @@ _FIELDS: Final = (
 )
 
 
+_KINDS: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "adds_pressure": bool,
+    "effort_days": (int, float),
+    "decisions": Mapping,
+    "risks": Mapping,
+}
+"""What a field is when it is no text."""
+
+
 def _fill(row: BriefRecord, given: Mapping[str, Any], *, site: Site) -> None:
     wrong: dict[str, str] = {}
     for name, value in given.items():
+        if not isinstance(value, _KINDS.get(name, str)):
+            wrong[name] = "It has another form than this."
+            continue
         match name:
             case "builder" | "implementer":
                 setattr(row, name, _member(site, value, name, wrong))

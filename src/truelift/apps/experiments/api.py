@@ -10,6 +10,7 @@ from ninja import Body, Field, Router, Schema, Status
 
 from truelift.apps.accounts.models import User
 from truelift.apps.accounts.roles import Role
+from truelift.apps.briefs.reads import class_document, class_of_metric, metric_classes
 from truelift.apps.experiments.metrics import current_metrics, define_metric, take_library
 from truelift.apps.experiments.models import AnalysisRecord, ExperimentRecord
 from truelift.apps.experiments.reads import (
@@ -57,6 +58,8 @@ class MoveIn(Schema):
     action: Action
     choice: Choice | None = None
     reason: str = Field(default="", max_length=1000)
+    reviewer: str = Field(default="", max_length=254)
+    override: str = Field(default="", max_length=1000)
 
 
 class FindingsIn(Schema):
@@ -137,6 +140,8 @@ def move(request: HttpRequest, site: str, key: str, given: MoveIn) -> Document:
         now=_now(),
         choice=given.choice,
         reason=given.reason,
+        reviewer=given.reviewer,
+        override=given.override,
     )
     return _document(request, place, key)
 
@@ -231,7 +236,19 @@ def list_metrics(request: HttpRequest, site: str, *, versions: bool = False) -> 
     """List the metrics of a site: the newest version of each, or all versions."""
     place = _site(request, site)
     found = metrics_of(place) if versions else current_metrics(place)
-    return {"metrics": [metric_document(each) for each in found]}
+    known = metric_classes(place)
+    return {
+        "metrics": [
+            {
+                **metric_document(each),
+                "class": {
+                    "worth": class_of_metric(each, known).value,
+                    "said": class_document(known[each.key]) if each.key in known else None,
+                },
+            }
+            for each in found
+        ]
+    }
 
 
 @router.post("/metrics", response={201: Document})

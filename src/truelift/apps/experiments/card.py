@@ -147,7 +147,9 @@ def card_of(
     domain = as_domain(record, now=now)
     site = record.site
     snapshot = record.analyses.order_by("-number").first()
-    decision = DecisionRecord.objects.filter(experiment=record).select_related("by").first()
+    decision = (
+        DecisionRecord.objects.filter(experiment=record).select_related("by", "reviewer").first()
+    )
     glyph, words = STAGES[record.stage]
     started = record.stage not in PREPARING
     return ExperimentCard(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from truelift.apps.briefs.models import MetricClassRecord
+from truelift.apps.briefs.reads import class_of_metric, metric_classes
 from truelift.apps.experiments.models import DecisionRecord, LearningRecord, MetricRecord
 from truelift.apps.experiments.reads import decisions_of, learnable, learnings_of, metrics_of
 from truelift.apps.experiments.wording import (
@@ -15,6 +17,7 @@ from truelift.apps.experiments.wording import (
     sentence_case,
 )
 from truelift.apps.sites.models import Site
+from truelift.lifecycle.brief import MetricClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,18 @@ class LearningsPage:
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
-    """A version of a metric."""
+    """A version of a metric.
+
+    Attributes:
+        worth: What it is worth as the one that decides.
+        because: What it guards and what proves it; or that nobody has said so.
+    """
 
     record: MetricRecord
     definition: str
     current: bool
+    worth: str = ""
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +154,37 @@ def metrics_page(site: Site) -> MetricsPage:
     newest: dict[str, int] = {}
     for metric in found:
         newest[metric.key] = max(newest.get(metric.key, 0), metric.version)
+    known = metric_classes(site)
     rows = tuple(
         MetricRow(
-            record=each, definition=definition(each), current=newest[each.key] == each.version
+            record=each,
+            definition=definition(each),
+            current=newest[each.key] == each.version,
+            worth=class_of_metric(each, known).capitalize(),
+            because=_because(known.get(each.key)),
         )
         for each in found
     )
+    deciding = sum(
+        class_of_metric(row.record, known) is MetricClass.MACRO for row in rows if row.current
+    )
+    can = f"{deciding} of them {'is' if deciding == 1 else 'are'} an outcome of the business"
     answer = (
-        f"{sentence_case(counted(len(newest), 'metric'))} can decide an experiment."
+        f"{sentence_case(counted(len(newest), 'metric'))}; {can}."
         if rows
         else "No metric is defined yet."
     )
     return MetricsPage(answer, rows)
+
+
+def _because(row: MetricClassRecord | None) -> str:
+    if row is None:
+        return "by what it counts"
+    parts = []
+    if row.guards:
+        parts.append(f"guards what is {row.guards}")
+    if row.proxy_of:
+        parts.append(f"leads to {row.proxy_of}")
+    if row.because:
+        parts.append(row.because)
+    return "; ".join(parts)

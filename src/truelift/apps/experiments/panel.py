@@ -8,17 +8,20 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
+from truelift.apps.accounts.reads import people_of
 from truelift.apps.drawing.wording import day
 from truelift.apps.experiments.advising import advice_of
 from truelift.apps.experiments.models import DecisionRecord, ExperimentRecord
 from truelift.apps.experiments.wording import ADVICE, CHOICES, counted, moment
 from truelift.lifecycle.experiment import (
+    PREPARING,
     Action,
     Asked,
     Choice,
     Experiment,
     Stage,
 )
+from truelift.lifecycle.gate import Gate
 from truelift.lifecycle.moving import actions_from, obstacles
 from truelift.lifecycle.obstacle import Obstacle
 
@@ -58,6 +61,25 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Fold:
+    """A move that is possible but not what the page suggests; behind a fold, with its reason.
+
+    Attributes:
+        action: Value of the form's `action`.
+        summary: What stands on the fold, and on the button.
+        reason_label: Label of the field for the reason.
+        refused: Why it cannot be made; empty when it can.
+        open: Whether the fold is open from the start.
+    """
+
+    action: str
+    summary: str
+    reason_label: str
+    refused: tuple[Reason, ...] = ()
+    open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
     """What the person who looks can do next.
 
@@ -65,8 +87,13 @@ class Panel:
         title: What this is about.
         facts: Term and description, in order.
         buttons: The moves of this stage, the expected one first.
-        quiet: Moves that are possible but not expected; behind a fold.
+        folds: Moves that are possible but not expected.
         reason_label: Label of the field for the reason; empty when none is asked.
+        reviewers: Who may agree with a decision against the recommendation: address and name;
+            empty where nobody has to.
+        conflict: Why shipping needs the decision-owner's written word; empty when it does not.
+        follow_ups: Key and page of what the experiment led to.
+        asks_follow_up: Whether something that follows can be named.
         refusal: Heading of the reasons.
         reasons: All of them, each once.
         note: A sentence below.
@@ -78,8 +105,12 @@ class Panel:
     title: str
     facts: tuple[tuple[str, str], ...]
     buttons: tuple[Button, ...] = ()
-    quiet: tuple[Button, ...] = ()
+    folds: tuple[Fold, ...] = ()
     reason_label: str = ""
+    reviewers: tuple[tuple[str, str], ...] = ()
+    conflict: str = ""
+    follow_ups: tuple[tuple[str, str], ...] = ()
+    asks_follow_up: bool = False
     refusal: str = ""
     reasons: tuple[Reason, ...] = ()
     note: str = ""
@@ -140,6 +171,8 @@ _CANNOT: Final[Mapping[Action, str]] = MappingProxyType(
         Action.RESUME: "Cannot be resumed",
         Action.STOP: "Cannot be stopped",
         Action.DECIDE: "Cannot be decided",
+        Action.BUILD: "Cannot be built",
+        Action.CLOSE: "Cannot be closed",
         Action.INVALIDATE: "Cannot be marked invalid",
     }
 )
@@ -159,8 +192,13 @@ _EXPECTED: Final[Mapping[Stage, tuple[Action, ...]]] = MappingProxyType(
     }
 )
 
-_QUIET: Final = frozenset({Action.PAUSE, Action.INVALIDATE})
-"""Moves that are possible but not expected."""
+_FOLDED: Final[Mapping[Action, tuple[str, str]]] = MappingProxyType(
+    {
+        Action.PAUSE: ("Pause it", "Why it is paused"),
+        Action.INVALIDATE: ("Mark it invalid", "Why its result cannot be used"),
+    }
+)
+"""Moves that are possible but not expected, with their summary and what they ask."""
 
 _PLAN_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -222,15 +260,19 @@ def panel_of(
             for obstacle in found:
                 stands.setdefault(obstacle.code, obstacle)
             buttons.append(_button(action, choice, domain, refused=bool(found)))
-    quiet = tuple(
-        _button(
-            action,
-            None,
-            domain,
-            refused=bool(_standing(domain, action, asked=asked, choice=None, may_edit=may_edit)),
+    broken = bool(domain.evidence and domain.evidence.broken)
+    folds = tuple(
+        Fold(
+            action.value,
+            *_FOLDED[action],
+            refused=tuple(
+                Reason(each.sentence, each.remedy, _href(each.code, record, home=home))
+                for each in _standing(domain, action, asked=asked, choice=None, may_edit=may_edit)
+            ),
+            open=action is Action.INVALIDATE and broken,
         )
         for action in actions_from(stage)
-        if action in _QUIET
+        if action in _FOLDED
     )
     # Stopping before the planned end is possible, but it is not what the page suggests.
     early = domain.ends_on is not None and asked.today < domain.ends_on
@@ -246,8 +288,14 @@ def panel_of(
         title=_TITLES[stage],
         facts=tuple(_facts(record, domain, decision)),
         buttons=tuple(buttons),
-        quiet=quiet,
+        folds=folds,
         reason_label=_reason_label(domain, asked),
+        reviewers=_reviewers(record, domain, asked),
+        conflict=domain.evidence.conflict if domain.evidence and stage is Stage.ANALYSED else "",
+        follow_ups=tuple(
+            (key, f"{home}{_FOLLOWED[key.partition('-')[0]]}/{key}/") for key in domain.follow_ups
+        ),
+        asks_follow_up=stage is Stage.LEARNED and may_edit,
         refusal=f"{_CANNOT.get(action, 'Not yet')}, for {counted(len(reasons), 'reason')}"
         if reasons
         else "",
@@ -313,6 +361,10 @@ def _facts(
         if decision.against_advice:
             advice = ADVICE[decision.advice].rstrip(".").lower()
             yield "Against", f"the recommendation, which was: {advice}"
+        if decision.reviewer:
+            yield "Reviewed", f"by {decision.reviewer}"
+        if decision.override_reason:
+            yield "All the same", decision.override_reason
         return
     yield "Decides", domain.decision_owner.name if domain.decision_owner else "nobody named yet"
     if domain.deputy:
@@ -331,9 +383,24 @@ def _facts(
         yield "Waived", domain.waiver
 
 
+_FOLLOWED: Final = MappingProxyType({"S": "signals", "ID": "ideas", "H": "hypotheses"})
+
+
+def _reviewers(
+    record: ExperimentRecord, domain: Experiment, asked: Asked
+) -> tuple[tuple[str, str], ...]:
+    if domain.stage is not Stage.ANALYSED or Gate.SECOND_OPINION not in domain.gates:
+        return ()
+    return tuple(
+        (each.email, str(each)) for each in people_of(record.site) if str(each.pk) != asked.by.key
+    )
+
+
 def _reason_label(domain: Experiment, asked: Asked) -> str:
     if domain.stage is Stage.ANALYSED:
         return "Why"
+    if domain.stage is Stage.LEARNED and not domain.follow_ups:
+        return "Why nothing follows"
     early = domain.ends_on is not None and asked.today < domain.ends_on
     if domain.stage in {Stage.RUNNING, Stage.PAUSED} and early:
         return "Why before its planned end"
@@ -358,6 +425,8 @@ def _link(record: ExperimentRecord, stage: Stage, *, home: str) -> dict[str, str
     here = f"{home}experiments/{record.key}/"
     if stage is Stage.BRIEFED:
         return {"link": f"{here}edit/", "link_label": "Edit the plan"}
+    if stage in PREPARING:
+        return {"link": f"{here}brief/", "link_label": "Open the brief"}
     if stage in {Stage.DECIDED, Stage.INVALID}:
         return {
             "link": f"{home}learnings/new/?experiment={record.key}",
@@ -366,14 +435,60 @@ def _link(record: ExperimentRecord, stage: Stage, *, home: str) -> dict[str, str
     return {}
 
 
+_BRIEF_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "brief.no_decision": "decisions",
+        "brief.decides_nothing": "decisions",
+        "brief.guardrail_missing": "guardrails",
+        "brief.pressure_unguarded": "guardrails",
+        "brief.not_measured": "events",
+        "brief.measurement_unsound": "events",
+        "brief.no_implementer": "implementer",
+        "brief.no_slot": "implementer",
+        "brief.not_acknowledged": "approvals",
+        "brief.goals_not_approved": "approval-goals",
+        "brief.guardrails_not_approved": "approval-guardrails",
+        "brief.not_reviewed": "approvals",
+        "brief.risk_unanswered": "risks",
+        "brief.undocumented": "documentation",
+    }
+)
+"""Obstacle → the part of the brief's page that removes it."""
+
+_QA_PARTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "qa.no_matrix": "matrix",
+        "qa.cells_missing": "matrix",
+        "qa.cells_failed": "matrix",
+        "brief.no_address": "addresses",
+        "brief.no_screenshot": "run",
+    }
+)
+"""Obstacle → the part of the page of its checks that removes it; others are of its run."""
+
+
 def _href(code: str, record: ExperimentRecord, *, home: str) -> str:
     here = f"{home}experiments/{record.key}/"
     if code in _PLAN_FIELDS and record.stage == Stage.BRIEFED:
         return f"{here}edit/#{_PLAN_FIELDS[code]}"
+    if code in _QA_PARTS or code.startswith("qa."):
+        return f"{home}qa/{record.key}/#{_QA_PARTS.get(code, 'run')}"
+    if code == "brief.primary_is_no_outcome":
+        return f"{home}metrics/"
+    if code in _BRIEF_FIELDS:
+        return f"{here}brief/#{_BRIEF_FIELDS[code]}"
+    if code.startswith("brief.") and code.endswith("_not_signed"):
+        return f"{here}brief/#approval-{code.removeprefix('brief.').removesuffix('_not_signed')}"
+    if code.startswith("people.unsigned_"):
+        return f"{here}brief/#approval-{code.removeprefix('people.unsigned_')}"
+    if code.startswith("people."):
+        return f"{home}members/"
     if code == "experiment.hypothesis_not_accepted" and record.hypothesis:
         return f"{home}hypotheses/{record.hypothesis.key}/"
     if code == "experiment.no_learning":
         return f"{home}learnings/new/?experiment={record.key}"
+    if code == "experiment.no_follow_up":
+        return "#follow-up"
     if code == "experiment.integrity_failed":
-        return "#invalid"
+        return "#invalidate"
     return ""

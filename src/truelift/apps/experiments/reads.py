@@ -111,7 +111,9 @@ def experiment_document(
     """Give an experiment in full, with what stands in the way of each move for this person."""
     domain = as_domain(record, now=now)
     asked = asked_by(by, site=record.site, now=now)
-    decision = DecisionRecord.objects.filter(experiment=record).select_related("by").first()
+    decision = (
+        DecisionRecord.objects.filter(experiment=record).select_related("by", "reviewer").first()
+    )
     return {
         "key": record.key,
         "name": record.name,

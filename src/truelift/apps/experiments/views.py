@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from truelift.apps.accounts.reads import role_of
 from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
+from truelift.apps.briefs.page import brief_page
 from truelift.apps.experiments.broken_down import details_of
 from truelift.apps.experiments.card import card_of, list_page, progress_of
 from truelift.apps.experiments.models import ExperimentRecord
@@ -93,6 +94,8 @@ def move(request: SignedInRequest, site: str, key: str) -> HttpResponse:
             choice=choice,
             reason=request.POST.get("reason", ""),
             seen=_number(request.POST.get("seen", "")),
+            reviewer=request.POST.get("reviewer", ""),
+            override=request.POST.get("override", ""),
         )
     except MoveRefused as refusal:
         return _card(request, place, _record(place, key), refused=refusal.obstacles, status=409)
@@ -206,9 +209,14 @@ def _card(
         "experiments/_card.html" if alone else "experiments/detail.html",
         {
             "card": card,
+            "brief": None
+            if card.imported
+            else brief_page(record, by=Actor(request.user), now=datetime.now(UTC)),
             "record": record,
             "was_refused": bool(refused),
             "reason": request.POST.get("reason", "") if refused else "",
+            "reviewer": request.POST.get("reviewer", "") if refused else "",
+            "override": request.POST.get("override", "") if refused else "",
             "findings": findings,
             "site": site,
         },
