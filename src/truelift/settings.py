@@ -6,7 +6,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -74,6 +74,14 @@ SETTINGS: tuple[Setting, ...] = (
         "`chromium` on the path",
         "The browser that opens pages for checks ([Going out](egress.md)).",
     ),
+    Setting(
+        "TRUELIFT_MODEL_URL",
+        "none: no model is asked",
+        "A service that speaks the OpenAI chat API, up to `/v1`; it drafts for people"
+        " ([Memory](memory.md)).",
+    ),
+    Setting("TRUELIFT_MODEL", "none", "The model to ask there; drafts carry its name."),
+    Setting("TRUELIFT_MODEL_KEY", "none", "What that service asks for."),
 )
 """The table: one row a setting, in the order of the guide."""
 
@@ -145,6 +153,9 @@ class Settings:
         secret_key: Empty when the home's own key file holds it.
         egress_allow: Hosts that may be fetched although they are private.
         chromium: Path of the browser that opens pages for checks; empty: look for it.
+        model_url: Where a model service answers; empty: none is asked.
+        model_name: The model to ask there.
+        model_key: What the service asks for.
     """
 
     home: Path
@@ -158,6 +169,9 @@ class Settings:
     secret_key: str
     egress_allow: tuple[str, ...] = ()
     chromium: str = ""
+    model_url: str = ""
+    model_name: str = ""
+    model_key: str = field(default="", repr=False)
 
 
 def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
@@ -203,7 +217,23 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         secret_key=env.get("TRUELIFT_SECRET_KEY", ""),
         egress_allow=_hosts(env),
         chromium=env.get("TRUELIFT_CHROMIUM", ""),
+        model_url=_model_url(env),
+        model_name=env.get("TRUELIFT_MODEL", "").strip(),
+        model_key=env.get("TRUELIFT_MODEL_KEY", "").strip(),
     )
+
+
+def _model_url(env: Mapping[str, str]) -> str:
+    url = env.get("TRUELIFT_MODEL_URL", "").strip().rstrip("/")
+    if url and not re.fullmatch(r"https?://[^\s/@]+(/[^\s?#]*)?", url):
+        raise BadSetting(
+            variable="TRUELIFT_MODEL_URL", value=url, wants="https://HOST/v1, without a query"
+        )
+    if url and not env.get("TRUELIFT_MODEL", "").strip():
+        raise BadSetting(
+            variable="TRUELIFT_MODEL", value="", wants="the name of a model beside its address"
+        )
+    return url
 
 
 def _hosts(env: Mapping[str, str]) -> tuple[str, ...]:

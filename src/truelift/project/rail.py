@@ -95,6 +95,8 @@ GROUPS: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
             Place("Decisions", "decisions", "4"),
             Place("Winners to live", "winners"),
             Place("Learnings", "learnings"),
+            Place("Principles", "principles"),
+            Place("Library", "library"),
         ),
     ),
     (

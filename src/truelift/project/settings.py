@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "truelift.apps.briefs",
     "truelift.apps.observations",
     "truelift.apps.threads",
+    "truelift.apps.memory",
     "truelift.apps.lists",
     "truelift.apps.inbox",
     "truelift.apps.progress",

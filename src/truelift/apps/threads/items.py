@@ -13,6 +13,7 @@ from django.db import models
 
 from truelift.apps.experiments.models import ExperimentRecord, LearningRecord
 from truelift.apps.intake.models import IdeaRecord, SignalRecord
+from truelift.apps.memory.models import PrincipleRecord
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
 from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     HYPOTHESIS = "hypothesis"
     EXPERIMENT = "experiment"
     LEARNING = "learning"
+    PRINCIPLE = "principle"
     ROLLOUT = "rollout"
 
 
@@ -73,6 +75,7 @@ _WHERE: Final[Mapping[Kind, _Where]] = MappingProxyType(
         Kind.HYPOTHESIS: _Where(HypothesisRecord.objects, "H-", "hypotheses", _named("change")),
         Kind.EXPERIMENT: _Where(ExperimentRecord.objects, "", "experiments", _named("name")),
         Kind.LEARNING: _Where(LearningRecord.objects, "L-", "learnings", _named("text")),
+        Kind.PRINCIPLE: _Where(PrincipleRecord.objects, "P-", "principles", _named("statement")),
         Kind.ROLLOUT: _Where(
             RolloutRecord.objects.select_related("experiment"), "R-", "winners", _winner
         ),
