@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from truelift.apps.drawing.forest import Effect, Forest, Group
-from truelift.apps.drawing.knowledge import Knowledge
 from truelift.apps.experiments.broken_down import Details, details_of
 from truelift.apps.experiments.domain import (
     as_domain,
     asked_by,
-    broken_checks,
-    day_at,
     judging_of,
 )
 from truelift.apps.experiments.models import (
@@ -26,21 +20,14 @@ from truelift.apps.experiments.models import (
     LearningRecord,
     MoveRecord,
     PhaseRecord,
-    PlannedMetricRecord,
 )
 from truelift.apps.experiments.panel import Panel, panel_of
 from truelift.apps.experiments.phases import shares_in_words
-from truelift.apps.experiments.reads import experiments_of
 from truelift.apps.experiments.result import (
-    LIFT,
     Result,
-    effect_row,
-    last_day_of,
-    primary_effect,
     result_of,
 )
 from truelift.apps.experiments.wording import (
-    CHOICES,
     CORRECTIONS,
     INFERENCES,
     LEDES,
@@ -52,13 +39,11 @@ from truelift.apps.experiments.wording import (
     counted,
     moment,
     period,
-    sentence_case,
     short_hash,
     weeks_in,
 )
 from truelift.apps.research.actor import Actor
-from truelift.apps.sites.models import Site
-from truelift.lifecycle.experiment import PREPARING, Experiment, Origin, Stage, plan_digest
+from truelift.lifecycle.experiment import PREPARING, Experiment, Origin, plan_digest
 from truelift.lifecycle.obstacle import Obstacle
 
 
@@ -196,228 +181,6 @@ def progress_of(record: ExperimentRecord) -> Progress:
     if job.finished_at is None:
         return Progress(running=True, error=job.error, code=job.error_code)
     return Progress(running=False, error=job.error, code=job.error_code)
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A stage of the strip: its heading and what stands there."""
-
-    title: str
-    count: int
-    rows: tuple[tuple[str, str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ListRow:
-    """A line of the list.
-
-    Attributes:
-        key: Its key.
-        name: Its name.
-        glyph: Shape of its stage.
-        stage: Its stage in words.
-        detail: Method, surface, and whether it was imported.
-        when: Its period, or what is left of it.
-        owner: Who decides.
-        choice: What was decided; empty before.
-        void: Whether its result cannot be used.
-    """
-
-    key: str
-    name: str
-    glyph: str
-    stage: str
-    detail: str
-    when: str
-    owner: str
-    choice: str
-    void: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ListPage:
-    """The list of experiments.
-
-    Attributes:
-        answer: The sentence of the page.
-        grounds: One line below it.
-        strip: Work by stage.
-        rows: Every experiment, the newest first.
-        results: Effects on the primary metrics on one axis; None before there is one.
-        results_headline: What they show.
-    """
-
-    answer: str
-    grounds: str
-    strip: tuple[Column, ...]
-    rows: tuple[ListRow, ...]
-    results: Forest | None
-    results_headline: str
-
-
-_STRIP = (
-    ("Brief", (Stage.BRIEFED,)),
-    ("In preparation", (Stage.DESIGNED, Stage.BUILD, Stage.QA)),
-    ("Ready", (Stage.READY, Stage.SCHEDULED)),
-    ("Running", (Stage.RUNNING, Stage.PAUSED)),
-    ("To analyse", (Stage.STOPPED,)),
-    ("To decide", (Stage.ANALYSED,)),
-    ("To learn", (Stage.DECIDED, Stage.INVALID)),
-    ("Learned", (Stage.LEARNED, Stage.CLOSED)),
-)
-
-
-def list_page(site: Site, *, now: datetime) -> ListPage:
-    """Lay out the list of a site's experiments."""
-    records = list(experiments_of(site))
-    rows = tuple(_list_row(record, now=now) for record in records)
-    effects = _primary_effects(site, records)
-    return ListPage(
-        answer=_answer(records),
-        grounds=_grounds(records),
-        strip=tuple(
-            Column(
-                title,
-                sum(record.stage in stages for record in records),
-                tuple(
-                    (row.key, row.name, row.when)
-                    for row, record in zip(rows, records, strict=True)
-                    if record.stage in stages
-                )[:4],
-            )
-            for title, stages in _STRIP
-        ),
-        rows=rows,
-        results=Forest(
-            groups=(Group("", effects),), measure=LIFT, head="Effect, 95%", label="Experiment"
-        )
-        if effects
-        else None,
-        results_headline=_results_headline(effects),
-    )
-
-
-def _answer(records: Sequence[ExperimentRecord]) -> str:
-    stages = [record.stage for record in records]
-    decide, analyse = stages.count(Stage.ANALYSED), stages.count(Stage.STOPPED)
-    running, ready = (
-        stages.count(Stage.RUNNING),
-        stages.count(Stage.READY) + stages.count(Stage.SCHEDULED),
-    )
-    parts = [
-        f"{counted(number, 'experiment')} {one if number == 1 else many}"
-        for number, one, many in (
-            (decide, "waits for a decision", "wait for a decision"),
-            (analyse, "waits for its analysis", "wait for their analysis"),
-            (running, "is running", "are running"),
-            (ready, "is ready to launch", "are ready to launch"),
-        )
-        if number
-    ]
-    if not records:
-        return "Nothing is being tested yet."
-    if not parts:
-        return "Nothing is running, and nothing waits for a decision."
-    return sentence_case(", and ".join(parts[:2])) + "."
-
-
-def _grounds(records: Sequence[ExperimentRecord]) -> str:
-    decided = [r for r in records if hasattr(r, "decision")]
-    imported = sum(record.origin == Origin.IMPORTED for record in records)
-    if not records:
-        return ""
-    said = f"{sentence_case(counted(len(records), 'experiment'))}, {len(decided)} decided"
-    if imported:
-        said += f"; {counted(imported, 'was', 'were')} imported and counted apart"
-    return f"{said}."
-
-
-def _list_row(record: ExperimentRecord, *, now: datetime) -> ListRow:
-    glyph, stage = STAGES[record.stage]
-    parts = [METHODS[record.method]]
-    if record.surface:
-        parts.append(record.surface)
-    if record.origin == Origin.IMPORTED:
-        parts.append("imported")
-    decision = getattr(record, "decision", None)
-    return ListRow(
-        key=record.key,
-        name=record.name,
-        glyph=glyph,
-        stage=stage,
-        detail=" · ".join(parts),
-        when=_when(record, now=now),
-        owner=str(record.decision_owner) if record.decision_owner else "",
-        choice=CHOICES[decision.choice] if decision else "",
-        void=record.stage == Stage.INVALID,
-    )
-
-
-def _when(record: ExperimentRecord, *, now: datetime) -> str:
-    if record.starts_on is None or record.ends_on is None:
-        if record.origin == Origin.IMPORTED:
-            return "ended elsewhere"
-        return "no dates yet" if record.stage == Stage.BRIEFED else METHODS[record.method].lower()
-    if record.stage != Stage.RUNNING:
-        return period(record.starts_on, record.ends_on)
-    today = day_at(record.site, now)
-    days = (record.ends_on - record.starts_on).days
-    gone = min(days, max(0, (today - record.starts_on).days))
-    return f"day {gone + 1} of {days}" if gone < days else f"all {days} days over"
-
-
-def _primary_effects(site: Site, records: Sequence[ExperimentRecord]) -> tuple[Effect, ...]:
-    """Give the primary effect of every experiment with a snapshot, at most a dozen."""
-    shown = [record for record in records if record.newest_text][:12]  # type: ignore[attr-defined]
-    planned = {
-        each.experiment_id: each.metric
-        for each in PlannedMetricRecord.objects.filter(
-            experiment__in=[record.pk for record in shown], role="primary"
-        ).select_related("metric")
-    }
-    effects = []
-    for record in shown:
-        document = json.loads(record.newest_text)  # type: ignore[attr-defined]
-        found = primary_effect(document)
-        if found is None:
-            continue
-        broken = broken_checks(document)
-        if record.stage == Stage.INVALID and not broken:
-            broken = ("it was marked invalid",)
-        metric, effect = found
-        known = planned.get(record.pk)
-        row = effect_row(metric, effect, known, broken=broken, last_day=last_day_of(record))
-        effects.append(
-            Effect(
-                label=record.name,
-                knowledge=row.knowledge,
-                interval=row.interval,
-                detail=row.label,
-                margins=row.margins if row.knowledge is Knowledge.NO_DIFFERENCE else (),
-                reason=row.reason,
-                status=row.status,
-                reading=row.reading,
-                href=f"/s/{site.name}/experiments/{record.key}/",
-            )
-        )
-    return tuple(effects)
-
-
-def _results_headline(effects: Sequence[Effect]) -> str:
-    better = sum(effect.knowledge is Knowledge.BETTER for effect in effects)
-    worse = sum(effect.knowledge is Knowledge.WORSE for effect in effects)
-    usable = sum(effect.shown is not None for effect in effects)
-    if not usable:
-        return "No result can be read yet"
-    parts = []
-    if better:
-        parts.append(f"{counted(better, 'result')} clearly better")
-    if worse:
-        parts.append(f"{counted(worse, 'result')} clearly worse")
-    rest = usable - better - worse
-    if rest:
-        parts.append(f"{counted(rest, 'result')} with no clear change")
-    return sentence_case(", ".join(parts))
 
 
 def _lede(record: ExperimentRecord, domain: Experiment) -> str:

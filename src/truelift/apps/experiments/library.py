@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import Count, Q
+
 from truelift.apps.briefs.models import MetricClassRecord
 from truelift.apps.briefs.reads import class_of_metric, metric_classes
-from truelift.apps.experiments.models import DecisionRecord, LearningRecord, MetricRecord
-from truelift.apps.experiments.reads import decisions_of, learnable, learnings_of, metrics_of
+from truelift.apps.experiments.models import (
+    DecisionRecord,
+    ExperimentRecord,
+    LearningRecord,
+    MetricRecord,
+)
+from truelift.apps.experiments.reads import metrics_of
 from truelift.apps.experiments.wording import (
     ADVICE,
     CHOICES,
@@ -16,8 +23,10 @@ from truelift.apps.experiments.wording import (
     moment,
     sentence_case,
 )
+from truelift.apps.lists.page import Page
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.brief import MetricClass
+from truelift.lifecycle.experiment import Choice, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,7 @@ class DecisionsPage:
     answer: str
     grounds: str
     rows: tuple[DecisionRow, ...]
+    any: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,7 @@ class LearningsPage:
     grounds: str
     rows: tuple[LearningRow, ...]
     open: tuple[tuple[str, str], ...]
+    any: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +102,8 @@ class MetricsPage:
 _GLYPHS = {"ship": "passed", "iterate": "waiting", "stop": "missing"}
 
 
-def decisions_page(site: Site) -> DecisionsPage:
-    """Lay out the decisions of a site."""
+def decisions_page(site: Site, listed: Page) -> DecisionsPage:
+    """Lay out a page of the decisions of a site."""
     rows = tuple(
         DecisionRow(
             record=each,
@@ -103,23 +114,29 @@ def decisions_page(site: Site) -> DecisionsPage:
             by=(str(each.by) if each.by else "The operator")
             + (", entered by the operator" if each.by and each.operator else ""),
         )
-        for each in decisions_of(site)
+        for each in listed.records
     )
-    against = sum(row.record.against_advice for row in rows)
-    shipped = sum(row.record.choice == "ship" for row in rows)
-    if not rows:
+    made = DecisionRecord.objects.filter(experiment__site=site).aggregate(
+        any=Count("pk"),
+        against=Count("pk", filter=Q(against_advice=True)),
+        shipped=Count("pk", filter=Q(choice=Choice.SHIP.value)),
+    )
+    against, shipped = made["against"], made["shipped"]
+    if not made["any"]:
         return DecisionsPage("Nothing has been decided yet.", "", ())
-    said = f"{sentence_case(counted(len(rows), 'decision'))}, {counted(shipped, 'change')} to ship"
+    said = (
+        f"{sentence_case(counted(made['any'], 'decision'))}, {counted(shipped, 'change')} to ship"
+    )
     grounds = (
         f"{sentence_case(counted(against, 'was', 'were'))} taken against the recommendation."
         if against
         else "All of them follow what the analysis recommended."
     )
-    return DecisionsPage(f"{said}.", grounds, rows)
+    return DecisionsPage(f"{said}.", grounds, rows, any=True)
 
 
-def learnings_page(site: Site) -> LearningsPage:
-    """Lay out the learnings of a site."""
+def learnings_page(site: Site, listed: Page) -> LearningsPage:
+    """Lay out a page of the learnings of a site."""
     rows = tuple(
         LearningRow(
             record=each,
@@ -128,14 +145,17 @@ def learnings_page(site: Site) -> LearningsPage:
             if hasattr(each.experiment, "decision")
             else "",
         )
-        for each in learnings_of(site)
+        for each in listed.records
     )
-    waiting = tuple(
-        (each.key, each.name) for each in learnable(site) if each.stage in {"decided", "invalid"}
-    )
+    here = LearningRecord.objects.filter(site=site)
+    known = here.count() if listed.narrowed else listed.total
+    unwritten = ExperimentRecord.objects.filter(
+        site=site, stage__in=[Stage.DECIDED, Stage.INVALID]
+    ).order_by("-made_at", "-pk")
+    waiting = tuple(unwritten.values_list("key", "name"))
     answer = (
-        f"{sentence_case(counted(len(rows), 'thing'))} {'is' if len(rows) == 1 else 'are'} known."
-        if rows
+        f"{sentence_case(counted(known, 'thing'))} {'is' if known == 1 else 'are'} known."
+        if known
         else "Nothing has been written down yet."
     )
     grounds = (
@@ -145,7 +165,7 @@ def learnings_page(site: Site) -> LearningsPage:
         if waiting
         else ""
     )
-    return LearningsPage(answer, grounds, rows, waiting)
+    return LearningsPage(answer, grounds, rows, waiting, any=bool(known))
 
 
 def metrics_page(site: Site) -> MetricsPage:

@@ -7,6 +7,7 @@ from django.urls import path, register_converter
 from truelift.apps.experiments import (
     views,
     views_library,
+    views_lists,
     views_methods,
     views_plan,
     views_planner,
@@ -18,7 +19,7 @@ register_converter(ExperimentKey, "experiment")
 
 app_name = "experiments"
 urlpatterns = [
-    path("s/<site:site>/experiments/", views.listing, name="list"),
+    path("s/<site:site>/experiments/", views_lists.experiments, name="list"),
     path("s/<site:site>/experiments/new/", views_plan.new, name="new"),
     path("s/<site:site>/experiments/<experiment:key>/", views.detail, name="detail"),
     path("s/<site:site>/experiments/<experiment:key>/edit/", views_plan.edit, name="edit"),
@@ -33,8 +34,8 @@ urlpatterns = [
         name="snapshot",
     ),
     path("s/<site:site>/planner/", views_planner.planner, name="planner"),
-    path("s/<site:site>/decisions/", views_library.decisions, name="decisions"),
-    path("s/<site:site>/learnings/", views_library.learnings, name="learnings"),
+    path("s/<site:site>/decisions/", views_lists.decisions, name="decisions"),
+    path("s/<site:site>/learnings/", views_lists.learnings, name="learnings"),
     path("s/<site:site>/learnings/new/", views_library.new_learning, name="new_learning"),
     path("s/<site:site>/methods/", views_methods.methods, name="methods"),
     path("s/<site:site>/methods/<slug:key>/", views_methods.method, name="method"),

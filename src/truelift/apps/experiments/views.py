@@ -1,4 +1,4 @@
-"""The pages of experiments: the list, the card, its moves, its snapshots."""
+"""The pages of an experiment: the card, its moves, its snapshots."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
 from truelift.apps.briefs.page import brief_page
 from truelift.apps.experiments.broken_down import details_of
-from truelift.apps.experiments.card import card_of, list_page, progress_of
+from truelift.apps.experiments.card import card_of, progress_of
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.experiments.reads import experiment_of, snapshot_of
 from truelift.apps.experiments.result import result_of
@@ -54,14 +54,6 @@ NEEDS: Final[Mapping[Action, Role]] = MappingProxyType(
     }
 )
 """The role that each move takes on the site."""
-
-
-@require_safe
-def listing(request: SignedInRequest, site: str) -> HttpResponse:
-    """List the experiments of a site."""
-    place = site_for(request.user, site)
-    page = list_page(place, now=datetime.now(UTC))
-    return render(request, "experiments/list.html", {"page": page})
 
 
 @require_safe

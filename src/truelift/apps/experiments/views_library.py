@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
 from truelift.apps.experiments.forms import LearningForm, MetricForm
-from truelift.apps.experiments.library import decisions_page, learnings_page, metrics_page
+from truelift.apps.experiments.library import metrics_page
 from truelift.apps.experiments.metrics import define_metric, take_library
 from truelift.apps.experiments.reads import learnable
 from truelift.apps.experiments.services import IncompleteLearning, write_learning
@@ -20,20 +20,6 @@ from truelift.apps.experiments.spec import BadSpec
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.reads import site_for
 from truelift.errors import Refusal
-
-
-@require_safe
-def decisions(request: SignedInRequest, site: str) -> HttpResponse:
-    """Show who decided what, on which evidence."""
-    place = site_for(request.user, site)
-    return render(request, "experiments/decisions.html", {"page": decisions_page(place)})
-
-
-@require_safe
-def learnings(request: SignedInRequest, site: str) -> HttpResponse:
-    """Show what was learned."""
-    place = site_for(request.user, site)
-    return render(request, "experiments/learnings.html", {"page": learnings_page(place)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
