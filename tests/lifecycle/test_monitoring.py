@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from truelift.lifecycle.functions import MACHINE, NO_PARTS, Function, Part, Standing
 from truelift.lifecycle.monitoring import (
+    LASTING,
     MOVES,
     Alert,
     AlertStage,
@@ -119,12 +120,22 @@ def test_what_could_not_be_looked_at_is_not_over() -> None:
     assert found.over == ("no_exposures",)
 
 
-def test_what_was_settled_and_comes_again_is_a_new_alert() -> None:
+def test_what_a_person_settled_begins_again_only_when_it_gets_worse() -> None:
     settled = Alert("guardrail:errors", stage=AlertStage.RESOLVED)
+    worse = finding(level=Level.STOP)
 
-    found = reconcile([settled], [finding()], looked_at=frozenset(Concern))
+    still = reconcile([settled], [finding()], looked_at=frozenset(Concern))
+    again = reconcile([settled], [worse], looked_at=frozenset(Concern))
 
-    assert [each.key for each in found.opened] == ["guardrail:errors"]
+    assert still.opened == ()
+    assert again.opened == (worse,)
+
+
+@pytest.mark.parametrize("concern", sorted(LASTING))
+def test_evidence_does_not_go_away_by_looking_again(concern: Concern) -> None:
+    found = reconcile([Alert(concern.value)], [], looked_at=frozenset(Concern))
+
+    assert found.over == ()
 
 
 @pytest.mark.parametrize("stage", AlertStage)

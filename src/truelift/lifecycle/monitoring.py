@@ -283,18 +283,31 @@ class Reconciled:
     over: tuple[str, ...]
 
 
+LASTING: Final = frozenset({Concern.GUARDRAIL, Concern.SPLIT, Concern.TURNED})
+"""Evidence that does not go away by looking again: only a person settles these."""
+
+
 def reconcile(
     alerts: Iterable[Alert], findings: Iterable[Finding], *, looked_at: frozenset[Concern]
 ) -> Reconciled:
-    """Hold what a look found against the alerts that are not settled.
+    """Hold what a look found against the alerts that there are.
 
     Args:
-        alerts: Those that are not settled, one a key.
+        alerts: Those that are not settled, one a key; and those that a person settled while
+            the cause is still found, which is no reason to begin again unless it gets worse.
         findings: What was found, one a key.
         looked_at: Concerns that could be judged this time: what could not be looked at is not
             over because it was not found.
     """
-    known = {each.key: each for each in alerts if each.stage is not AlertStage.RESOLVED}
+    given = list(alerts)
+    settled = {each.key: each for each in given if each.stage is AlertStage.RESOLVED}
+    alerts = [each for each in given if each.stage is not AlertStage.RESOLVED]
+    findings = [
+        each
+        for each in findings
+        if each.key not in settled or each.level.rank > settled[each.key].level.rank
+    ]
+    known = {each.key: each for each in alerts}
     found = {each.key: each for each in findings}
     return Reconciled(
         opened=tuple(each for key, each in found.items() if key not in known),
@@ -309,13 +322,13 @@ def reconcile(
             if key in known and each.level.rank <= known[key].level.rank
         ),
         over=tuple(
-            key for key in known if key not in found and Concern(key.partition(":")[0]) in looked_at
+            key
+            for key in known
+            if key not in found
+            and (concern := Concern(key.partition(":")[0])) in looked_at
+            and concern not in LASTING
         ),
     )
-
-
-LASTING: Final = frozenset({Concern.GUARDRAIL, Concern.SPLIT, Concern.TURNED})
-"""Evidence that does not go away by looking again: only a person settles these."""
 
 
 @dataclass(frozen=True, slots=True)
