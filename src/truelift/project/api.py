@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 from ninja.security import HttpBearer, SessionAuth
 from typing_extensions import override
 
@@ -36,6 +37,7 @@ APPS: Final = (
     "rollouts",
     "statistics",
     "inbox",
+    "links",
     "memory",
 )
 
@@ -61,7 +63,52 @@ class AccessTokenAuth(HttpBearer):
         return user
 
 
-api = NinjaAPI(
+_REFUSALS: Final = {
+    400: "The request cannot be read.",
+    401: "Nobody has signed in.",
+    403: "The person's role or function does not allow it.",
+    404: "It does not exist, or the person may not see it.",
+    409: "Something has to be settled first; every reason is said.",
+    413: "The request is longer than is read.",
+    422: "Some fields are wrong.",
+    503: "A part of the installation does not answer.",
+}
+"""What every endpoint may answer besides what it is asked for."""
+
+_PROBLEM: Final = {
+    "type": "object",
+    "description": "An error (RFC 9457); `code` is stable, `detail` is for people.",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+    },
+}
+
+
+class DescribedAPI(NinjaAPI):
+    """The API, with its errors in its description: apps write down only what they answer."""
+
+    @override
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
+    ) -> OpenAPISchema:
+        """Describe every endpoint with the problems that it may answer with."""
+        found = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
+        found["components"]["schemas"]["Problem"] = _PROBLEM
+        told = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        for methods in found["paths"].values():
+            for operation in methods.values():
+                for status, meaning in _REFUSALS.items():
+                    said = {"description": meaning, "content": told}
+                    operation["responses"].setdefault(status, said)
+        return found
+
+
+api = DescribedAPI(
     title="Truelift",
     version="1",
     urls_namespace="api",

@@ -58,7 +58,7 @@ class PrincipleIn(Schema):
         )
 
 
-class MoveIn(Schema):
+class PrincipleMoveIn(Schema):
     """A step to take."""
 
     action: PrincipleAction
@@ -250,7 +250,7 @@ def edit_principle(request: HttpRequest, site: str, key: str, given: PrincipleIn
 
 
 @router.post("/principles/{key}/move")
-def move_principle(request: HttpRequest, site: str, key: str, given: MoveIn) -> Document:
+def move_principle(request: HttpRequest, site: str, key: str, given: PrincipleMoveIn) -> Document:
     """Accept a machine's draft, retire a principle or restore it."""
     place = _site(request, site, needs=Role.ANALYST)
     services.move_principle_record(

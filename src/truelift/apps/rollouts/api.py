@@ -51,7 +51,7 @@ class FieldsIn(Schema):
     version: int | None = None
 
 
-class MoveIn(Schema):
+class RolloutMoveIn(Schema):
     """A step to take."""
 
     action: RolloutAction
@@ -100,7 +100,7 @@ def edit(request: HttpRequest, site: str, key: str, given: FieldsIn) -> Document
 
 
 @router.post("/rollouts/{key}/move")
-def move(request: HttpRequest, site: str, key: str, given: MoveIn) -> Document:
+def move(request: HttpRequest, site: str, key: str, given: RolloutMoveIn) -> Document:
     """Take one step, or say every reason why it may not be taken."""
     place = _site(request, site, needs=Role.EDITOR)
     services.move(
