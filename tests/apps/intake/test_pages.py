@@ -119,18 +119,18 @@ def test_several_are_dismissed_at_once_and_the_others_are_named(
 ) -> None:
     receive_signal(site, SignalFields(title="B"), Arrival(Way.API), now=now)
     client = client_of(ada)
-    address = "/s/shop/signals/decide/?sort=newest"
+    address = "/s/shop/lists/signals/many/?sort=newest"
 
-    refused = client.post(address, {"action": "dismiss", "key": ["S-1", "S-2"]})
+    refused = client.post(address, {"step": "dismiss", "key": ["S-1", "S-2"]})
     done = client.post(
-        address, {"action": "dismiss", "key": ["S-1", "S-2"], "reason": "Known since May"}
+        address, {"step": "dismiss", "key": ["S-1", "S-2"], "reason": "Known since May"}
     )
 
     assert refused.status_code == 409
     assert text_of(refused).count("Nobody has said why") == 2
     assert done["Location"] == "/s/shop/signals/?sort=newest"
     assert SignalRecord.objects.filter(stage="dismissed").count() == 2
-    assert client.post(address, {"action": "link", "key": "S-1"}).status_code == 404
+    assert client.post(address, {"step": "link", "key": "S-1"}).status_code == 404
 
 
 def test_an_idea_is_screened_and_cannot_skip_the_score(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -11,20 +11,10 @@ from typing_extensions import override
 
 from truelift.apps.intake.fields import IdeaFields, SignalFields
 from truelift.apps.intake.models import Way
-from truelift.apps.intake.reads import SHOWS, SORTS, Wanted
 
 
 Given = Mapping[str, Any] | None
 """What the browser sent, or nothing."""
-
-_SHOWN: Final = {
-    "waiting": "What waits",
-    "snoozed": "Snoozed",
-    "linked": "Part of a finding",
-    "dismissed": "Dismissed",
-    "all": "All",
-}
-_SORTED: Final = {"due": "What is due first", "newest": "Newest first", "oldest": "Oldest first"}
 
 
 class _Shared(forms.Form):
@@ -114,38 +104,6 @@ class IdeaForm(_Shared):
     def written(self) -> IdeaFields:
         """Give what was written, as the service takes it."""
         return IdeaFields(**self.cleaned_data)
-
-
-class FilterForm(forms.Form):
-    """Which signals the inbox shows; the address is its state."""
-
-    show = forms.ChoiceField(
-        label="Show", required=False, choices=[(each, _SHOWN[each]) for each in SHOWS]
-    )
-    text = forms.CharField(label="Words", max_length=200, required=False)
-    way = forms.ChoiceField(
-        label="Came by", required=False, choices=[("", "Any way"), *Way.choices]
-    )
-    surface = forms.CharField(label="Where", max_length=120, required=False)
-    sort = forms.ChoiceField(
-        label="Order", required=False, choices=[(each, _SORTED[each]) for each in SORTS]
-    )
-    overdue = forms.BooleanField(label="Only overdue", required=False)
-    page = forms.IntegerField(min_value=1, max_value=100_000, required=False)
-
-    def wanted(self, *, show: str = "waiting") -> Wanted:
-        """Give what is wanted; what makes no sense in the address is left out."""
-        self.is_valid()
-        given = self.cleaned_data
-        return Wanted(
-            show=given.get("show") or show,
-            text=(given.get("text") or "").replace("\x00", ""),
-            way=given.get("way") or "",
-            surface=(given.get("surface") or "").replace("\x00", ""),
-            overdue=bool(given.get("overdue")),
-            sort=given.get("sort") or "due",
-            page=given.get("page") or 1,
-        )
 
 
 class DecideForm(forms.Form):

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from truelift.apps.drawing.wording import clock, count, day
+from django.db.models import Count
+
+from truelift.apps.drawing.wording import clock, day
 from truelift.apps.intake.models import IdeaRecord, SignalRecord, Way
 from truelift.apps.intake.reads import (
-    PAGE,
-    Wanted,
-    ideas_wanted,
     overdue_signals,
-    signals_wanted,
+    waiting_signals,
 )
 from truelift.apps.intake.services import triage_days
+from truelift.apps.lists.page import Page
 from truelift.apps.research.reads import accepted_insights, insights_of
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.idea import IdeaAction, IdeaStage, idea_obstacles
@@ -47,29 +46,12 @@ class SignalRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Pages:
-    """Where one is in a long list.
-
-    Attributes:
-        said: “51 to 100 of 1,204”.
-        before: Address of the page before; empty on the first.
-        after: Address of the page after; empty on the last.
-    """
-
-    said: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
 class InboxPage:
     """The evidence inbox."""
 
     answer: str
     grounds: str
     rows: tuple[SignalRow, ...]
-    pages: Pages
-    wanted: Wanted
     days: int
 
 
@@ -122,8 +104,6 @@ class IdeasPage:
     answer: str
     grounds: str
     rows: tuple[IdeaRow, ...]
-    pages: Pages
-    wanted: Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,25 +138,18 @@ _IDEA_GLYPHS = {
 _WAYS = dict(Way.choices)
 
 
-def inbox_page(site: Site, wanted: Wanted, *, now: datetime) -> InboxPage:
-    """Lay out the evidence inbox."""
-    found = signals_wanted(site, wanted, now=now)
-    total = found.count()
-    first = (wanted.page - 1) * PAGE
+def inbox_page(site: Site, listed: Page, *, now: datetime) -> InboxPage:
+    """Lay out a page of the evidence inbox."""
     zone = ZoneInfo(site.time_zone)
-    rows = tuple(_row(each, now=now, zone=zone) for each in found[first : first + PAGE])
-    waiting = Wanted()
-    open_now = signals_wanted(site, waiting, now=now)
-    undecided = total if wanted == waiting else open_now.count()
-    late = open_now.filter(overdue_signals(now)).count()
+    waiting = SignalRecord.objects.filter(waiting_signals(now), site=site).aggregate(
+        all=Count("pk"), late=Count("pk", filter=overdue_signals(now))
+    )
     days = triage_days(site)
     return InboxPage(
-        answer=_answer(undecided, late),
+        answer=_answer(waiting["all"], waiting["late"]),
         grounds=f"A signal gets a first look within {_days(days)}. What deserves a finding is"
         " linked to one, everything else is dismissed with a reason.",
-        rows=rows,
-        pages=_pages(wanted, total=total, shown=len(rows)),
-        wanted=wanted,
+        rows=tuple(_row(each, now=now, zone=zone) for each in listed.records),
         days=days,
     )
 
@@ -236,21 +209,15 @@ def signal_page(site: Site, record: SignalRecord, *, now: datetime) -> SignalPag
     )
 
 
-def ideas_page(site: Site, wanted: Wanted, *, now: datetime) -> IdeasPage:
-    """Lay out the list of ideas."""
-    found = ideas_wanted(site, wanted)
-    total = found.count()
-    first = (wanted.page - 1) * PAGE
-    rows = tuple(_idea_row(each, now=now) for each in found[first : first + PAGE])
+def ideas_page(site: Site, listed: Page, *, now: datetime) -> IdeasPage:
+    """Lay out a page of the list of ideas."""
     to_screen = IdeaRecord.objects.filter(site=site, stage=IdeaStage.SUBMITTED.value).count()
     return IdeasPage(
         answer=f"{_many(to_screen, 'idea waits', 'ideas wait')} to be screened."
         if to_screen
         else "No idea waits to be screened.",
         grounds="An idea that no problem is linked to is a solution only: it is ranked last.",
-        rows=rows,
-        pages=_pages(wanted, total=total, shown=len(rows)),
-        wanted=wanted,
+        rows=tuple(_idea_row(each, now=now) for each in listed.records),
     )
 
 
@@ -354,29 +321,6 @@ def _came(record: SignalRecord | IdeaRecord, zone: ZoneInfo) -> str:
         through = f"{through} “{record.channel.name}”"
     said = " · ".join(each for each in (who, through) if each)
     return f"{said}, {clock(record.made_at.astimezone(zone))}"
-
-
-def _pages(wanted: Wanted, *, total: int, shown: int) -> Pages:
-    first = (wanted.page - 1) * PAGE
-    said = f"{count(first + 1)} to {count(first + shown)} of {count(total)}" if shown else "None"
-    return Pages(
-        said=said,
-        before=_address(wanted, wanted.page - 1) if wanted.page > 1 else "",
-        after=_address(wanted, wanted.page + 1) if first + shown < total else "",
-    )
-
-
-def _address(wanted: Wanted, page: int) -> str:
-    given = {
-        "show": wanted.show,
-        "text": wanted.text,
-        "way": wanted.way,
-        "surface": wanted.surface,
-        "overdue": "on" if wanted.overdue else "",
-        "sort": wanted.sort,
-        "page": str(page),
-    }
-    return "?" + urlencode({name: value for name, value in given.items() if value})
 
 
 def _age(since: datetime, now: datetime) -> str:

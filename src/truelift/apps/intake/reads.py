@@ -62,18 +62,31 @@ def overdue_signals(now: datetime) -> Q:
     )
 
 
+def signals_shown(
+    rows: QuerySet[SignalRecord], show: str, *, now: datetime
+) -> QuerySet[SignalRecord]:
+    """Keep the signals of one of `SHOWS`."""
+    match show:
+        case "waiting":
+            return rows.filter(waiting_signals(now))
+        case "snoozed":
+            return rows.filter(stage=SignalStage.SNOOZED.value, asleep_until__gt=now)
+        case "linked" | "dismissed":
+            return rows.filter(stage=show)
+        case _:
+            return rows
+
+
+def ideas_shown(rows: QuerySet[IdeaRecord], show: str) -> QuerySet[IdeaRecord]:
+    """Keep the ideas of one of `IDEA_SHOWS`."""
+    if show == "open":
+        return rows.filter(stage__in=[stage.value for stage in OPEN])
+    return rows.filter(stage=show) if show in {"promoted", "parked", "rejected"} else rows
+
+
 def signals_wanted(site: Site, wanted: Wanted, *, now: datetime) -> QuerySet[SignalRecord]:
     """Give the signals that a list shows, in its order."""
-    found = SignalRecord.objects.filter(site=site)
-    match wanted.show:
-        case "waiting":
-            found = found.filter(waiting_signals(now))
-        case "snoozed":
-            found = found.filter(stage=SignalStage.SNOOZED.value, asleep_until__gt=now)
-        case "linked" | "dismissed":
-            found = found.filter(stage=wanted.show)
-        case _:
-            pass
+    found = signals_shown(SignalRecord.objects.filter(site=site), wanted.show, now=now)
     if wanted.overdue:
         found = found.filter(overdue_signals(now))
     if wanted.text:
@@ -92,11 +105,7 @@ def signals_wanted(site: Site, wanted: Wanted, *, now: datetime) -> QuerySet[Sig
 
 def ideas_wanted(site: Site, wanted: Wanted) -> QuerySet[IdeaRecord]:
     """Give the ideas that a list shows, the newest first."""
-    found = IdeaRecord.objects.filter(site=site)
-    if wanted.show == "open":
-        found = found.filter(stage__in=[stage.value for stage in OPEN])
-    elif wanted.show in {"promoted", "parked", "rejected"}:
-        found = found.filter(stage=wanted.show)
+    found = ideas_shown(IdeaRecord.objects.filter(site=site), wanted.show)
     if wanted.text:
         found = found.filter(
             Q(change__icontains=wanted.text)

@@ -12,7 +12,6 @@ urlpatterns = [
     path("intake/<str:token>/", views_open.open_form, name="open"),
     path("s/<site:site>/signals/", views.inbox, name="inbox"),
     path("s/<site:site>/signals/new/", views.new_signal, name="new_signal"),
-    path("s/<site:site>/signals/decide/", views.decide_many, name="decide_many"),
     path("s/<site:site>/signals/import/", views_ways.bring_csv, name="bring_csv"),
     path("s/<site:site>/signals/import/<int:file>/", views_ways.brought, name="brought"),
     path("s/<site:site>/signals/import/<int:file>/take/", views_ways.take_csv, name="take_csv"),

@@ -16,10 +16,12 @@ from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
 from truelift.apps.intake import services
 from truelift.apps.intake.fields import Arrival
-from truelift.apps.intake.forms import DecideForm, FilterForm, SignalForm
+from truelift.apps.intake.forms import DecideForm, SignalForm
+from truelift.apps.intake.lists import SIGNALS
 from truelift.apps.intake.models import SignalRecord, Way
 from truelift.apps.intake.page import inbox_page, signal_page
 from truelift.apps.intake.reads import signal_of
+from truelift.apps.lists.page import file_response, file_wanted, page_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields
 from truelift.apps.sites.models import Site
@@ -32,28 +34,18 @@ from truelift.lifecycle.signal import SignalAction
 @require_safe
 def inbox(request: SignedInRequest, site: str) -> HttpResponse:
     """Say which signals wait for a decision."""
-    place = site_for(request.user, site)
-    return _inbox(request, place)
-
-
-def _inbox(
-    request: SignedInRequest,
-    place: Site,
-    *,
-    refused: dict[str, tuple[Obstacle, ...]] | None = None,
-    status: int = 200,
-) -> HttpResponse:
-    form = FilterForm(request.GET)
-    page = inbox_page(place, form.wanted(), now=datetime.now(UTC))
-    shown = FilterForm(initial={**request.GET.dict(), "show": page.wanted.show})
+    place, now = site_for(request.user, site), datetime.now(UTC)
+    if file_wanted(request):
+        return file_response(SIGNALS, place, request.GET.dict(), now=now)
+    listed = page_of(SIGNALS, place, request.GET.dict(), reader=request.user, now=now)
+    may = may_write(request, place)
     context = {
-        "page": page,
-        "filters": shown,
-        "decide": DecideForm(),
-        "refused": refused or {},
-        "may_write": may_write(request, place),
+        "page": inbox_page(place, listed, now=now),
+        "list": listed,
+        "may_write": may,
+        "choose": may,
     }
-    return render(request, "intake/inbox.html", context, status=status)
+    return render(request, "intake/inbox.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -77,43 +69,6 @@ def new_signal(request: SignedInRequest, site: str) -> HttpResponse:
             messages.success(request, f"{made.key} is in the evidence inbox. Thank you.")
             return redirect("intake:signal", site=place.name, key=made.key)
     return render(request, "intake/signal_form.html", {"form": form}, status=422)
-
-
-@require_POST
-def decide_many(request: SignedInRequest, site: str) -> HttpResponse:
-    """Take several signals one step; those that may not are named with their reasons."""
-    place = site_for(request.user, site, needs=Role.ANALYST)
-    keys = [key[:20] for key in request.POST.getlist("key")[:500]]
-    form = DecideForm(request.POST)
-    if not form.is_valid() or form.cleaned_data["action"] not in {
-        SignalAction.TRIAGE,
-        SignalAction.DISMISS,
-        SignalAction.SNOOZE,
-    }:
-        raise Http404
-    given = form.cleaned_data
-    if not keys:
-        messages.info(request, "Nothing was chosen. Tick the signals first.")
-        return redirect(_back(place, request))
-    try:
-        done = services.move_signals(
-            place,
-            keys,
-            SignalAction(given["action"]),
-            by=Actor(request.user),
-            now=datetime.now(UTC),
-            reason=given["reason"],
-            until=_midnight(given["until"], place),
-        )
-    except BadFields as refusal:
-        messages.error(request, str(refusal))
-        return redirect(_back(place, request))
-    if done.done:
-        said = ", ".join(done.done[:5]) + (" and more" if len(done.done) > 5 else "")
-        messages.success(request, f"{len(done.done)} done: {said}.")
-    if done.refused:
-        return _inbox(request, place, refused=dict(done.refused), status=409)
-    return redirect(_back(place, request))
 
 
 @require_safe
@@ -217,9 +172,3 @@ def _signal_or_404(site: Site, key: str) -> SignalRecord:
 def _midnight(on: date | None, site: Site) -> datetime | None:
     """Give the first moment of a day at the site."""
     return None if on is None else datetime.combine(on, time(), ZoneInfo(site.time_zone))
-
-
-def _back(site: Site, request: SignedInRequest) -> str:
-    """Give the list as the person saw it; its state is the query of the form's own address."""
-    query = request.META.get("QUERY_STRING", "")
-    return f"/s/{site.name}/signals/" + (f"?{query}" if query else "")

@@ -13,11 +13,13 @@ from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
 from truelift.apps.intake import services
 from truelift.apps.intake.fields import Arrival
-from truelift.apps.intake.forms import DecideForm, FilterForm, IdeaForm
+from truelift.apps.intake.forms import DecideForm, IdeaForm
+from truelift.apps.intake.lists import IDEAS
 from truelift.apps.intake.models import IdeaRecord, Way
 from truelift.apps.intake.page import idea_page, ideas_page, linkable
-from truelift.apps.intake.reads import IDEA_SHOWS, idea_of
+from truelift.apps.intake.reads import idea_of
 from truelift.apps.intake.views import blame, may_write
+from truelift.apps.lists.page import file_response, file_wanted, page_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields
 from truelift.apps.sites.models import Site
@@ -30,11 +32,13 @@ from truelift.lifecycle.obstacle import MoveRefused, Obstacle
 @require_safe
 def ideas(request: SignedInRequest, site: str) -> HttpResponse:
     """List what is proposed."""
-    place = site_for(request.user, site)
-    form = FilterForm(request.GET)
-    form.fields["show"].choices = [(each, each) for each in IDEA_SHOWS]  # type: ignore[attr-defined]
-    page = ideas_page(place, form.wanted(show="open"), now=datetime.now(UTC))
-    context = {"page": page, "shows": IDEA_SHOWS, "may_write": may_write(request, place)}
+    place, now = site_for(request.user, site), datetime.now(UTC)
+    if file_wanted(request):
+        return file_response(IDEAS, place, request.GET.dict(), now=now)
+    listed = page_of(IDEAS, place, request.GET.dict(), reader=request.user, now=now)
+    may = may_write(request, place)
+    page = ideas_page(place, listed, now=now)
+    context = {"page": page, "list": listed, "may_write": may, "choose": may}
     return render(request, "intake/ideas.html", context)
 
 

@@ -137,7 +137,7 @@ def _matching(kind: Kind, site: Site, text: str, place: int) -> QuerySet[Any, tu
         default=Value(3),
         output_field=IntegerField(),
     )
-    return (
+    found: QuerySet[Any, tuple[Any, ...]] = (
         kind.rows(site)
         .filter(named | has)
         .order_by()
@@ -146,6 +146,7 @@ def _matching(kind: Kind, site: Site, text: str, place: int) -> QuerySet[Any, tu
             "kind", Cast(kind.key, CharField()), Cast(kind.title, CharField()), "rank", "made"
         )
     )
+    return found
 
 
 def _is_number(text: str) -> bool:
