@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "experiments": ("truelift.cli.experiments", "Create, move and show experiments."),
     "intake": ("truelift.cli.intake", "Take in signals and ideas from e-mails."),
     "rollouts": ("truelift.cli.rollouts", "Follow winners until they are live."),
+    "memory": ("truelift.cli.memory", "Take everything that is known out, and back in."),
     "identities": ("truelift.cli.identities", "Show who was made one person, and undo it."),
     "stats": ("truelift.cli.stats", "The statistics: JSON in, JSON out."),
     "worlds": ("truelift.cli.worlds", "Simulated companies whose truth is known."),
