@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "truelift.apps.memory",
     "truelift.apps.lists",
     "truelift.apps.inbox",
+    "truelift.apps.links",
     "truelift.apps.progress",
     "truelift.apps.drawing",
 ]

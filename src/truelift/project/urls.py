@@ -29,6 +29,7 @@ APPS: Final = (
     "threads",
     "lists",
     "inbox",
+    "links",
     "memory",
 )
 

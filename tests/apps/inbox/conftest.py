@@ -59,8 +59,11 @@ def elsewhere(settings: Settings, home: object) -> Iterator[Elsewhere]:
     found = Elsewhere()
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            body = self.rfile.read(int(self.headers["content-length"] or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
             found.asked.append((self.command, self.path, headers, body))
             status, said = found.answers.pop(0) if found.answers else (200, b"{}")

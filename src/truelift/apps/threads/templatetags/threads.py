@@ -28,6 +28,7 @@ def thread(context: RequestContext, kind: str, key: str) -> dict[str, Any]:
     entries = thread_of(site, kind, key, user=known)
     return {
         "site": site,
+        "request": context.get("request"),
         "kind": kind,
         "key": key,
         "entries": entries,

@@ -1,0 +1,1 @@
+"""Ways out of the tool and back: tickets of other tools, pages shared by address, PDFs."""
