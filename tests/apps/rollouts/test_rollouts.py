@@ -18,7 +18,7 @@ from truelift.apps.rollouts import services
 from truelift.apps.rollouts.checking import Line, Where, judge, lines_from
 from truelift.apps.rollouts.models import RolloutCheckRecord, RolloutRecord
 from truelift.apps.rollouts.page import rollout_page, winners_page
-from truelift.apps.rollouts.reads import refusals, waiting
+from truelift.apps.rollouts.reads import counted, refusals, waiting
 from truelift.apps.rollouts.services import RolloutFields
 from truelift.apps.sites.models import Site
 from truelift.browsing.visit import Sent, Visit
@@ -209,10 +209,15 @@ def test_somebody_signs_only_for_what_they_do_and_when_it_is_live(
 def test_winners_that_wait_too_long_are_a_warning_on_the_list(
     site: Site, winner: RolloutRecord
 ) -> None:
-    month = winners_page(site, now=DECIDED + timedelta(days=31))
-    seed = winners_page(site, now=DECIDED + timedelta(days=122))
+    month = winners_page(site, (), counted(site, now=DECIDED)[0], now=DECIDED + timedelta(days=31))
+    seed = winners_page(site, (), counted(site, now=DECIDED)[0], now=DECIDED + timedelta(days=122))
 
-    assert winners_page(site, now=DECIDED + timedelta(days=30)).warning == ""
+    assert (
+        winners_page(
+            site, (), counted(site, now=DECIDED)[0], now=DECIDED + timedelta(days=30)
+        ).warning
+        == ""
+    )
     assert "R-1 for 31" in month.warning
     assert not month.is_critical
     assert seed.is_critical

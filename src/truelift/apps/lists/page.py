@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -17,7 +17,7 @@ from truelift.apps.accounts.roles import Role
 from truelift.apps.drawing.wording import count
 from truelift.apps.explorers.export import file_of
 from truelift.apps.explorers.reads import Kept, views_of
-from truelift.apps.lists.listing import PAGE, Filter, Listing, Step
+from truelift.apps.lists.listing import PAGE, Filter, Listing, Rows, Step
 from truelift.apps.lists.places import LISTS
 from truelift.apps.sites.models import Site
 
@@ -98,7 +98,13 @@ class Page:
 
 
 def page_of(
-    listing: Listing, site: Site, given: Mapping[str, str], *, reader: User, now: datetime
+    listing: Listing,
+    site: Site,
+    given: Mapping[str, str],
+    *,
+    reader: User,
+    now: datetime,
+    leaders: Sequence[int] = (),
 ) -> Page:
     """Read the page of a list that an address asks for, in three queries.
 
@@ -108,13 +114,18 @@ def page_of(
         given: The address after the question mark.
         reader: Who looks: they see their own saved views and the shared ones.
         now: The present moment.
+        leaders: Rows that stand first in the usual order, where no field gives it.
     """
     rows = listing.narrowed(site, given, now=now)
     total = rows.count()
     sort = listing.sort_of(given)
     number = min(_number(given.get("page", "")), max(1, -(-total // PAGE)))
     first = (number - 1) * PAGE
-    records = tuple(listing.ordered(rows, sort)[first : first + PAGE]) if total else ()
+    ordered = listing.ordered(rows, sort)
+    if leaders and sort == listing.usual:
+        records = _led(ordered, leaders, slice(first, first + PAGE))
+    else:
+        records = tuple(ordered[first : first + PAGE]) if total else ()
     values = {each.name: each.of(given) for each in listing.filters}
     held = said_otherwise(listing.filters, values)
     chosen = held | ({"sort": sort} if sort != listing.usual else {})
@@ -186,6 +197,15 @@ def may_choose(request: SignedInRequest, site: Site) -> bool:
     """Say whether the person does anything to several items of a list."""
     role = role_of(request.user, site)
     return role is not None and role.covers(Role.ANALYST)
+
+
+def _led(rows: Rows, leaders: Sequence[int], part: slice) -> tuple[Any, ...]:
+    """Cut a part out of rows of which some stand first."""
+    keys = dict.fromkeys(rows.values_list("pk", flat=True))
+    first = dict.fromkeys(each for each in leaders if each in keys)
+    wanted = [*first, *(each for each in keys if each not in first)][part]
+    found = {each.pk: each for each in rows.filter(pk__in=wanted)}
+    return tuple(found[each] for each in wanted if each in found)
 
 
 def _plain(value: object) -> str | int | float | bool | None:

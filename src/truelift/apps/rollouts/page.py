@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from django.db.models import Count, Q
 
 from truelift.apps.drawing.wording import clock, count, day, lift, percent, rough_money
 from truelift.apps.research.actor import Actor
@@ -17,7 +20,7 @@ from truelift.apps.rollouts.reads import (
     latest_check,
     refusals,
     value_of,
-    winners,
+    valued,
 )
 from truelift.apps.rollouts.services import SIGNING
 from truelift.apps.rollouts.value import Unrealised
@@ -96,8 +99,8 @@ class WinnersPage:
     asked: str
     warning: str
     is_critical: bool
-    open: tuple[WinnerRow, ...]
-    over: tuple[WinnerRow, ...]
+    rows: tuple[WinnerRow, ...]
+    any: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +139,22 @@ class RolloutPage:
     timeline: tuple[Happened, ...]
 
 
-def winners_page(site: Site, *, now: datetime) -> WinnersPage:
-    """Lay out the winners of a site."""
-    rows, counter = winners(site, now=now)
+def winners_page(
+    site: Site, records: Sequence[RolloutRecord], counter: Counter, *, now: datetime
+) -> WinnersPage:
+    """Lay out a page of the winners of a site.
+
+    Args:
+        site: Whose.
+        records: The winners of this page.
+        counter: What all that wait cost so far.
+        now: The present moment.
+    """
     late = lateness_of(site, now=now)
-    waiting = [row for row in rows if row.record.stage in OPEN]
-    over = [row for row in rows if row.record.stage not in OPEN]
+    stages = RolloutRecord.objects.filter(site=site).aggregate(
+        any=Count("pk"), waiting=Count("pk", filter=Q(stage__in=list(OPEN)))
+    )
+    waiting = stages["waiting"]
     warning = ""
     if late.severity is not None:
         parts = []
@@ -159,18 +172,19 @@ def winners_page(site: Site, *, now: datetime) -> WinnersPage:
             )
         warning = " ".join(parts)
     return WinnersPage(
-        answer=_answer(waiting, over),
+        answer=_answer(waiting, stages["any"]),
         grounds="A winner counts as live when somebody has seen that every visitor gets it.",
-        heading=f"{_counted(len(waiting), 'winner')} {'is' if len(waiting) == 1 else 'are'} decided"
-        " and not live",
+        heading=f"{_counted(waiting, 'winner')} {_is(waiting)} decided and not live"
+        if waiting
+        else "What is live, and what was given up",
         counter=rough_money(counter.value, site.currency) if counter.value is not None else "",
         per_day=_per_day(counter, site),
         counter_problem=_unknown(counter, bool(waiting)),
         asked=f"asked {_when(counter.asked_at, site)}" if counter.asked_at else "not asked yet",
         warning=warning,
         is_critical=late.severity is Severity.CRITICAL,
-        open=tuple(_row(each, site, now=now) for each in waiting),
-        over=tuple(_row(each, site, now=now) for each in over),
+        rows=tuple(_row(each, site, now=now) for each in valued(site, records, now=now)),
+        any=bool(stages["any"]),
     )
 
 
@@ -207,12 +221,12 @@ def rollout_page(record: RolloutRecord, *, by: Actor, now: datetime) -> RolloutP
     )
 
 
-def _answer(waiting: list[Valued], over: list[Valued]) -> str:
-    if not waiting and not over:
+def _answer(waiting: int, all_of_them: int) -> str:
+    if not all_of_them:
         return "No change has been decided to ship yet."
     if not waiting:
         return "Every winner is live, or was given up with a reason."
-    return f"{_counted(len(waiting), 'proven gain')} {_is(len(waiting))} not collected yet."
+    return f"{_counted(waiting, 'proven gain')} {_is(waiting)} not collected yet."
 
 
 def _row(row: Valued, site: Site, *, now: datetime) -> WinnerRow:

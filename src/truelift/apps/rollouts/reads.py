@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from truelift.apps.research.actor import Actor
 from truelift.apps.rollouts.models import RolloutCheckRecord, RolloutRecord, SiteMoneyRecord
 from truelift.apps.rollouts.services import as_domain, asked_by, number_in
-from truelift.apps.rollouts.value import WEEK, Day, Unrealised, days_of, unrealised_of
+from truelift.apps.rollouts.value import WEEK, Calendar, Unrealised, days_of, unrealised_of
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.obstacle import Obstacle
 from truelift.lifecycle.rollout import (
@@ -71,49 +71,82 @@ def rollout_of(site: Site, key: str) -> RolloutRecord | None:
 
 def winners(site: Site, *, now: datetime) -> tuple[tuple[Valued, ...], Counter]:
     """List a site's winners, those that wait first and the costliest of them first."""
-    records = list(
-        RolloutRecord.objects.filter(site=site).select_related("site", "owner", "experiment")
+    records = RolloutRecord.objects.filter(site=site).select_related("site", "owner", "experiment")
+    rows = sorted(
+        valued(site, records, now=now),
+        key=lambda row: (row.record.stage not in OPEN, -(row.value.value or 0), -row.age_days),
     )
+    return tuple(rows), counted(site, now=now)[0]
+
+
+def valued(site: Site, records: Iterable[RolloutRecord], *, now: datetime) -> tuple[Valued, ...]:
+    """Say of rollouts of one site what each costs so far, in their order."""
+    records = list(records)
     money = SiteMoneyRecord.objects.filter(site=site).first()
     problem = money.problem if money else ""
-    days = _days(site, records)
+    days = _days(site, [each.decided_at for each in records])
     zone = ZoneInfo(site.time_zone)
-    rows = [
+    today = now.astimezone(zone).date()
+    return tuple(
         Valued(
             record,
             unrealised_of(record, days, now=now, problem=problem),
-            (now.astimezone(zone).date() - record.decided_at.astimezone(zone).date()).days,
+            (today - record.decided_at.astimezone(zone).date()).days,
         )
         for record in records
-    ]
-    rows.sort(
-        key=lambda row: (row.record.stage not in OPEN, -(row.value.value or 0), -row.age_days)
     )
-    waiting = [row for row in rows if row.record.stage in OPEN]
-    known = [row.value for row in waiting if row.value.value is not None]
+
+
+def counted(site: Site, *, now: datetime) -> tuple[Counter, tuple[int, ...]]:
+    """Add up what all open winners cost so far, and name them, the costliest first."""
+    found = list(RolloutRecord.objects.filter(site=site, stage__in=list(OPEN)).only(*_COUNTED))
+    for record in found:
+        record.site = site
+    money = SiteMoneyRecord.objects.filter(site=site).first()
+    problem = money.problem if money else ""
+    days = _days(site, [each.decided_at for each in found])
+    values = [(unrealised_of(each, days, now=now, problem=problem), each) for each in found]
+    known = [value for value, _ in values if value.value is not None]
     rates = [each.per_day for each in known if each.per_day is not None]
+    values.sort(key=lambda one: (-(one[0].value or 0), one[1].decided_at))
     counter = Counter(
         value=sum(each.value or 0 for each in known) if known else None,
         per_day=sum(rates) if rates else None,
-        unknown=len(waiting) - len(known),
+        unknown=len(found) - len(known),
         asked_at=money.asked_at if money else None,
         problem=problem,
     )
-    return tuple(rows), counter
+    return counter, tuple(each.pk for _, each in values)
+
+
+_COUNTED: Final = (
+    "stage",
+    "decided_at",
+    "verified_at",
+    "ended_at",
+    "reach",
+    "lift",
+    "lift_low",
+    "lift_high",
+    "lift_measured",
+    "lift_metric",
+    "lift_tests",
+    "lift_problem",
+    "lift_at",
+)
+"""What the cost of a winner follows from."""
 
 
 def value_of(record: RolloutRecord, *, now: datetime) -> Unrealised:
     """Say what one winner costs so far."""
     money = SiteMoneyRecord.objects.filter(site=record.site).first()
-    days = _days(record.site, [record])
+    days = _days(record.site, [record.decided_at])
     return unrealised_of(record, days, now=now, problem=money.problem if money else "")
 
 
-def _days(site: Site, records: list[RolloutRecord]) -> tuple[Day, ...]:
-    if not records:
-        return ()
-    first = min(each.decided_at for each in records) - timedelta(days=WEEK + 1)
-    return days_of(site, since=first.date())
+def _days(site: Site, decided: Sequence[datetime]) -> Calendar:
+    first = min(decided) - timedelta(days=WEEK + 1) if decided else None
+    return Calendar.of(days_of(site, since=first.date()) if first else ())
 
 
 def lateness_of(site: Site, *, now: datetime) -> Lateness:

@@ -6,9 +6,11 @@ Method:
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import accumulate
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -86,9 +88,38 @@ class Unrealised:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """A site's days in order, added up from the first, so that any stretch is one subtraction."""
+
+    days: tuple[date, ...]
+    sessions: tuple[int, ...]
+    revenue: tuple[int, ...]
+
+    @classmethod
+    def of(cls, days: Sequence[Day]) -> Calendar:
+        """Add up days, in whatever order they come."""
+        ordered = sorted(days, key=lambda each: each.day)
+        return cls(
+            tuple(each.day for each in ordered),
+            (0, *accumulate(each.sessions for each in ordered)),
+            (0, *accumulate(each.revenue_minor for each in ordered)),
+        )
+
+    def between(self, first: date, last: date) -> tuple[int, int, int]:
+        """Give days, sessions and revenue of a stretch, both ends included."""
+        low, high = bisect_left(self.days, first), bisect_right(self.days, last)
+        high = max(low, high)
+        return (
+            high - low,
+            self.sessions[high] - self.sessions[low],
+            self.revenue[high] - self.revenue[low],
+        )
+
+
 def unrealised(
     lift: Lift,
-    days: Sequence[Day],
+    days: Sequence[Day] | Calendar,
     *,
     decided_on: date,
     until: date,
@@ -107,25 +138,25 @@ def unrealised(
     """
     if problem or lift.value is None:
         return Unrealised(problem=problem or lift.problem)
-    if not days:
+    calendar = days if isinstance(days, Calendar) else Calendar.of(days)
+    if not calendar.days:
         return Unrealised(problem="No day’s sessions and revenue have been asked for yet.")
-    counted = [each for each in days if decided_on <= each.day <= until]
-    revenue = sum(each.revenue_minor for each in counted)
-    week = [each.revenue_minor for each in days if until - timedelta(days=WEEK) <= each.day < until]
+    _, sessions, revenue = calendar.between(decided_on, until)
+    known, _, week = calendar.between(until - timedelta(days=WEEK), until - timedelta(days=1))
     scale = reach * revenue
     return Unrealised(
         value=scale * lift.value,
         low=None if lift.low is None else scale * lift.low,
         high=None if lift.high is None else scale * lift.high,
-        per_day=reach * lift.value * sum(week) / len(week) if week else None,
+        per_day=reach * lift.value * week / known if known else None,
         days=(until - decided_on).days + 1,
-        sessions=sum(each.sessions for each in counted),
+        sessions=sessions,
         revenue=revenue,
     )
 
 
 def unrealised_of(
-    record: RolloutRecord, days: Sequence[Day], *, now: datetime, problem: str = ""
+    record: RolloutRecord, days: Sequence[Day] | Calendar, *, now: datetime, problem: str = ""
 ) -> Unrealised:
     """Say the same of a rollout: until it was verified or given up, or until today."""
     zone = ZoneInfo(record.site.time_zone)

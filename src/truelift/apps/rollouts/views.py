@@ -12,12 +12,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from truelift.apps.accounts.reads import role_of
 from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
+from truelift.apps.lists.page import file_response, file_wanted, may_choose, page_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.rollouts import services
 from truelift.apps.rollouts.forms import RolloutForm
+from truelift.apps.rollouts.lists import ROLLOUTS
 from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.rollouts.page import rollout_page, winners_page
-from truelift.apps.rollouts.reads import rollout_of
+from truelift.apps.rollouts.reads import counted, rollout_of
 from truelift.apps.rollouts.services import BadRolloutFields
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
@@ -28,15 +30,20 @@ from truelift.lifecycle.rollout import RolloutAction
 @require_safe
 def listing(request: SignedInRequest, site: str) -> HttpResponse:
     """List the winners, those that wait first."""
-    place = site_for(request.user, site)
-    return render(
-        request,
-        "rollouts/list.html",
-        {
-            "page": winners_page(place, now=datetime.now(UTC)),
-            "may_ask": _covers(request, place, Role.ANALYST),
-        },
+    place, now = site_for(request.user, site), datetime.now(UTC)
+    if file_wanted(request):
+        return file_response(ROLLOUTS, place, request.GET.dict(), now=now)
+    counter, leaders = counted(place, now=now)
+    listed = page_of(
+        ROLLOUTS, place, request.GET.dict(), reader=request.user, now=now, leaders=leaders
     )
+    context = {
+        "page": winners_page(place, listed.records, counter, now=now),
+        "list": listed,
+        "choose": may_choose(request, place),
+        "may_ask": _covers(request, place, Role.ANALYST),
+    }
+    return render(request, "rollouts/list.html", context)
 
 
 @require_POST
