@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -184,6 +184,31 @@ def acknowledge(
 
     agree(site_called(site), key, by=actor_named(as_user), now=now)
     _print_brief(site, key, now=now, as_json=as_json)
+
+
+@app.command("import-results")
+def import_results(
+    file: Annotated[Path, typer.Argument(help="CSV: name, surface, n, effect, se, decision.")],
+    site: SiteOption,
+    as_user: AsOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Take in results alone of experiments that ended elsewhere; they count apart."""
+    now = datetime.now(UTC)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableFile(path=file, why=str(error)) from error
+    ready(now)
+    from truelift.apps.experiments.imported import results_from, take_results
+
+    done = take_results(site_called(site), results_from(text), by=actor_named(as_user), now=now)
+    if as_json:
+        _print_json(asdict(done))
+        return
+    typer.echo(f"{len(done.keys)} taken in, {len(done.known)} known already")
+    for key in done.keys:
+        typer.echo(f"  {key}")
 
 
 @app.command("follow-up")

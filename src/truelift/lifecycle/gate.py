@@ -51,7 +51,8 @@ _MEANINGS: Final[Mapping[Gate, str]] = MappingProxyType(
         Gate.INSTRUMENTATION: "exposure, primary and guardrail events seen from every variant",
         Gate.MEASUREMENT: "sound measurement of the events that the experiment uses",
         Gate.IMPLEMENTER: "an engineer who has agreed to build the winner, with a slot",
-        Gate.APPROVALS: "stakeholders’ approval of goals and guardrails",
+        Gate.APPROVALS: "stakeholders’ approval of goals and guardrails, and the review that the"
+        " programme asks for",
         Gate.SIGN_OFFS: "sign-offs for the risks that the brief names",
         Gate.ROADMAP: "no unresolved conflict and an agreed freeze",
         Gate.SECOND_OPINION: "a reviewer when a decision goes against the recommendation",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from tests.apps.experiments.conftest import AT_THE_END, document
 from truelift.apps.accounts.models import User
@@ -16,7 +17,13 @@ from truelift.apps.briefs.models import EventFigureRecord
 from truelift.apps.briefs.reads import documentation, follow_ups_of
 from truelift.apps.briefs.services import BriefChange, classify_metric, write_brief
 from truelift.apps.experiments.agreed import settle_recommendation
-from truelift.apps.experiments.models import DecisionRecord, ExperimentRecord
+from truelift.apps.experiments.imported import (
+    BadResults,
+    TakenIn,
+    results_from,
+    take_results,
+)
+from truelift.apps.experiments.models import AnalysisRecord, DecisionRecord, ExperimentRecord
 from truelift.apps.experiments.result import result_of
 from truelift.apps.experiments.services import move_experiment, store_snapshot
 from truelift.apps.research.actor import Actor
@@ -167,3 +174,43 @@ def test_a_frequent_event_with_gaps_is_unsound(
     figure = next(e for e in measured_of(planned, now=now).events if e.event == "purchase")
 
     assert figure.problem == problem
+
+
+FILE = """name;surface;n;effect;se;decision
+Größerer Knopf;Product page;120000;4.5%;0.015;ship
+Shorter form;Lead form;40 000;0.01;0.02;
+"""
+
+
+def test_results_of_elsewhere_are_refused_as_a_whole_with_every_line_that_is_wrong() -> None:
+    with pytest.raises(BadResults) as refusal:
+        results_from(FILE + "X;;0;much;0;win\n")
+
+    assert refusal.value.wrong == (
+        "Line 3: its n is no number: '40 000'.",
+        "Line 4: its n is a whole number of visitors from 2.",
+    )
+
+
+def test_results_of_elsewhere_are_kept_apart_marked_and_seed_what_lifts_are_expected(
+    site: Site, home: Home, ada: User, now: datetime, client_of: Callable[[User], Client]
+) -> None:
+    del home
+    lines = results_from(FILE.replace("40 000", "40000"))
+
+    first = take_results(site, lines, by=Actor(ada), now=now)
+    again = take_results(site, lines, by=Actor(ada), now=now)
+
+    assert first.keys == ("imported-grosserer-knopf", "imported-shorter-form")
+    assert again == TakenIn(keys=(), known=first.keys)
+    made = ExperimentRecord.objects.get(key="imported-grosserer-knopf")
+    assert (made.origin, made.stage) == ("imported", "closed")
+    assert DecisionRecord.objects.get().choice == "ship"
+    # What was decided on them is what the backlog's prior reads.
+    assert AnalysisRecord.objects.filter(decisions__isnull=False).count() == 1
+    page = client_of(ada).get(f"/s/{site.name}/experiments/{made.key}/")
+    said = " ".join(page.content.decode().split())
+    assert page.status_code == 200
+    assert "nobody can check here how it was measured" in said
+    assert "+4.5%" in said
+    assert "Imported" in said

@@ -194,13 +194,16 @@ def brief_page(record: ExperimentRecord, *, by: Actor, now: datetime) -> BriefPa
         filled=sum(filled for _, filled in written),
         nag=record.stage in _MISSED_FROM and not all(filled for _, filled in written),
         mistakes=mistakes_of(record, now=now),
-        pictures=tuple(
-            (each.name or each.key, found.sha256)
-            for each in record.variants.all()
-            if (found := pictures_of(record).get(each.key)) is not None
-        )
-        if randomised
-        else (),
+        pictures=_pictures(record) if randomised else (),
+    )
+
+
+def _pictures(record: ExperimentRecord) -> tuple[tuple[str, str], ...]:
+    shown = pictures_of(record)
+    return tuple(
+        (each.name or each.key, shown[each.key].sha256)
+        for each in record.variants.all()
+        if each.key in shown
     )
 
 

@@ -372,11 +372,12 @@ def check_may_approve(site: Site, experiment: ExperimentRecord, what: str, *, by
     """
     able = approvers(what)
     named = " or ".join(sorted(each.called for each in able))
+    said = f"“{what.replace('_', ' ')}”"
     if by.user is not None and by.user == experiment.made_by:
-        raise NotYours(what=f"“{what}”", who=f"{named}, never by the author")
+        raise NotYours(what=said, who=f"{named}, never by the author")
     standing = standing_of(by.user, site)
     if by.user is not None and standing.in_use and not functions_of(by.user, site) & able:
-        raise NotYours(what=f"“{what}”", who=named)
+        raise NotYours(what=said, who=named)
 
 
 _FIELDS: Final = (
@@ -402,10 +403,14 @@ _KINDS: Final[Mapping[str, type | tuple[type, ...]]] = {
 """What a field is when it is no text."""
 
 
+def _has_form(name: str, value: object) -> bool:
+    return isinstance(value, _KINDS.get(name, str))
+
+
 def _fill(row: BriefRecord, given: Mapping[str, Any], *, site: Site) -> None:
     wrong: dict[str, str] = {}
     for name, value in given.items():
-        if not isinstance(value, _KINDS.get(name, str)):
+        if not _has_form(name, value):
             wrong[name] = "It has another form than this."
             continue
         match name:
