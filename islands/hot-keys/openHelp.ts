@@ -5,8 +5,11 @@ const KEYS: readonly (readonly [keys: readonly string[], does: string])[] = [
   [['Ctrl K'], 'Search or jump'],
   [['g', '1 … 4'], 'Go to one of the four questions'],
   [['g', 'h'], 'Home'],
+  [['g', 'i'], 'Inbox'],
   [['g', 'r'], 'Roadmap'],
   [['j', 'k'], 'Next and previous row'],
+  [['x'], 'Choose the row'],
+  [['Enter'], 'Open it'],
   [['?'], 'These keys'],
 ];
 

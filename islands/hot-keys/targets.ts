@@ -3,9 +3,12 @@ export interface Target {
   label: string;
   href: string;
   group: string;
+  /** Something of this site, not a page of the rail. */
+  named?: boolean;
 }
 
-const isTarget = (item: unknown): item is Target =>
+/** Whether something that came as JSON is a place on this host. */
+export const isTarget = (item: unknown): item is Target =>
   typeof item === 'object' && item !== null && 'label' in item && 'href' in item
   && typeof item.label === 'string' && typeof item.href === 'string' && /^\/(?!\/)/.test(item.href);
 
@@ -30,7 +33,7 @@ export const targets = (): Target[] => {
   try {
     const items: unknown = JSON.parse(document.getElementById('jump-items')?.textContent || '[]');
     if (Array.isArray(items)) {
-      named = items.filter(isTarget).map(({label, href, group}) => ({label, href, group: group || 'This site'}));
+      named = items.filter(isTarget).map(({label, href, group}) => ({label, href, group: group || 'This site', named: true}));
     }
   } catch {
     // A page with broken data can still jump along its rail.
