@@ -26,7 +26,12 @@ def test_the_truth_is_plain_json_and_names_the_planted_facts() -> None:
     assert truth["leak"]["segment"] == {"device": "phone"}
     assert truth["leak"]["rate"] < truth["leak"]["best"] - 0.2
     assert truth["running_experiment"] == "delivery-cost-early"
-    assert set(truth["experiments"]) == {"reviews-higher", "urgency-timer", "delivery-cost-early"}
+    assert set(truth["experiments"]) == {
+        "reviews-higher",
+        "urgency-timer",
+        "order-summary",
+        "delivery-cost-early",
+    }
     phone = truth["experiments"]["delivery-cost-early"]["rates"]["phone"]
     assert phone["treatment"] - phone["control"] == pytest.approx(0.1)
     assert phone["order_control"] < phone["order_treatment"]

@@ -139,7 +139,8 @@ def build(
     """
     check(name, home, scale=scale)
     from truelift.lake.lake import Lake
-    from truelift.worlds.company import LOGIN, live_through, open_company
+    from truelift.worlds.company import live_through, open_company
+    from truelift.worlds.people import LOGIN
 
     began = now()
     ends_at_ms = int(until.timestamp()) // 60 * 60_000

@@ -45,7 +45,8 @@ def measure(surface: SurfaceRecord, *, now: datetime) -> None:
     """Count who comes to a surface, how many of them order, and for how much."""
     until = reads.this_minute(now)
     site = surface.site
-    seen = (Condition("path", Comparison.CONTAINS, (surface.path,)),) if surface.path else ()
+    # Every page's path has a slash: without a path of its own a surface is the whole site.
+    seen = (Condition("path", Comparison.CONTAINS, (surface.path or "/",)),)
     orders = event_names_of(site).get(PURCHASE, (PURCHASE,))
     question = Funnel(
         steps=(Step(Events(where=seen)), Step(Events(names=orders))),

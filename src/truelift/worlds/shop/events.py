@@ -211,10 +211,11 @@ def _add_products(
 
 def _add_trials(drafts: _Drafts, shop: Shop, visits: Visits, landing: Ints) -> None:
     """An exposure just before the step at which a trial shows."""
-    before = {"view_item": 99, "add_to_cart": 299, "begin_checkout": 318}
+    before = {"view_item": 99, "add_to_cart": 299, "begin_checkout": 318, "add_shipping_info": 328}
+    shown_on = {"begin_checkout": _CART, "add_shipping_info": _CHECKOUT}
     for row, trial in enumerate(shop.trials):
         who = np.flatnonzero(visits.exposed[row])
-        page = _CART if trial.seen_at == "begin_checkout" else landing[who]
+        page = shown_on.get(trial.seen_at, landing[who])
         drafts.add(who, order=before[trial.seen_at], kind=_TRACK, name=_SEEN, page=page, trial=row)
 
 

@@ -113,6 +113,16 @@ TRIALS: Final = (
         planned_days=21,
     ),
     Trial(
+        key="order-summary",
+        control="control",
+        treatment="summary",
+        seen_at="add_shipping_info",
+        acts_on="add_payment_info",
+        lift=MappingProxyType({"desktop": 0.065, "phone": 0.075, "tablet": 0.070}),
+        start_days_ago=38,
+        planned_days=21,
+    ),
+    Trial(
         key="delivery-cost-early",
         control="control",
         treatment="early",

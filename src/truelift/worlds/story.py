@@ -1,0 +1,646 @@
+"""The weeks of the demo company: what came in, was found, proposed, tried, shipped and said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
+
+from truelift.apps.accounts.models import User
+from truelift.apps.backlog.services import give_rank, set_surface, submit_score
+from truelift.apps.briefs.services import BriefChange, approve, write_brief
+from truelift.apps.experiments.services import move_experiment, plan_experiment
+from truelift.apps.experiments.spec import ExperimentSpec, PlanSpec, VariantSpec
+from truelift.apps.intake.fields import Arrival
+from truelift.apps.intake.services import (
+    hypothesis_from_idea,
+    move_idea_record,
+    move_signal_record,
+    receive_idea,
+    receive_signal,
+)
+from truelift.apps.programme.reads import policy_of
+from truelift.apps.programme.services import PolicyChange, change_policy
+from truelift.apps.research.actor import Actor
+from truelift.apps.research.fields import HypothesisFields, InsightFields, Piece
+from truelift.apps.research.services import (
+    accept_hypothesis,
+    accept_insight,
+    age_insights,
+    create_hypothesis,
+    create_insight,
+    edit_hypothesis,
+    submit_hypothesis,
+)
+from truelift.apps.rollouts.models import RolloutRecord
+from truelift.apps.rollouts.services import (
+    RolloutFields,
+    ask_for_check,
+    edit_rollout,
+    sign,
+)
+from truelift.apps.rollouts.services import move as move_rollout
+from truelift.apps.sites.models import Site
+from truelift.apps.threads.services import say
+from truelift.lifecycle.experiment import Action
+from truelift.lifecycle.gate import Gate
+from truelift.lifecycle.idea import IdeaAction
+from truelift.lifecycle.rollout import RolloutAction
+from truelift.lifecycle.signal import SignalAction
+from truelift.questions.leaks import Leak
+from truelift.worlds.calendar import Calendar
+from truelift.worlds.findings import findings_between
+from truelift.worlds.outside import host_proved, page_seen
+from truelift.worlds.people import address_of
+from truelift.worlds.shop.heard import HEARD, PROPOSED, Heard, Proposed
+from truelift.worlds.shop.metrics import METRICS
+from truelift.worlds.shop.parameters import HOST, Shop, Trial
+from truelift.worlds.shop.told import TOLD, USUAL_TABLE, Told, funnel
+from truelift.worlds.trials import Teller, TrialStory
+
+
+GATES: Final = frozenset(
+    {
+        Gate.DECISION_TABLE,
+        Gate.IMPLEMENTER,
+        Gate.APPROVALS,
+        Gate.SIGN_OFFS,
+        Gate.SECOND_OPINION,
+    }
+)
+"""What the programme asked for when it began."""
+
+LOOKED_AT: Final = GATES | {
+    Gate.VARIANTS_SHOWN,
+    Gate.QA_MATRIX,
+    Gate.INSTRUMENTATION,
+    Gate.MEASUREMENT,
+}
+"""And since a variant was broken on tablets for a day."""
+
+GUARDED: Final = LOOKED_AT | {Gate.GUARDRAIL_PAIR, Gate.PRIMARY_METRIC, Gate.EXPERIENCE}
+"""And since the timer was answered by letters that nobody had counted."""
+
+SURFACES: Final = (
+    ("Product page", "/p/"),
+    ("Category page", "/c/"),
+    ("Cart", "/cart"),
+    ("Checkout, delivery step", "/checkout/delivery"),
+    ("Checkout, payment step", "/checkout/payment"),
+    ("Every page", ""),
+)
+
+SAVED_CART: Final = "saved-cart"
+
+_FOLLOWS: Final = {"reviews-higher": "rating", "urgency-timer": "saved-cart"}
+"""Trial → idea that follows from it."""
+
+
+class Story:
+    """The weeks of one company, put on its calendar."""
+
+    def __init__(self, site: Site, shop: Shop) -> None:
+        """Put everything on the calendar.
+
+        Args:
+            site: The company's.
+            shop: Its truth.
+        """
+        self.site, self.shop = site, shop
+        ends = datetime.fromtimestamp(shop.ends_at_ms / 1000, tz=UTC)
+        self.days = Calendar(ends=ends, time_zone=shop.time_zone)
+        self.who = {
+            user.email.partition("@")[0]: Actor(user)
+            for user in User.objects.filter(memberships__site=site)
+        }
+        self.insights: dict[str, str] = {}
+        self.ideas: dict[str, str] = {}
+        self.learnings: dict[str, str] = {}
+        self._agrees()
+        self._remembers()
+        for trial in shop.trials:
+            self._tries(trial, TOLD[trial.key])
+        for heard in HEARD:
+            self._hears(heard)
+        for proposed in PROPOSED:
+            self._is_proposed(proposed)
+        self._prepares()
+        self._fills_backlog()
+        self._talks()
+
+    def live(self) -> None:
+        """Let it all happen."""
+        self.days.live()
+
+    def _agrees(self) -> None:
+        """Agree on how to work, and on more of it as they learn."""
+        for days_ago, gates, because in (
+            (22, LOOKED_AT, "Reviews were cut off on tablets for a day, and nobody had looked."),
+            (6, GUARDED, "The timer was answered by letters that no guardrail had counted."),
+        ):
+            self.days.at(
+                self.days.ago(days_ago, hour=16),
+                partial(self._policy, gates, because),
+            )
+
+    def _policy(self, gates: frozenset[Gate], because: str) -> None:
+        change_policy(
+            self.site,
+            PolicyChange(gates=[each.value for each in gates]),
+            by=self.who["mara"],
+            now=self.days.now,
+            because=because,
+        )
+
+    def _remembers(self) -> None:
+        """Know what the winter's study found, which nobody has looked at since."""
+        fields = InsightFields(
+            problem="People do not find out which gas cartridge fits a stove.",
+            surface="Product page",
+            segment="People who look at a stove",
+            size="five of eight testers gave up",
+            tags=("clarity",),
+            cause="observed",
+            evidence=(
+                Piece("user_test", "Five of eight looked for it and did not find it."),
+                Piece("review", "It stands in the fourth tab."),
+            ),
+        )
+        self.days.at(self.days.ago(192), lambda: self._insight("cartridge", fields))
+        self.days.at(self.days.ago(9, hour=3), self._ages)
+
+    def _ages(self) -> None:
+        age_insights(self.days.now, site=self.site)
+
+    def _tries(self, trial: Trial, told: Told) -> None:
+        tell = Teller(
+            site=self.site,
+            shop=self.shop,
+            calendar=self.days,
+            who=self.who,
+            address={name: address_of(name) for name in self.who},
+            metrics={each.key: each for each in METRICS},
+            gates=lambda: policy_of(self.site).gates,
+        )
+
+        def follows(trial: Trial, learning: str) -> str:
+            self.learnings[trial.key] = learning
+            return self.ideas[_FOLLOWS[trial.key]]
+
+        TrialStory(
+            tell,
+            trial,
+            told,
+            find=lambda: self._insight(trial.key, self._sized(told)),
+            propose=lambda insight: self._hypothesis(
+                replace(told.hypothesis, surface=told.surface), (insight,)
+            ),
+            shipped=lambda rollout: self._ships(trial, rollout),
+            followed=follows,
+        )
+
+    def _sized(self, told: Told) -> InsightFields:
+        """The insight with what the leak cost in the four weeks before, where the lake knows."""
+        if told.leak is None:
+            return told.insight
+        by, segment, before = told.leak
+        leak = _of(self._leaks(self.days.now), by=by, segment=segment, before=before)
+        worth = _worth(leak)
+        if leak is None or worth is None:
+            return told.insight
+        return replace(told.insight, size=_size(leak, "checkouts"), weekly_value_minor=worth)
+
+    def _leaks(self, until: datetime) -> tuple[Leak, ...]:
+        return findings_between(
+            self.site.name, since=until - timedelta(days=28), until=until, now=until
+        )
+
+    def _insight(self, key: str, fields: InsightFields) -> str:
+        made = create_insight(self.site, fields, by=self.who["priya"], now=self.days.now)
+        self.insights[key] = made.key
+        accept_insight(
+            self.site, made.key, by=self.who["jonas"], now=self.days.now + timedelta(hours=2)
+        )
+        return made.key
+
+    def _hypothesis(self, fields: HypothesisFields, insights: tuple[str, ...]) -> str:
+        made = create_hypothesis(
+            self.site,
+            replace(fields, insights=insights),
+            by=self.who["jonas"],
+            now=self.days.now,
+        )
+        accept_hypothesis(
+            self.site, made.key, by=self.who["felix"], now=self.days.now + timedelta(hours=3)
+        )
+        return made.key
+
+    def _hears(self, heard: Heard) -> None:
+        keys: list[str] = []
+
+        def comes_in() -> None:
+            by = self.who[heard.by] if heard.by else None
+            made = receive_signal(
+                self.site, heard.fields, Arrival(heard.way, by=by), now=self.days.now
+            )
+            keys.append(made.key)
+
+        def is_looked_at() -> None:
+            until = self.days.ends + timedelta(days=heard.asleep) if heard.asleep else None
+            move_signal_record(
+                self.site,
+                keys[0],
+                _done_with(heard),
+                by=self.who["priya"],
+                now=self.days.now,
+                insight=self.insights[heard.about] if heard.about else "",
+                reason=heard.dismissed,
+                until=until,
+            )
+
+        self.days.at(self.days.ago(heard.days_ago, hour=11), comes_in)
+        if heard.looked_at is not None:
+            self.days.at(self.days.ago(heard.looked_at, hour=17), is_looked_at)
+
+    def _is_proposed(self, proposed: Proposed) -> None:
+        def comes_in() -> None:
+            by = self.who[proposed.by] if proposed.by else None
+            insight = self.insights[proposed.about] if proposed.about else ""
+            made = receive_idea(
+                self.site,
+                replace(proposed.fields, insight=insight),
+                Arrival(proposed.way, by=by),
+                now=self.days.now,
+            )
+            self.ideas[proposed.key] = made.key
+            if proposed.rejected:
+                self._moves_idea(proposed.key, IdeaAction.REJECT, reason=proposed.rejected)
+
+        def is_screened() -> None:
+            self._moves_idea(proposed.key, IdeaAction.SCREEN)
+            for name, values in proposed.scores:
+                self._scores(self.ideas[proposed.key], name, values)
+            if proposed.parked:
+                self._moves_idea(proposed.key, IdeaAction.PARK, reason=proposed.parked)
+
+        self.days.at(self.days.ago(proposed.days_ago, hour=9), comes_in)
+        if proposed.screened is not None:
+            self.days.at(self.days.ago(proposed.screened, hour=9, minute=30), is_screened)
+
+    def _moves_idea(self, key: str, action: IdeaAction, *, reason: str = "") -> None:
+        move_idea_record(
+            self.site,
+            self.ideas[key],
+            action,
+            by=self.who["mara"],
+            now=self.days.now,
+            reason=reason,
+        )
+
+    def _scores(self, item: str, name: str, values: tuple[int, int, int]) -> None:
+        answers = dict(zip(("impact", "confidence", "ease"), map(float, values), strict=True))
+        submit_score(self.site, item, answers, by=self.who[name], now=self.days.now)
+
+    def _ships(self, trial: Trial, rollout: str) -> None:
+        """Bring a winner live: one was quick, the other still waits for its day."""
+        days, now = self.days, self.days.now
+
+        def at(days_later: int, hour: int) -> datetime:
+            return days.on(now.date(), days=days_later, hour=hour)
+
+        if trial.shipped:
+            days.at(at(1, 10), lambda: self._begins(rollout, owner="tom", within=14))
+            days.at(at(3, 10), lambda: self._goes_live(rollout))
+            days.at(at(4, 10), lambda: self._is_verified(rollout))
+        else:
+            days.at(at(2, 10), lambda: self._begins(rollout, owner="ines", within=15))
+
+    def _edits(self, rollout: str, fields: RolloutFields, *, by: str) -> None:
+        edit_rollout(self.site, rollout, fields, by=self.who[by], now=self.days.now)
+
+    def _moves_rollout(self, rollout: str, action: RolloutAction, *, by: str) -> None:
+        move_rollout(self.site, rollout, action, by=self.who[by], now=self.days.now)
+
+    def _begins(self, rollout: str, *, owner: str, within: int) -> None:
+        due = self.days.today + timedelta(days=within)
+        number = RolloutRecord.objects.get(site=self.site, number=int(rollout[2:])).pk
+        fields = RolloutFields(
+            owner=address_of(owner),
+            due=due.isoformat(),
+            ticket=f"https://tickets.northpine.example/SHOP-{400 + 7 * number}",
+        )
+        self._edits(rollout, fields, by="mara")
+        self._moves_rollout(rollout, RolloutAction.START, by=owner)
+
+    def _goes_live(self, rollout: str) -> None:
+        fields = RolloutFields(
+            permanent=True,
+            deploy_link="https://releases.northpine.example/2114",
+            variant_code="ticketed",
+            check_url=f"{HOST}/p/ember-3",
+            present="What others say\ncss: .reviews + .description",
+            gone="request: /experiments/reviews-higher",
+        )
+        self._edits(rollout, fields, by="tom")
+        self._moves_rollout(rollout, RolloutAction.GO_LIVE, by="tom")
+
+    def _is_verified(self, rollout: str) -> None:
+        check = ask_for_check(self.site, rollout, by=self.who["tom"], now=self.days.now)
+        found = {
+            "What others say": True,
+            "css: .reviews + .description": True,
+            "request: /experiments/reviews-higher": False,
+        }
+        page_seen(check, found, now=self.days.now)
+        for name, function in (("tom", "engineering"), ("mara", "cro_lead")):
+            user = self.who[name].user
+            if user is not None:
+                sign(self.site, rollout, function, by=user, now=self.days.now)
+        self._moves_rollout(rollout, RolloutAction.VERIFY, by="mara")
+
+    def _prepares(self) -> None:
+        """Make of the saved cart an experiment whose brief is not finished yet."""
+        days = self.days
+        self.days.at(days.ago(60, hour=9), self._opens_to_visits)
+        self.days.at(days.ago(16), self._promotes)
+        self.days.at(days.ago(14), self._accepts_promoted)
+        self.days.at(days.ago(8), self._plans_saved_cart)
+        self.days.at(days.ago(7), self._builds_saved_cart)
+
+    def _opens_to_visits(self) -> None:
+        host_proved(self.site, HOST.removeprefix("https://"), by=self.who["tom"], now=self.days.now)
+        for name, path in SURFACES:
+            set_surface(self.site, name, path, by=self.who["priya"], now=self.days.now)
+
+    def _promotes(self) -> None:
+        made = hypothesis_from_idea(
+            self.site, self.ideas["saved-cart"], by=self.who["jonas"], now=self.days.now
+        )
+        learning = self.learnings.get("urgency-timer", "")
+        edit_hypothesis(
+            self.site,
+            made.key,
+            HypothesisFields(
+                change="send a link to the cart by e-mail",
+                audience="people who leave with something in the cart",
+                outcome="more of them will come back and order",
+                reason="they wait for pay day or a partner, and the cart is gone by then",
+                metric="order_rate",
+                direction="increase",
+                expected_lift=0.06,
+                insights=(self.insights["urgency-timer"],),
+                surface="Cart",
+                element="Saved cart",
+                learnings=(learning,) if learning else (),
+            ),
+            by=self.who["jonas"],
+            now=self.days.now,
+        )
+        self.saved_cart = made.key
+
+    def _accepts_promoted(self) -> None:
+        accept_hypothesis(self.site, self.saved_cart, by=self.who["felix"], now=self.days.now)
+
+    def _plans_saved_cart(self) -> None:
+        start = self.days.today + timedelta(days=12)
+        plan_experiment(
+            self.site,
+            ExperimentSpec(
+                key=SAVED_CART,
+                name="The cart by e-mail",
+                surface="Cart",
+                hypothesis=self.saved_cart,
+                decision_owner=address_of("mara"),
+                deputy=address_of("jonas"),
+                start=start,
+                end=start + timedelta(days=28),
+                primary="order_rate",
+                guardrails=("order_value",),
+                secondary=("revenue_per_visitor",),
+                margin=0.03,
+                margins={"order_value": 0.2},
+                variants=(
+                    VariantSpec("control", "No e-mail", control=True),
+                    VariantSpec("link", "Link to the cart after a day"),
+                ),
+                plan=PlanSpec(baseline=0.3, minimum_effect=0.08, visitors_per_week=900),
+                waiver="Our traffic cannot show this effect; we want the direction.",
+            ),
+            by=self.who["jonas"],
+            now=self.days.now,
+        )
+        write_brief(
+            self.site,
+            SAVED_CART,
+            BriefChange(
+                goal="Carts that are filled today are ordered next week.",
+                audience="People who leave with something in the cart and an account",
+                builder=address_of("tom"),
+                implementer=address_of("ines"),
+                effort_days=4,
+                slot="The sprint after the decision",
+                decisions=dict(USUAL_TABLE),
+                risks={
+                    "brand": False,
+                    "revenue": False,
+                    "partner": False,
+                    "privacy": True,
+                    "accessibility": False,
+                },
+            ),
+            by=self.who["jonas"],
+            now=self.days.now,
+        )
+        self._moves_saved_cart(Action.DESIGN, by="priya")
+
+    def _builds_saved_cart(self) -> None:
+        self._moves_saved_cart(Action.BUILD, by="tom")
+        approve(self.site, SAVED_CART, "goals", by=self.who["lena"], now=self.days.now)
+
+    def _moves_saved_cart(self, action: Action, *, by: str) -> None:
+        move_experiment(self.site, SAVED_CART, action, by=self.who[by], now=self.days.now)
+
+    def _fills_backlog(self) -> None:
+        """Find and propose from what the lake shows these days."""
+        self.days.at(self.days.ago(1, hour=10), self._finds_leaks)
+        self.days.at(self.days.ago(1, hour=15), self._drafts)
+
+    def _finds_leaks(self) -> None:
+        leaks = self._leaks(self.days.ends)
+        social = _of(leaks, by="channel", segment="Paid Social", before="add_to_cart")
+        phones = _of(leaks, by="device", segment="phone", before="add_payment_info")
+        landing = self._insight(
+            "landing",
+            InsightFields(
+                problem="Visitors from paid social land on the home page and do not find the"
+                " product that the advertisement showed them.",
+                surface="Home page",
+                segment="Channel: paid social",
+                size=_size(social, "carts"),
+                weekly_value_minor=_worth(social),
+                tags=("clarity",),
+                cause="observed",
+                evidence=(
+                    Piece("analytics", "They put a product into the cart far less often than"
+                          " visitors of any other channel.", funnel("channel")),
+                    Piece("user_test", "Four of five testers went back to the advertisement to"
+                          " look for the stove's name."),
+                ),
+            ),
+        )  # fmt: skip
+        wallet = self._insight(
+            "wallet",
+            InsightFields(
+                problem="On a phone, paying means typing sixteen digits with two thumbs.",
+                surface="Checkout, payment step",
+                segment="Device: phone",
+                size=_size(phones, "payments"),
+                weekly_value_minor=_worth(phones),
+                tags=("friction",),
+                cause="inferred",
+                evidence=(
+                    Piece("voice", "“I gave up when it asked for my card. Can’t I just use my"
+                          " phone?” – service desk, nine times this month"),
+                    Piece("review", "None of the phone’s own wallets is offered."),
+                ),
+            ),
+        )  # fmt: skip
+        advertised = self._hypothesis(
+            HypothesisFields(
+                change="send each advertisement to the product it shows",
+                audience="visitors from paid social",
+                outcome="more of them will put it into the cart",
+                reason="they came for that product and now have to search for it",
+                metric="cart_rate",
+                direction="increase",
+                expected_lift=0.25,
+                surface="Home page",
+            ),
+            (landing,),
+        )
+        paid = self._hypothesis(
+            HypothesisFields(
+                change="offer the phone’s own wallet as the first way to pay",
+                audience="people who check out on a phone",
+                outcome="more of them will order",
+                reason="nothing has to be typed",
+                metric="order_rate",
+                direction="increase",
+                expected_lift=0.04,
+                surface="Checkout, payment step",
+                element="Ways to pay",
+            ),
+            (wallet,),
+        )
+        for item, scores in (
+            (advertised, (("priya", (8, 7, 6)), ("tom", (7, 6, 3)), ("jonas", (9, 8, 8)))),
+            (paid, (("priya", (6, 7, 5)), ("ines", (5, 6, 2)), ("jonas", (7, 7, 6)))),
+        ):
+            for name, values in scores:
+                self._scores(item, name, values)
+        give_rank(
+            self.site,
+            paid,
+            1,
+            reason="The provider waives its fee if we begin this quarter.",
+            rank_then=2,
+            by=self.who["mara"],
+            now=self.days.now + timedelta(hours=4),
+        )
+
+    def _drafts(self) -> None:
+        """Leave something unfinished, as there always is."""
+        create_insight(
+            self.site,
+            InsightFields(
+                problem="The tents page asks people to compare eleven numbers.",
+                surface="Category page",
+            ),
+            by=self.who["priya"],
+            now=self.days.now,
+        )
+        made = create_hypothesis(
+            self.site,
+            HypothesisFields(
+                change="show the washing instructions on the product page",
+                audience="people who look at a sleeping bag",
+                outcome="fewer of them will call",
+                reason="two callers a day cannot find them",
+                metric="order_rate",
+                direction="increase",
+                expected_lift=0.02,
+                insights=(self.insights["cartridge"],),
+                surface="Product page",
+                element="Care",
+            ),
+            by=self.who["jonas"],
+            now=self.days.now,
+        )
+        submit_hypothesis(
+            self.site, made.key, by=self.who["jonas"], now=self.days.now + timedelta(minutes=5)
+        )
+
+    def _talks(self) -> None:
+        """Talk about what runs and what waits."""
+        running = next(each.key for each in self.shop.trials if self.shop.runs(each))
+        for days_ago, hour, kind, key, name, text in (
+            (12, 10, "experiment", running, "nora",
+             "Since last week fewer people ask us what delivery costs. Is that this test, @priya?"),
+            (12, 14, "experiment", running, "priya",
+             ("Half of them see the cost in the cart now, so it may well be. We look when it is"
+             " over; what callers ask is no metric of it, so please keep counting.")),
+            (2, 16, "experiment", running, "lena",
+             ("@mara, the partner who delivers for us wants to change the price on the first of the"
+             " month. Does that break the test?")),
+            (3, 9, "experiment", SAVED_CART, "ines",
+             ("@jonas, who may be written to is not decided: the privacy question is a yes, and"
+             " nobody has signed it.")),
+        ):  # fmt: skip
+            self.days.at(
+                self.days.ago(days_ago, hour=hour),
+                partial(self._says, kind, key, name, text),
+            )
+        self.days.at(self.days.ago(2, hour=9), self._asks_for_rollout)
+
+    def _asks_for_rollout(self) -> None:
+        waiting = RolloutRecord.objects.filter(site=self.site, stage="in_progress").first()
+        if waiting is not None:
+            self._says(
+                "rollout", waiting.key, "otto",
+                "@ines, every week of this costs us what stands above. What keeps it?",
+            )  # fmt: skip
+
+    def _says(self, kind: str, key: str, name: str, text: str) -> None:
+        say(self.site, kind, key, text, by=self.who[name], now=self.days.now)
+
+
+def _done_with(heard: Heard) -> SignalAction:
+    if heard.about:
+        return SignalAction.LINK
+    if heard.dismissed:
+        return SignalAction.DISMISS
+    return SignalAction.SNOOZE if heard.asleep else SignalAction.TRIAGE
+
+
+def _of(leaks: tuple[Leak, ...], *, by: str, segment: str, before: str) -> Leak | None:
+    return next(
+        (leak for leak in leaks if (leak.by, leak.segment, leak.before) == (by, segment, before)),
+        None,
+    )
+
+
+def _size(leak: Leak | None, what: str) -> str:
+    if leak is None:
+        return "not yet beyond chance; worth watching"
+    lost, standard = leak.lost_per_week, (leak.standard or "others").lower()
+    others = f"a {standard}" if leak.by == "device" else f"visitors from {standard}"
+    return (
+        f"{lost.value:,.0f} {what} a week fewer than with the rate of {others}"
+        f" ({lost.low:,.0f} to {lost.high:,.0f})"
+    )
+
+
+def _worth(leak: Leak | None) -> int | None:
+    value = leak.value_per_week_minor if leak is not None else None
+    return round(value.value) if value is not None else None

@@ -1,0 +1,348 @@
+"""One trial of the demo company, from the finding to where it stands, each step by who may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+
+from truelift.apps.briefs.measured import events_used, look_at_events
+from truelift.apps.briefs.services import (
+    BriefChange,
+    acknowledge,
+    approve,
+    name_follow_up,
+    write_brief,
+)
+from truelift.apps.experiments.analysing import analyse_experiment
+from truelift.apps.experiments.models import AnalysisRecord, ExperimentRecord
+from truelift.apps.experiments.services import (
+    move_experiment,
+    plan_experiment,
+    replan_experiment,
+    write_learning,
+)
+from truelift.apps.experiments.spec import ExperimentSpec, MetricSpec, PlanSpec, VariantSpec
+from truelift.apps.qa.plan import Address, build_matrix, give_verdict, plan_for, set_addresses
+from truelift.apps.qa.run import ask_for_run
+from truelift.apps.research.actor import Actor
+from truelift.apps.rollouts.models import RolloutRecord
+from truelift.apps.sites.models import Site
+from truelift.lifecycle.experiment import Action, Advice, Choice
+from truelift.lifecycle.gate import Gate
+from truelift.lifecycle.obstacle import MoveRefused
+from truelift.worlds.calendar import Calendar
+from truelift.worlds.findings import people_per_week
+from truelift.worlds.outside import picture_of, variants_opened
+from truelift.worlds.shop.parameters import HOST, Shop, Trial
+from truelift.worlds.shop.told import NO_RISK, Told
+
+
+SIGNERS: Final[Mapping[str, str]] = {
+    "goals": "lena",
+    "guardrails": "lena",
+    "message_match": "felix",
+    "analytics": "priya",
+    "engineering": "ines",
+}
+"""Who agrees with what before a start."""
+
+RISK_SIGNERS: Final[Mapping[str, str]] = {"brand": "felix", "revenue": "otto"}
+
+CHECKED: Final = frozenset({Gate.QA_MATRIX, Gate.INSTRUMENTATION})
+
+WAIVER: Final = "Our traffic cannot show this effect; we want the direction."
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """What a trial is told with.
+
+    Attributes:
+        site: The company's site.
+        shop: Its truth.
+        calendar: Its days.
+        who: First name → person.
+        address: First name → e-mail address.
+        metrics: Key → definition.
+        gates: What the programme asks for at the moment.
+    """
+
+    site: Site
+    shop: Shop
+    calendar: Calendar
+    who: Mapping[str, Actor]
+    address: Mapping[str, str]
+    metrics: Mapping[str, MetricSpec]
+    gates: Callable[[], frozenset[Gate]]
+
+
+class TrialStory:
+    """The weeks of one trial."""
+
+    def __init__(
+        self,
+        tell: Teller,
+        trial: Trial,
+        told: Told,
+        *,
+        find: Callable[[], str],
+        propose: Callable[[str], str],
+        shipped: Callable[[str], None],
+        followed: Callable[[Trial, str], str],
+    ) -> None:
+        """Put a trial on the calendar.
+
+        Args:
+            tell: What it is told with.
+            trial: Which.
+            told: What the team wrote about it.
+            find: Writes the insight, gives its key.
+            propose: Writes the hypothesis that rests on an insight, gives its key.
+            shipped: Is told of the rollout of a winner.
+            followed: Given the key of the learning, gives the key of what follows.
+        """
+        self.tell, self.trial, self.told = tell, trial, told
+        self._find, self._propose = find, propose
+        self._shipped, self._followed = shipped, followed
+        self.insight = self.hypothesis = ""
+        self.first = tell.shop.first_day_of(trial)
+        self.ends = self.first + timedelta(days=trial.planned_days)
+        self._on(-3, 10, self._finds)
+        self._on(-2, 11, self._proposes)
+        self._on(-1, 9, self._plans)
+        self._on(-1, 14, self._checks)
+        self._on(-1, 16, self._submits)
+        self._on(0, 7, lambda: self._move(Action.LAUNCH, by="mara"))
+        if tell.shop.runs(trial):
+            tell.calendar.at(tell.calendar.ends, lambda: self._analyses(None))
+            return
+        over = trial.planned_days
+        self._on(over, 9, lambda: self._move(Action.STOP, by="mara"))
+        # Whoever came on the last day still has three days to order.
+        self._on(over + 4, 9, lambda: self._analyses(self._on_day(over + 4, 15)))
+
+    def _on_day(self, days: int, hour: int) -> datetime:
+        return self.tell.calendar.on(self.first, days=days, hour=hour)
+
+    def _on(self, days: int, hour: int, step: Callable[[], None]) -> None:
+        self.tell.calendar.at(self._on_day(days, hour), step)
+
+    @property
+    def _now(self) -> datetime:
+        return self.tell.calendar.now
+
+    @property
+    def _record(self) -> ExperimentRecord:
+        return ExperimentRecord.objects.get(site=self.tell.site, key=self.trial.key)
+
+    def _finds(self) -> None:
+        self.insight = self._find()
+
+    def _proposes(self) -> None:
+        self.hypothesis = self._propose(self.insight)
+
+    def _plans(self) -> None:
+        """Plan, write the brief and agree on the design.
+
+        Where the shop is too small for the effect, they say so as people would.
+        """
+        tell, key = self.tell, self.trial.key
+        spec = self._spec(tell.shop.first_day_of(self.trial))
+        plan_experiment(tell.site, spec, by=tell.who["jonas"], now=self._now)
+        self._briefs()
+        try:
+            with transaction.atomic():
+                self._move(Action.DESIGN, by="priya")
+        except MoveRefused:
+            waived = replace(spec, waiver=WAIVER)
+            replan_experiment(tell.site, key, waived, by=tell.who["jonas"], now=self._now)
+            self._move(Action.DESIGN, by="priya")
+        self._move(Action.BUILD, by="tom")
+
+    def _spec(self, first: date) -> ExperimentSpec:
+        trial, told = self.trial, self.told
+        return ExperimentSpec(
+            key=trial.key,
+            name=told.name,
+            surface=told.surface,
+            hypothesis=self.hypothesis,
+            decision_owner=self.tell.address["mara"],
+            deputy=self.tell.address["jonas"],
+            start=first,
+            end=first + timedelta(days=trial.planned_days),
+            primary=told.primary,
+            guardrails=told.guardrails,
+            secondary=told.secondary,
+            margin=0.03,
+            # What an order is worth varies by a factor of thirty: only great harm shows.
+            margins=dict.fromkeys(told.guardrails, 0.2),
+            variants=(
+                VariantSpec(trial.control, told.variants["control"], control=True),
+                VariantSpec(trial.treatment, told.variants["treatment"]),
+            ),
+            plan=self._sizes(first),
+            inference=told.inference,
+            judging=told.judging,
+        )
+
+    def _sizes(self, first: date) -> PlanSpec:
+        """Plan with the rates of the two weeks before, as an analyst would."""
+        tell, told = self.tell, self.told
+        before = tell.calendar.on(first, hour=0)
+        begins = datetime.fromtimestamp(tell.shop.begins_at_ms / 1000, before.tzinfo)
+        since = max(before - timedelta(days=14), begins)
+        event = tell.metrics[told.primary].event
+        eligible = people_per_week(tell.site.name, self.trial.seen_at, since=since, until=before)
+        reached = people_per_week(tell.site.name, event, since=since, until=before)
+        if not eligible or not reached:
+            # The shop's very first days: the plan goes by what the shop before had.
+            eligible, reached = 1000 * tell.shop.scale + 50, 200 * tell.shop.scale + 10
+        return PlanSpec(
+            baseline=round(min(reached / eligible, 0.95), 3),
+            minimum_effect=told.minimum_effect,
+            visitors_per_week=max(round(eligible), 1),
+        )
+
+    def _briefs(self) -> None:
+        told = self.told
+        slot, effort = told.slot
+        write_brief(
+            self.tell.site,
+            self.trial.key,
+            BriefChange(
+                goal=told.goal,
+                audience=told.audience,
+                adds_pressure=told.adds_pressure,
+                builder=self.tell.address["tom"],
+                implementer=self.tell.address["tom"],
+                effort_days=effort,
+                slot=slot,
+                decisions=dict(told.table),
+                risks={**NO_RISK, **dict.fromkeys(told.risks, True)},
+            ),
+            by=self.tell.who["jonas"],
+            now=self._now,
+        )
+
+    def _checks(self) -> None:
+        """Build the variants, agree, and try them as far as the programme asks for it."""
+        tell, key = self.tell, self.trial.key
+        acknowledge(tell.site, key, by=tell.who["tom"], now=self._now)
+        signers = {**SIGNERS, **{risk: RISK_SIGNERS[risk] for risk in self.told.risks}}
+        for what, name in signers.items():
+            approve(tell.site, key, what, by=tell.who[name], now=self._now)
+        gates = tell.gates()
+        self._shows()
+        if gates & CHECKED:
+            self._tries()
+        if Gate.MEASUREMENT in gates:
+            look_at_events(tell.site, events_used(self._record), now=self._now)
+        self._move(Action.CHECK, by="tom")
+
+    def _shows(self) -> None:
+        """Say where each variant can be seen."""
+        page = {"Product page": "/p/ember-3", "Cart": "/cart"}.get(self.told.surface, "/checkout")
+        set_addresses(
+            self.tell.site,
+            self.trial.key,
+            [
+                Address(each, f"{HOST}{page}?variant={self.trial.key}:{each}")
+                for each in (self.trial.control, self.trial.treatment)
+            ],
+            by=self.tell.who["tom"],
+            now=self._now,
+        )
+
+    def _tries(self) -> None:
+        """Try every variant where visitors see it, and let a browser look for its events."""
+        tell, key = self.tell, self.trial.key
+        plan = plan_for(tell.site, key)
+        build_matrix(plan, now=self._now)
+        for number, cell in enumerate(plan.cells.filter(current=True)):
+            for variant in (self.trial.control, self.trial.treatment):
+                give_verdict(
+                    tell.site,
+                    key,
+                    cell=cell.pk,
+                    variant=variant,
+                    passed=True,
+                    picture=picture_of(key, variant) if number == 0 else None,
+                    by=tell.who["ines"],
+                    now=self._now,
+                )
+        run = ask_for_run(tell.site, key, by=tell.who["tom"], now=self._now)
+        variants_opened(run, now=self._now)
+
+    def _submits(self) -> None:
+        self._move(Action.SUBMIT, by="mara")
+        self._move(Action.SCHEDULE, by="mara")
+
+    def _analyses(self, decides_at: datetime | None) -> None:
+        tell = self.tell
+        snapshot = analyse_experiment(
+            tell.site, self.trial.key, by=tell.who["priya"], now=self._now
+        )
+        if decides_at is not None:
+            tell.calendar.at(decides_at, lambda: self._decides(snapshot))
+
+    def _decides(self, snapshot: AnalysisRecord) -> None:
+        """Decide as the analysis advises."""
+        if snapshot.advice in {Advice.INVALID.value, ""}:
+            self._move(
+                Action.INVALIDATE,
+                by="priya",
+                reason="An integrity check failed; the split cannot be trusted.",
+            )
+        else:
+            stays = snapshot.advice in {Choice.SHIP.value, Choice.STOP.value}
+            choice = Choice(snapshot.advice) if stays else Choice.ITERATE
+            self._move(Action.DECIDE, by="mara", choice=choice, reason=self.told.reasons[choice])
+            rollout = RolloutRecord.objects.filter(experiment=self._record).first()
+            if rollout is not None:
+                self._shipped(rollout.key)
+        if self.told.learning[0]:
+            self.tell.calendar.at(self._now + timedelta(days=1), self._learns)
+
+    def _learns(self) -> None:
+        tell, key = self.tell, self.trial.key
+        text, scope, follow_up = self.told.learning
+        write_brief(
+            tell.site,
+            key,
+            BriefChange(qa_notes="Looked at on the devices of the desk; nothing to be seen."),
+            by=tell.who["ines"],
+            now=self._now,
+        )
+        learning = write_learning(
+            tell.site,
+            key,
+            text=text,
+            scope=scope,
+            follow_up=follow_up,
+            by=tell.who["mara"],
+            now=self._now,
+        )
+        tell.calendar.at(self._now + timedelta(days=1), lambda: self._closes(learning.key))
+
+    def _closes(self, learning: str) -> None:
+        item = self._followed(self.trial, learning)
+        tell = self.tell
+        name_follow_up(tell.site, self.trial.key, item, by=tell.who["jonas"], now=self._now)
+        self._move(Action.CLOSE, by="mara")
+
+    def _move(
+        self, action: Action, *, by: str, choice: Choice | None = None, reason: str = ""
+    ) -> None:
+        move_experiment(
+            self.tell.site,
+            self.trial.key,
+            action,
+            by=self.tell.who[by],
+            now=self._now,
+            choice=choice,
+            reason=reason,
+        )
