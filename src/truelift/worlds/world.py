@@ -17,7 +17,10 @@ from truelift.worlds.shop.parameters import Shop
 
 
 WORLDS: Final = MappingProxyType(
-    {"shop": "a shop for camping gear whose late delivery cost loses the people on phones"}
+    {
+        "shop": "a shop for camping gear whose late delivery cost loses the people on phones",
+        "programme": "a year of sixty tests by three squads, with what got stuck and what was luck",
+    }
 )
 """Every world and what it is."""
 
@@ -126,7 +129,7 @@ def build(
     Args:
         name: One of `WORLDS`.
         home: Where; also the home that Django was started for.
-        scale: 1.0 is about a million and a half events.
+        scale: 1.0 is about a million and a half events; a programme has none, and one size.
         seed: The same seed, scale and end give the same events.
         until: Where its history ends, cut to the minute.
         now: The clock.
@@ -138,6 +141,8 @@ def build(
         AlreadyBuilt: The home has it.
     """
     check(name, home, scale=scale)
+    if name == "programme":
+        return _programme(home, seed=seed, until=until, now=now, say=say)
     from truelift.lake.lake import Lake
     from truelift.worlds.company import live_through, open_company
     from truelift.worlds.people import LOGIN
@@ -162,3 +167,26 @@ def build(
     about = {"world": name, "stored": stored, "built_at": now().isoformat()}
     write_durably(folder_of(home) / _BUILT, json.dumps(about).encode())
     return world
+
+
+def _programme(
+    home: Home, *, seed: int, until: datetime, now: Callable[[], datetime], say: Say
+) -> World:
+    from truelift.worlds.programme.build import build_programme
+    from truelift.worlds.programme.people import LEAD
+    from truelift.worlds.programme.people import SITE as OUTFITTERS
+
+    began = now()
+    password = build_programme(home, seed=seed, until=until, say=say)
+    write_durably(
+        home.root / "worlds" / "programme" / _BUILT,
+        json.dumps({"world": "programme", "built_at": now().isoformat()}).encode(),
+    )
+    return World(
+        name="programme",
+        site=OUTFITTERS,
+        email=LEAD,
+        password=password,
+        stored=0,
+        took_s=(now() - began).total_seconds(),
+    )

@@ -294,6 +294,7 @@ def _impact_on(metric: str, tests: Sequence[OneTest], live: set[str]) -> Documen
         "spread": drawn.tau,
     }
     for name, where in (
+        ("winners", np.array([each.outcome is Outcome.WIN for each in results])),
         ("shipped", shipped),
         ("live", shipped & np.array([each.key in live for each in tests])),
     ):

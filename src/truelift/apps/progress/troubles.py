@@ -98,12 +98,12 @@ def _troubles(history: History) -> Iterator[Found]:
     names = {each.key: each.change for each in history.hypotheses}
     seen = set()
     for rank in history.ranks:
-        if rank.key not in seen:
-            seen.add(rank.key)
-            name = names.get(rank.key, rank.key)
-            yield _made(
-                history, Trouble.OVERRIDDEN, "hypothesis", rank.key, name, rank.at, Reason.OVERRULED
-            )
+        key = rank.hypothesis or rank.key
+        kind = "hypothesis" if rank.hypothesis else "idea"
+        if key not in seen:
+            seen.add(key)
+            name = names.get(key, key)
+            yield _made(history, Trouble.OVERRIDDEN, kind, key, name, rank.at, Reason.OVERRULED)
 
 
 def _made(
@@ -167,7 +167,10 @@ def _stalled_tests(history: History) -> Iterator[Found]:
             asked_by(Actor(None), site=history.site, now=history.as_of), standing=anybody
         )
         codes = {
-            each.code for each in obstacles(as_domain(record), NEXT[test.trial.stage], asked=asked)
+            each.code
+            for each in obstacles(
+                as_domain(record, now=history.as_of), NEXT[test.trial.stage], asked=asked
+            )
         } - _ABOUT_WHO_ASKS
         yield _made(
             history,
