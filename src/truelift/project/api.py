@@ -160,12 +160,17 @@ def _stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     return problem(401, code="api.sign_in", detail="Sign in, or send an access token.")
 
 
-@api.exception_handler(Http404)
-def _missing(request: HttpRequest, error: Http404) -> HttpResponse:
-    del request, error
+def no_such_address() -> HttpResponse:
+    """Answer where nothing is, and where the person may not know that there is something."""
     return problem(
         404, code="api.no_such_thing", detail="It does not exist, or you may not see it."
     )
+
+
+@api.exception_handler(Http404)
+def _missing(request: HttpRequest, error: Http404) -> HttpResponse:
+    del request, error
+    return no_such_address()
 
 
 @api.exception_handler(PermissionDenied)

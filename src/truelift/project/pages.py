@@ -76,6 +76,11 @@ def ready(request: HttpRequest) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """One page for what does not exist and for what the person may not see."""
     del exception
+    if request.path.startswith("/api/"):
+        # Imported late: the description of the API imports every app.
+        from truelift.project.api import no_such_address
+
+        return no_such_address()
     return render(request, "404.html", status=404)
 
 

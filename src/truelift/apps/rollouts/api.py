@@ -84,6 +84,15 @@ def list_rollouts(request: HttpRequest, site: str) -> Document:
     }
 
 
+# Before the addresses of single rollouts, which would take its last word for a key.
+@router.post("/rollouts/refresh", response={202: Document})
+def refresh(request: HttpRequest, site: str) -> Status[Document]:
+    """Have the figures computed anew; it is done outside of the request."""
+    place = _site(request, site, needs=Role.ANALYST)
+    services.ask_for_money(place, by=_actor(request), now=_now())
+    return Status(202, {"site": place.name})
+
+
 @router.get("/rollouts/{key}")
 def show_rollout(request: HttpRequest, site: str, key: str) -> Document:
     """Show a rollout, with what stands in the way of each step."""
@@ -129,14 +138,6 @@ def check(request: HttpRequest, site: str, key: str) -> Status[Document]:
     place = _site(request, site, needs=Role.ANALYST)
     asked = services.ask_for_check(place, key, by=_actor(request), now=_now())
     return Status(202, check_document(asked))
-
-
-@router.post("/rollouts/refresh", response={202: Document})
-def refresh(request: HttpRequest, site: str) -> Status[Document]:
-    """Have the figures computed anew; it is done outside of the request."""
-    place = _site(request, site, needs=Role.ANALYST)
-    services.ask_for_money(place, by=_actor(request), now=_now())
-    return Status(202, {"site": place.name})
 
 
 def _document(request: HttpRequest, site: Site, key: str) -> Document:
