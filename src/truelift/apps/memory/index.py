@@ -278,7 +278,7 @@ def _expected(record: ExperimentRecord, document: Mapping[str, Any]) -> float | 
     hypothesis = record.hypothesis
     if hypothesis is None or hypothesis.expected_lift is None:
         return None
-    primary = next(
+    primary: Mapping[str, Any] = next(
         (each for each in document.get("metrics", ()) if each.get("role") == "primary"), {}
     )
     better = primary.get("better") or primary.get("direction") or hypothesis.direction

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from truelift.egress.fetching import Limits, fetch
@@ -42,7 +42,7 @@ class Service:
 
     url: str
     model: str
-    key: str
+    key: str = field(repr=False)
     gate: Gate
 
     @property

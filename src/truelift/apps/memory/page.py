@@ -169,9 +169,7 @@ def _row(entry: EntryRecord, shelf: Shelf) -> Row:
         glyph=GLYPHS[entry.outcome],
         outcome=dict(Outcome.choices)[entry.outcome],
         when=day(entry.began_on, year=0) if entry.began_on else "not begun",
-        effect=f"{lift(entry.value)}, {lift(entry.low)} to {lift(entry.high)}"
-        if entry.valid and None not in (entry.value, entry.low, entry.high)
-        else "",
+        effect=_effect_of(entry),
         choice=CHOICES[decision.choice] if decision else "",
         learnings=shelf.learnings.get(record.pk, ()),
         principles=shelf.principles.get(record.pk, ()),
@@ -181,6 +179,13 @@ def _row(entry: EntryRecord, shelf: Shelf) -> Row:
         if entry.missing
         else "",
     )
+
+
+def _effect_of(entry: EntryRecord) -> str:
+    """Write an effect; what is invalid has no number anywhere."""
+    if not entry.valid or entry.value is None or entry.low is None or entry.high is None:
+        return ""
+    return f"{lift(entry.value)}, {lift(entry.low)} to {lift(entry.high)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from django.db.models import Q
 
 from truelift.apps.backlog.models import SurfaceRecord
 from truelift.apps.experiments.models import LearningRecord
@@ -21,6 +22,7 @@ from truelift.apps.memory.models import (
 from truelift.apps.research.models import CitationRecord, HypothesisRecord
 from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
+from truelift.lifecycle.experiment import Action, Stage
 from truelift.lifecycle.principle import PrincipleStatus, Reading, Trial, status_of
 from truelift.lifecycle.rollout import RolloutStage
 from truelift.stats.heterogeneity import shrunken
@@ -225,12 +227,8 @@ def _tested(record: TrialRecord, entry: EntryRecord | None) -> Tested:
         )
     effect = effects[0]
     # Whether it is clear, the effect on the metric's own scale decides, as on the result.
-    clear = {"win": (1.0, 2.0), "loss": (-2.0, -1.0)}.get(effect["outcome"])
-    reading = Trial(
-        record.experiment.key,
-        *(clear or (None, None)),
-        applied=record.applied,
-    ).reading
+    clear = {"win": 1.0, "loss": -1.0}.get(effect["outcome"])
+    reading = Trial(record.experiment.key, low=clear, high=clear, applied=record.applied).reading
     value, low, high = effect["value"], effect["low"], effect["high"]
     if not record.applied:
         value, low, high = (None if each is None else -each for each in (value, high, low))
@@ -244,7 +242,7 @@ def adoption_of(found: Judged) -> Adoption:
     measured = {each.name.lower(): each for each in SurfaceRecord.objects.filter(site=site)}
     said = {each.surface.lower(): each for each in record.uses.select_related("said_by")}
     live = _live(found)
-    names = _surfaces(site, (*places.values(), *measured.values()), said.values(), found)
+    names = _surfaces(site, (*measured.values(), *places.values()), said.values(), found)
     tried = {each.entry.surface.lower() for each in found.tests if each.entry is not None}
     types = {each.lower() for each in record.types}
     elements = {each.lower() for each in record.elements}
@@ -298,6 +296,7 @@ def _surfaces(
     site: Site, known: Iterable[Any], said: Iterable[Any], found: Judged
 ) -> dict[str, str]:
     """Give every surface that anybody has named, by its name in small letters."""
+    # The first name counts: as the backlog measures it, before anybody's spelling.
     names = [getattr(each, "surface", "") or getattr(each, "name", "") for each in known]
     names += [each.surface for each in said]
     names += list(
@@ -361,17 +360,11 @@ class Reuse:
 
 def reuse_of(site: Site) -> Reuse:
     """Count the hypotheses that cite a learning; what only a machine wrote does not count."""
-    rows = HypothesisRecord.objects.filter(site=site).exclude(
-        ~_by_person(), accepted_at__isnull=True
+    rows = HypothesisRecord.objects.filter(
+        Q(drafted_by="") | Q(accepted_at__isnull=False), site=site
     )
     citing = CitationRecord.objects.filter(hypothesis__in=rows).values("hypothesis").distinct()
     return Reuse(rows.count(), citing.count())
-
-
-def _by_person() -> Any:  # noqa: ANN401 - a condition of Django
-    from django.db.models import Q
-
-    return Q(drafted_by="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,30 +382,34 @@ class Marks:
     invalid: bool = False
 
 
-def marks_of(site: Site) -> dict[int, Marks]:
-    """Say of every learning, by its number, what hangs on it."""
-    catch_up(site)
+def marks_of(site: Site, numbers: Sequence[int]) -> dict[int, Marks]:
+    """Say of some learnings, by their numbers, what hangs on them."""
+    learnings = LearningRecord.objects.filter(site=site, number__in=numbers)
     cited: dict[int, list[str]] = {}
     for number, by in (
-        CitationRecord.objects.filter(learning__site=site)
+        CitationRecord.objects.filter(learning__in=learnings)
         .order_by("hypothesis__number")
         .values_list("learning__number", "hypothesis__number")
     ):
         cited.setdefault(number, []).append(f"H-{by}")
     tried: dict[int, list[str]] = {}
-    for pk, by in (
-        TrialRecord.objects.filter(principle__site=site)
-        .order_by("principle__number")
-        .values_list("experiment_id", "principle__number")
+    for number, by in (
+        learnings.filter(experiment__trials__isnull=False)
+        .order_by("experiment__trials__principle__number")
+        .values_list("number", "experiment__trials__principle__number")
     ):
-        tried.setdefault(pk, []).append(f"P-{by}")
+        tried.setdefault(number, []).append(f"P-{by}")
+    broken = set(
+        learnings.filter(
+            # The index may not have seen yet what the stage says already.
+            Q(experiment__entry__valid=False)
+            | Q(experiment__stage=Stage.INVALID.value)
+            | Q(experiment__moves__action=Action.INVALIDATE.value)
+        ).values_list("number", flat=True)
+    )
     return {
-        number: Marks(
-            tuple(cited.get(number, ())), tuple(tried.get(experiment, ())), valid is False
-        )
-        for number, experiment, valid in LearningRecord.objects.filter(site=site).values_list(
-            "number", "experiment_id", "experiment__entry__valid"
-        )
+        number: Marks(tuple(cited.get(number, ())), tuple(tried.get(number, ())), number in broken)
+        for number in numbers
     }
 
 
@@ -521,7 +518,7 @@ def principle_document(found: Judged) -> dict[str, Any]:
     }
 
 
-def _who(found: Judged, reading: Reading) -> Mapping[int, Tested] | list[Tested]:
+def _who(found: Judged, reading: Reading) -> list[Tested]:
     return [each for each in found.tests if each.reading is reading]
 
 

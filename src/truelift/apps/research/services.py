@@ -252,7 +252,7 @@ def _step_insight(
     after = move_insight(
         insight.as_domain(),
         action,
-        by=MACHINE if by is None else standing_of(by.user, site),
+        by=MACHINE if by is None or by.machine else standing_of(by.user, site),
         policy=policy_of(site),
         now=now,
         reason=because,
@@ -418,7 +418,7 @@ def return_hypothesis(
     after = move_hypothesis(
         hypothesis.as_domain(),
         HypothesisAction.RETURN,
-        by=standing_of(by.user, site),
+        by=MACHINE if by.machine else standing_of(by.user, site),
         policy=policy_of(site),
         reason=because,
     )
@@ -467,7 +467,7 @@ def accept_hypothesis(
         to_be_accepted(hypothesis.as_domain(alike=found.keys)),
         HypothesisAction.ACCEPT,
         acceptance=acceptance,
-        by=standing_of(by.user, site),
+        by=MACHINE if by.machine else standing_of(by.user, site),
         policy=policy_of(site),
         metrics=measured(site),
     )
@@ -496,7 +496,7 @@ def _to_review(hypothesis: HypothesisRecord, *, by: Actor, now: datetime) -> Non
     after = move_hypothesis(
         hypothesis.as_domain(),
         HypothesisAction.SUBMIT,
-        by=standing_of(by.user, hypothesis.site),
+        by=MACHINE if by.machine else standing_of(by.user, hypothesis.site),
         policy=policy_of(hypothesis.site),
     )
     hypothesis.stage = after.stage.value
