@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import models, transaction
+from django.db.models import ProtectedError
 
 from truelift.apps.accounts.audit import record as audit
 from truelift.apps.accounts.models import User
@@ -118,7 +119,7 @@ class SomethingHappened(Refusal):
     def __init__(self, *, key: str) -> None:
         super().__init__(
             f"{key} cannot be deleted, because it is part of the record. Only a draft that was"
-            " never moved can be.",
+            " never moved, and that nothing leads to, can be.",
             key=key,
         )
 
@@ -204,13 +205,17 @@ def delete_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> None
 
     Raises:
         NoSuchExperiment: The site has none with this key.
-        SomethingHappened: It was moved, analysed or decided.
+        SomethingHappened: It was moved, analysed or decided, or something leads to it.
     """
     record = experiment_for_update(site, key)
     if record.stage != Stage.BRIEFED or record.moves.exists() or record.analyses.exists():
         raise SomethingHappened(key=key)
     before = _facts(record)
-    record.delete()
+    try:
+        record.delete()
+    except ProtectedError as error:
+        # Another part of the product leads to it: a principle names it as a test, for example.
+        raise SomethingHappened(key=key) from error
     audit(
         action="experiment.deleted",
         target=f"experiment:{key}",
