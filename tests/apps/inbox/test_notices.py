@@ -9,10 +9,10 @@ import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from email.message import EmailMessage
 from typing import Any
 
 import pytest
+from django.core.mail import EmailMessage
 from django.test import Client
 
 from tests.apps.inbox.conftest import Elsewhere
@@ -172,7 +172,7 @@ def test_a_digest_goes_out_once_on_its_morning_and_only_when_something_waits(
     (mail,) = mailoutbox
     assert mail.subject == "Shop: 1 thing waits for you"
     assert SPLIT.remedy in str(mail.body)
-    assert mail.extra_headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"  # type: ignore[attr-defined]
+    assert mail.extra_headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
 def test_the_link_in_a_mail_ends_it_without_signing_in_and_only_by_a_button(

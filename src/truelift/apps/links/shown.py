@@ -120,7 +120,7 @@ def _result(site: Site, key: str, number: int) -> Shown:
         title=record.name,
         eyebrow=f"Result of {key}, snapshot {number}",
         grounds=f"As it was known on {moment(found.as_of, site.time_zone)}. It never changes; its"
-        f" digest is {found.digest[:16]}….",
+        f" digest begins with {found.digest[:16]}.",
         content=_read_only("links/_result.html", context),
         watermark="Invalid" if invalid else "",
     )
@@ -208,6 +208,7 @@ def _experiment(site: Site, key: str) -> ExperimentRecord:
 
 def _read_only(template: str, context: Mapping[str, Any]) -> SafeString:
     """Render without what leads further: whoever looks has no account here."""
-    html = render_to_string(template, dict(context))
+    html: str = render_to_string(template, dict(context))
+    html = html.replace("Every number leads to how it is worked out.", "")
     # Our own templates have escaped whatever people typed; tags are only taken out.
     return mark_safe(_LINK.sub("", _FORM.sub("", html)))  # noqa: S308

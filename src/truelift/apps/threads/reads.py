@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from truelift.apps.accounts.models import AuditEvent, User
+from truelift.apps.accounts.models import AuditEvent, Facts, User
 from truelift.apps.sites.models import Site
 from truelift.apps.threads.models import CommentRecord, MentionRecord
 
@@ -106,13 +106,31 @@ def _happened(event: AuditEvent, names: dict[str, str]) -> Entry:
     return Entry(
         at=event.occurred_at,
         who=names.get(who) or {"operator": "The operator", "system": "Truelift"}.get(who, who),
-        did=_VERBS.get(verb, verb.replace("_", " ")),
+        did=_did(event.action, verb, after),
         changes=tuple(
             (name.replace("_", " "), _shown(before.get(name)), _shown(after.get(name)))
             for name in after
             if name in before and before[name] != after[name]
         ),
     )
+
+
+def _did(action: str, verb: str, after: Facts) -> str:
+    match action:
+        case "link.added":
+            return f"linked {after.get('ticket', 'a ticket')}"
+        case "link.removed":
+            return f"unlinked {after.get('ticket', 'a ticket')}"
+        case "share.opened":
+            return f"shared the {after.get('what', 'page')} by an address"
+        case "share.revoked":
+            return f"revoked a shared {after.get('what', 'page')}"
+        case "rollout.opened":
+            return "began to follow it until it is live"
+        case "rollout.check_asked":
+            return "asked for a page check"
+        case _:
+            return _VERBS.get(verb, verb.replace("_", " "))
 
 
 _VERBS: Final = {
