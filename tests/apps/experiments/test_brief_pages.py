@@ -20,6 +20,7 @@ from truelift.apps.briefs.models import (
     MetricClassRecord,
 )
 from truelift.apps.briefs.modes import template_of
+from truelift.apps.briefs.proxies import ProxyEvidence, weighted_correlation
 from truelift.apps.briefs.reads import brief_of, loop_closure
 from truelift.apps.briefs.services import BriefChange, classify_metric, write_brief
 from truelift.apps.experiments.domain import as_domain
@@ -380,3 +381,40 @@ def test_a_stakeholder_who_only_looks_approves_goals(
 
     assert "Nobody has written it yet." in said
     assert (given.status_code, written.status_code) == (302, 403)
+
+
+def test_a_proxy_is_proven_by_enough_tests_whose_effects_go_together() -> None:
+    together = [(0.01 * n, 0.005 * n, 1.0 + n) for n in range(8)]
+    apart = [(0.01 * n, 0.01 * (-1) ** n, 1.0) for n in range(8)]
+
+    assert weighted_correlation(together) == pytest.approx(1.0)
+    assert ProxyEvidence(8, weighted_correlation(together)).proven
+    assert not ProxyEvidence(7, 1.0).proven
+    assert not ProxyEvidence(8, weighted_correlation(apart)).proven
+    assert weighted_correlation([(0.1, 0.2, 1.0), (0.1, 0.3, 1.0)]) is None
+
+
+def test_the_page_of_a_micro_metric_says_what_the_sites_own_tests_make_of_its_link(
+    site: Site, home: Home, analysed: ExperimentRecord, ada: User, client_of: ClientOf
+) -> None:
+    del home
+    move_experiment(
+        site,
+        analysed.key,
+        Action.DECIDE,
+        by=Actor(ada),
+        now=AT_THE_END,
+        choice=Choice.SHIP,
+        reason="Orders rose.",
+    )
+    page = f"/s/{site.name}/metrics/order_rate/class/"
+    given = {"worth": "micro", "proxy_of": "revenue_per_visitor"}
+
+    unproven = client_of(ada).post(page, given)
+    kept = client_of(ada).post(page, {**given, "because": "They pay what they order."})
+    said = text_of(client_of(ada).get(page))
+    listed = text_of(client_of(ada).get(f"/s/{site.name}/metrics/"))
+
+    assert (unproven.status_code, kept.status_code) == (422, 302)
+    assert "Unproven proxy: one effect was measured on both" in said
+    assert "leads to revenue_per_visitor" in listed

@@ -12,6 +12,7 @@ from truelift.apps.accounts.models import User
 from truelift.apps.accounts.roles import Role
 from truelift.apps.briefs import services
 from truelift.apps.briefs.measured import ask_for_figures
+from truelift.apps.briefs.proxies import proxy_evidence
 from truelift.apps.briefs.reads import brief_document, class_document
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.experiments.reads import experiment_of
@@ -144,7 +145,8 @@ def classify(request: HttpRequest, site: str, key: str, given: ClassIn) -> Docum
         by=_actor(request),
         now=_now(),
     )
-    return class_document(row)
+    linked = proxy_evidence(place, key, row.proxy_of) if row.proxy_of else None
+    return {**class_document(row), "evidence": linked.document() if linked else None}
 
 
 def _site(request: HttpRequest, name: str, *, needs: Role = Role.VIEWER) -> Site:

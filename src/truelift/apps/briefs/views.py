@@ -17,6 +17,7 @@ from truelift.apps.briefs.forms import BriefForm, MetricClassForm
 from truelift.apps.briefs.measured import ask_for_figures
 from truelift.apps.briefs.modes import template_of
 from truelift.apps.briefs.page import brief_page
+from truelift.apps.briefs.proxies import proxy_evidence
 from truelift.apps.briefs.reads import brief_record, class_of_metric, metric_classes
 from truelift.apps.experiments.metrics import current_metrics
 from truelift.apps.experiments.models import ExperimentRecord
@@ -157,8 +158,10 @@ def metric_class(request: SignedInRequest, site: str, metric: str) -> HttpRespon
             messages.success(request, f"{found.name} is kept as {form.cleaned_data['worth']}.")
             return redirect("experiments:metrics", site=place.name)
     role = role_of(request.user, place)
+    row = classes.get(metric)
     context = {
         "form": form,
+        "evidence": proxy_evidence(place, metric, row.proxy_of) if row and row.proxy_of else None,
         "metric": found,
         "may_write": role is not None and role.covers(Role.EDITOR),
     }

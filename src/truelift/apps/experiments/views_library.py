@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
+from truelift.apps.briefs.reads import brief_record, undocumented
 from truelift.apps.experiments.forms import LearningForm, MetricForm
 from truelift.apps.experiments.library import metrics_page
 from truelift.apps.experiments.metrics import define_metric, take_library
@@ -31,7 +32,10 @@ def new_learning(request: SignedInRequest, site: str) -> HttpResponse:
         form = LearningForm(
             experiments=experiments, initial={"experiment": request.GET.get("experiment", "")}
         )
-        return render(request, "experiments/learning.html", {"form": form, "any": experiments})
+        asked = next((e for e in experiments if e.key == request.GET.get("experiment")), None)
+        lacks = undocumented(asked, brief_record(asked)) if asked else ()
+        context = {"form": form, "any": experiments, "asked": asked, "lacks": lacks}
+        return render(request, "experiments/learning.html", context)
     form = LearningForm(request.POST, experiments=experiments)
     status = 422
     if form.is_valid():
