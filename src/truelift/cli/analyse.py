@@ -27,12 +27,16 @@ def analyse(
     now = datetime.now(UTC)
     ready(now)
     from truelift.apps.experiments.analysing import analyse_experiment
+    from truelift.apps.experiments.monitoring_hiding import hides_from, shown_to
 
     snapshot = analyse_experiment(site_called(site), experiment, by=actor_named(as_user), now=now)
+    record, user = snapshot.experiment, actor_named(as_user).user
+    hides = hides_from(record, user, now=now)
+    document = dict(shown_to(record, snapshot.document, user, now=now))
     if as_json:
-        typer.echo(snapshot.text)
+        typer.echo(json.dumps(document, ensure_ascii=False) if hides else snapshot.text)
         return
-    typer.echo(in_words(json.loads(snapshot.text), number=snapshot.number))
+    typer.echo(in_words(document, number=snapshot.number))
 
 
 def in_words(document: dict[str, Any], *, number: int) -> str:

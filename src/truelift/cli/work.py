@@ -78,6 +78,8 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
     django.setup()
 
     from truelift.apps.experiments.jobs import run_due_jobs
+    from truelift.apps.progress.nightly import plan_every_hour
+    from truelift.apps.experiments.monitoring_jobs import begin_watches
     from truelift.apps.inbox.rounds import begin_rounds
     from truelift.apps.sites.erasure import finish_erasures
     from truelift.project.start import is_migrated
@@ -86,8 +88,11 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
     while not is_migrated() and not stop.is_set():
         stop.wait(JOBS_EVERY_S)
     begin_rounds(datetime.now(UTC))
+    begin_watches(datetime.now(UTC))
     say_ready()
+    nights = plan_every_hour()
     while not stop.is_set():
+        nights(datetime.now(UTC))
         run_due_jobs(datetime.now(UTC))
         finish_erasures(home)
         stop.wait(JOBS_EVERY_S)

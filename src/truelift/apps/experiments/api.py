@@ -11,8 +11,10 @@ from ninja import Body, Field, Router, Schema, Status
 from truelift.apps.accounts.models import User
 from truelift.apps.accounts.roles import Role
 from truelift.apps.briefs.reads import class_document, class_of_metric, metric_classes
+from truelift.apps.experiments.api_monitoring import router as monitoring
 from truelift.apps.experiments.metrics import current_metrics, define_metric, take_library
 from truelift.apps.experiments.models import AnalysisRecord, ExperimentRecord
+from truelift.apps.experiments.monitoring_hiding import advice_shown_to, shown_to
 from truelift.apps.experiments.reads import (
     analyses_of,
     decision_document,
@@ -48,6 +50,7 @@ from truelift.lifecycle.experiment import Action, Choice
 
 
 router = Router(tags=["experiments"])
+router.add_router("", monitoring)
 
 Document = dict[str, Any]
 
@@ -159,7 +162,7 @@ def findings(request: HttpRequest, site: str, key: str, given: FindingsIn) -> St
     """Write down what a study without traffic found."""
     place = _site(request, site, needs=Role.ANALYST)
     snapshot = write_findings(place, key, text=given.text, by=_actor(request), now=_now())
-    return Status(201, _snapshot(snapshot, key))
+    return Status(201, _snapshot(request, snapshot, key))
 
 
 @router.get("/experiments/{key}/trace")
@@ -184,7 +187,7 @@ def list_analyses(request: HttpRequest, site: str, experiment: str = "") -> Docu
                 "experiment": each.experiment.key,
                 "number": each.number,
                 "as_of": each.as_of,
-                "action": each.advice or None,
+                "action": advice_shown_to(each, _actor(request).user, now=_now()),
                 "digest": each.digest,
             }
             for each in analyses_of(place, experiment=experiment)
@@ -194,11 +197,11 @@ def list_analyses(request: HttpRequest, site: str, experiment: str = "") -> Docu
 
 @router.get("/analyses/{key}/{number}")
 def show_analysis(request: HttpRequest, site: str, key: str, number: int) -> Document:
-    """Give a snapshot exactly as it was stored."""
+    """Give a snapshot exactly as it was stored; without effects that the policy hides still."""
     found = snapshot_of(_site(request, site), key, number)
     if found is None:
         raise NoSuchSnapshot(key=key[:80], number=number)
-    return _snapshot(found, key)
+    return _snapshot(request, found, key)
 
 
 @router.get("/decisions")
@@ -291,12 +294,13 @@ def _document(request: HttpRequest, site: Site, key: str) -> Document:
     return dict(experiment_document(_record(site, key), by=_actor(request), now=_now()))
 
 
-def _snapshot(snapshot: AnalysisRecord, key: str) -> Document:
+def _snapshot(request: HttpRequest, snapshot: AnalysisRecord, key: str) -> Document:
+    user = _actor(request).user
     return {
         "experiment": key,
         "number": snapshot.number,
         "as_of": snapshot.as_of,
         "digest": snapshot.digest,
         "made_at": snapshot.made_at,
-        "document": snapshot.document,
+        "document": shown_to(snapshot.experiment, snapshot.document, user, now=_now()),
     }

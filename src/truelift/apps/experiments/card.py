@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from truelift.apps.experiments.broken_down import Details, details_of
 from truelift.apps.experiments.domain import (
@@ -21,6 +23,8 @@ from truelift.apps.experiments.models import (
     MoveRecord,
     PhaseRecord,
 )
+from truelift.apps.experiments.monitoring_hiding import WHY, hides_from, shown_to
+from truelift.apps.experiments.monitoring_page import Wrong, wrong_of
 from truelift.apps.experiments.panel import Panel, panel_of
 from truelift.apps.experiments.phases import shares_in_words
 from truelift.apps.experiments.result import (
@@ -96,6 +100,7 @@ class ExperimentCard:
         insights: Key and problem of the insights that it rests on.
         learnings: What was learned from it.
         snapshots: Numbers of all snapshots, the newest first.
+        wrong: What monitoring says; None for what is not watched.
     """
 
     record: ExperimentRecord
@@ -118,6 +123,13 @@ class ExperimentCard:
     insights: tuple[tuple[str, str], ...]
     learnings: tuple[LearningRecord, ...]
     snapshots: tuple[int, ...]
+    wrong: Wrong | None = None
+
+
+def result_seen(record: ExperimentRecord, document: Mapping[str, Any], *, hides: bool) -> Result:
+    """Lay out what a person may see of a snapshot, and say why where effects are hidden."""
+    result = result_of(record, document)
+    return replace(result, why_hidden=WHY, plain=()) if hides else result
 
 
 def card_of(
@@ -137,6 +149,8 @@ def card_of(
     )
     glyph, words = STAGES[record.stage]
     started = record.stage not in PREPARING
+    hides = snapshot is not None and hides_from(record, by.user, now=now)
+    document = shown_to(record, snapshot.document, by.user, now=now) if snapshot else None
     return ExperimentCard(
         record=record,
         glyph=glyph,
@@ -146,8 +160,9 @@ def card_of(
         randomised=domain.randomised,
         snapshot=snapshot,
         taken=moment(snapshot.made_at, site.time_zone) if snapshot else "",
-        result=result_of(record, snapshot.document) if snapshot else None,
-        details=details_of(record, snapshot.document) if snapshot else None,
+        result=None if document is None else result_seen(record, document, hides=hides),
+        details=None if document is None or hides else details_of(record, document),
+        wrong=wrong_of(record, by=by, now=now),
         panel=panel_of(
             record,
             domain,

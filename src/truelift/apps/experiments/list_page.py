@@ -25,6 +25,7 @@ from truelift.apps.drawing.forest import Effect, Forest, Group
 from truelift.apps.drawing.knowledge import Knowledge
 from truelift.apps.experiments.domain import broken_checks, day_at
 from truelift.apps.experiments.models import AnalysisRecord, ExperimentRecord, PlannedMetricRecord
+from truelift.apps.experiments.monitoring_hiding import shown_to_all
 from truelift.apps.experiments.result import LIFT, effect_row, last_day_of, primary_effect
 from truelift.apps.experiments.wording import (
     CHOICES,
@@ -35,6 +36,7 @@ from truelift.apps.experiments.wording import (
     sentence_case,
 )
 from truelift.apps.lists.page import Page
+from truelift.apps.programme.reads import policy_of
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.experiment import Origin, Stage
 
@@ -125,7 +127,7 @@ def list_page(site: Site, listed: Page, *, now: datetime) -> ListPage:
             .annotate(many=Count("pk"))
         )
     )
-    effects = _primary_effects(site, records)
+    effects = _primary_effects(site, records, now=now)
     return ListPage(
         answer=_answer(stages),
         grounds=_grounds(site, stages),
@@ -233,7 +235,9 @@ def _when(record: ExperimentRecord, *, now: datetime) -> str:
     return f"day {gone + 1} of {days}" if gone < days else f"all {days} days over"
 
 
-def _primary_effects(site: Site, records: Sequence[ExperimentRecord]) -> tuple[Effect, ...]:
+def _primary_effects(
+    site: Site, records: Sequence[ExperimentRecord], *, now: datetime
+) -> tuple[Effect, ...]:
     """Give the primary effects of the first dozen experiments with a snapshot."""
     newest = AnalysisRecord.objects.filter(experiment=OuterRef("experiment")).order_by("-number")
     have = AnalysisRecord.objects.filter(
@@ -253,8 +257,9 @@ def _primary_effects(site: Site, records: Sequence[ExperimentRecord]) -> tuple[E
         ).select_related("metric")
     }
     effects = []
+    policy = policy_of(site)
     for record in shown:
-        document = json.loads(texts[record.pk])
+        document = shown_to_all(record, json.loads(texts[record.pk]), now=now, policy=policy)
         found = primary_effect(document)
         if found is None:
             continue

@@ -267,8 +267,8 @@ def _cause(experiment: ExperimentRecord | None, key: str) -> str:
 
 
 def _href(site: Site, experiment: ExperimentRecord | None) -> str:
-    home = f"/s/{site.name}/experiments/"
-    return f"{home}{experiment.key}/#wrong" if experiment else f"{home}alerts/"
+    home = f"/s/{site.name}/"
+    return f"{home}experiments/{experiment.key}/#wrong" if experiment else f"{home}alerts/"
 
 
 def _target(experiment: ExperimentRecord | None) -> str:

@@ -18,11 +18,12 @@ from truelift.apps.experiments.models import (
     LearningRecord,
     MetricRecord,
 )
+from truelift.apps.experiments.monitoring_hiding import hides_from
 from truelift.apps.experiments.spec import KEY
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.reads import insight_document
 from truelift.apps.sites.models import Site
-from truelift.lifecycle.experiment import Stage
+from truelift.lifecycle.experiment import Advice, Stage
 from truelift.lifecycle.moving import actions_from, obstacles
 from truelift.lifecycle.obstacle import Obstacle
 
@@ -109,6 +110,7 @@ def experiment_document(
     record: ExperimentRecord, *, by: Actor, now: datetime
 ) -> ExperimentDocument:
     """Give an experiment in full, with what stands in the way of each move for this person."""
+    hides = hides_from(record, by.user, now=now)
     domain = as_domain(record, now=now)
     asked = asked_by(by, site=record.site, now=now)
     decision = (
@@ -176,7 +178,7 @@ def experiment_document(
             {
                 "number": each.number,
                 "as_of": each.as_of,
-                "action": each.advice or None,
+                "action": Advice.KEEP_RUNNING.value if hides else each.advice or None,
                 "digest": each.digest,
             }
             for each in record.analyses.defer("text").order_by("number")

@@ -9,6 +9,7 @@ from truelift.apps.experiments import (
     views_library,
     views_lists,
     views_methods,
+    views_monitoring,
     views_plan,
     views_planner,
 )
@@ -33,6 +34,8 @@ urlpatterns = [
         views.snapshot,
         name="snapshot",
     ),
+    path("s/<site:site>/alerts/", views_monitoring.alerts, name="alerts"),
+    path("s/<site:site>/alerts/<int:number>/", views_monitoring.change, name="alert"),
     path("s/<site:site>/planner/", views_planner.planner, name="planner"),
     path("s/<site:site>/decisions/", views_lists.decisions, name="decisions"),
     path("s/<site:site>/learnings/", views_lists.learnings, name="learnings"),

@@ -18,10 +18,10 @@ from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
 from truelift.apps.briefs.page import brief_page
 from truelift.apps.experiments.broken_down import details_of
-from truelift.apps.experiments.card import card_of, progress_of
+from truelift.apps.experiments.card import card_of, progress_of, result_seen
 from truelift.apps.experiments.models import ExperimentRecord
+from truelift.apps.experiments.monitoring_hiding import hides_from, shown_to
 from truelift.apps.experiments.reads import experiment_of, snapshot_of
-from truelift.apps.experiments.result import result_of
 from truelift.apps.experiments.services import ask_for_analysis, move_experiment, write_findings
 from truelift.apps.experiments.spec import BadSpec
 from truelift.apps.experiments.wording import moment
@@ -152,17 +152,20 @@ def snapshot(request: SignedInRequest, site: str, key: str, number: int) -> Http
     found = snapshot_of(place, key, number)
     if found is None:
         raise Http404
+    now = datetime.now(UTC)
+    hides = hides_from(found.experiment, request.user, now=now)
+    document = shown_to(found.experiment, found.document, request.user, now=now)
     return render(
         request,
         "experiments/snapshot.html",
         {
             "snapshot": found,
             "record": found.experiment,
-            "result": result_of(found.experiment, found.document),
-            "details": details_of(found.experiment, found.document),
+            "result": result_seen(found.experiment, document, hides=hides),
+            "details": None if hides else details_of(found.experiment, document),
             "taken": moment(found.made_at, place.time_zone),
             "as_of": moment(found.as_of, place.time_zone),
-            "pretty": json.dumps(found.document, indent=2, ensure_ascii=False),
+            "pretty": json.dumps(document, indent=2, ensure_ascii=False),
         },
     )
 

@@ -6,10 +6,12 @@ import json
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from truelift.apps.experiments.monitoring_hiding import shown_to_all
 from truelift.apps.experiments.reads import experiments_of, learnings_of
 from truelift.apps.measurement import reads
 from truelift.apps.measurement.funnel_form import default_form
 from truelift.apps.measurement.home_page import HomePage, home_page
+from truelift.apps.programme.reads import policy_of
 from truelift.apps.research.reads import hypothesis_rows, untested
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import event_names_of
@@ -57,6 +59,7 @@ def home_of(site: Site, *, now: datetime) -> HomePage:
                 until=now + MINUTE,  # `now` is cut to its minute, which is not over
             ),
         ).answer
+    policy = policy_of(site)
     return home_page(
         site.name,
         now=now,
@@ -66,7 +69,12 @@ def home_of(site: Site, *, now: datetime) -> HomePage:
         funnels=funnels,
         hypotheses=hypothesis_rows(site, untested(site)),
         experiments=[
-            (record, json.loads(text) if (text := getattr(record, "newest_text", None)) else None)
+            (
+                record,
+                shown_to_all(record, json.loads(text), now=now, policy=policy)
+                if (text := getattr(record, "newest_text", None))
+                else None,
+            )
             for record in experiments_of(site)[:MOST_TESTS]
         ],
         learnings=list(learnings_of(site)[:1]),
