@@ -1,0 +1,168 @@
+"""One of everything on a site, put there by a member through the pages and the API."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django.test import Client
+
+from truelift.apps.experiments.models import ExperimentRecord, LearningRecord
+from truelift.apps.qa.models import HostRecord
+from truelift.apps.rollouts.models import RolloutRecord
+from truelift.apps.sites.models import Site
+
+
+CSV = "title,detail\n{text},{text}\n"
+EXPERIMENT = "delivery"
+
+
+def stock(site: Site, browser: Client, *, who: str, text: str, now: datetime) -> list[str]:
+    """Put one of every kind of thing on a site, its text in every field that takes text.
+
+    Args:
+        site: Has nothing of its own yet.
+        browser: In which an owner of the site has signed in.
+        who: The owner's address.
+        text: What to write.
+        now: The moment.
+
+    Returns:
+        What was not taken: the address, and what was answered.
+    """
+    refused: list[str] = []
+    here = f"/s/{site.name}"
+
+    def tell(method: str, place: str, body: dict[str, Any]) -> None:
+        path = f"/api/v1/{place}?site={site.name}"
+        sent = getattr(browser, method)(path, json.dumps(body), content_type="application/json")
+        if sent.status_code >= 400:
+            refused.append(f"{method} {path}: {sent.status_code} {sent.content[:300]!r}")
+
+    def post(place: str, **fields: Any) -> None:
+        sent = browser.post(f"{here}/{place}", fields)
+        if sent.status_code >= 400:
+            refused.append(f"post {here}/{place}: {sent.status_code}")
+
+    told = dict.fromkeys(("detail", "surface", "segment", "team", "contact"), text[:80])
+    tell("post", "signals", {"title": text, **told})
+    tell("post", "ideas", {"change": text, "problem": text, "signal": "S-1", **told})
+    tell(
+        "post",
+        "insights",
+        {
+            **dict.fromkeys(("problem", "surface", "segment", "size"), text),
+            "evidence": [{"kind": "analytics", "text": text}, {"kind": "voice", "text": text}],
+        },
+    )
+    tell("post", "insights/I-1/accept", {})
+    tell("post", "metrics/library", {"library": "shop"})
+    because = {"because": text}
+    tell("put", "metrics/order_rate/class", {"worth": "macro", **because})
+    tell(
+        "post",
+        "hypotheses",
+        {
+            **dict.fromkeys(("change", "audience", "outcome", "reason"), text),
+            **dict.fromkeys(("surface", "element"), text[:120]),
+            "metric": "order_rate",
+            "direction": "increase",
+            "expected_lift": 0.05,
+            "insights": ["I-1"],
+        },
+    )
+    tell("post", "hypotheses/H-1/submit", {})
+    tell(
+        "post",
+        "experiments",
+        {
+            "key": EXPERIMENT,
+            "name": text,
+            "surface": text[:120],
+            "hypothesis": "H-1",
+            "waiver": text,
+            "decision_owner": who,
+            "start": "2026-05-04",
+            "end": "2026-05-25",
+            "primary": "order_rate",
+            "guardrails": ["order_value"],
+            "variants": [
+                {"key": "a", "name": text, "role": "control"},
+                {"key": "b", "name": text},
+            ],
+        },
+    )
+    brief = f"experiments/{EXPERIMENT}/brief"
+    said = dict.fromkeys(("goal", "audience", "slot", "qa_notes"), text[:150])
+    tell("patch", brief, {**said, "builder": who, "implementer": who, "effort_days": 2.5})
+    tell("post", f"experiments/{EXPERIMENT}/follow-ups", {"item": "ID-1"})
+    tell("post", "hosts", {"host": "shop.example"})
+    HostRecord.objects.filter(site=site).update(verified_at=now)
+    shown = [
+        {"variant": each, "url": "https://shop.example/", "steps": f"fill input = {text[:60]}"}
+        for each in "ab"
+    ]
+    tell(
+        "put",
+        f"qa/{EXPERIMENT}/addresses",
+        {"addresses": shown, "left_out": [text[:60]], "left_out_because": text},
+    )
+    tell("put", "backlog/ID-1/facts", dict.fromkeys(("if_wins", "if_loses"), text))
+    rule = ("statement", "detail", "holds_for", "not_for", "unknown", "would_change")
+    listed = {name: [text[:40]] for name in ("types", "elements")}
+    tell("post", "principles", {**dict.fromkeys(rule, text), **listed})
+    tell("post", "principles/P-1/guidelines", {"text": text, "owner": who})
+    tell("post", "principles/P-1/tests", {"experiment": EXPERIMENT, "variant": "b"})
+    hook = {"form": "slack", "address": "https://hooks.example.com/x", "least": "watch"}
+    tell("post", "webhooks", {"name": text[:60], **hook})
+    tell("post", "segments", {"name": "buyers", "definition": {"did": "x"}, "description": text})
+    changed = {
+        "metric": "order_rate",
+        "design": "interrupted-time-series",
+        "changed_on": "2026-04-20",
+    }
+    tell("post", "before-after", {"name": text, **changed})
+
+    post("annotations/add/", day="2026-05-01", kind="release", text=text)
+    post("views/save/", explorer="trend", query="event=x", name=text[:60])
+    post("signals/ways-in/", kind="link", name=text[:60])
+    post("signals/import/", kind="signals", text=CSV.format(text=text.replace("\n", " ")))
+    post("members/invite/", email="dan@example.com", role="viewer")
+    post("settings/keys/", kind="public", label=text[:60])
+    post("shares/", kind="brief", key=EXPERIMENT, days="7")
+    post("tickets/insight/I-1/", url="https://example.atlassian.net/browse/SHOP-1")
+
+    if refused:
+        return refused
+    experiment = ExperimentRecord.objects.get(site=site, key=EXPERIMENT)
+    RolloutRecord.objects.create(
+        site=site,
+        number=1,
+        experiment=experiment,
+        due=date(2026, 6, 24),
+        decided_at=now - timedelta(days=2),
+        **dict.fromkeys(("variant", "notes", "present", "gone"), text[:80]),
+    )
+    LearningRecord.objects.create(
+        site=site,
+        number=1,
+        experiment=experiment,
+        made_at=now.astimezone(UTC),
+        **dict.fromkeys(("text", "scope", "follow_up"), text),
+    )
+    for kind, key in {
+        "signal": "S-1",
+        "insight": "I-1",
+        "idea": "ID-1",
+        "hypothesis": "H-1",
+        "experiment": EXPERIMENT,
+        "learning": "L-1",
+        "principle": "P-1",
+        "rollout": "R-1",
+    }.items():
+        post(f"threads/{kind}/{key}/", text=text)
+    own = browser.post("/me/tokens/", {"name": text[:60]})
+    if own.status_code >= 400:
+        refused.append(f"post /me/tokens/: {own.status_code}")
+    return refused
