@@ -136,3 +136,35 @@ def test_a_changed_allocation_of_what_ended_elsewhere_is_written_down(
     assert "is not a variant with its weight" in str(error_in(capsys)["message"])
     (phase,) = ExperimentRecord.objects.get().phases.all()
     assert phase.weights == {"gate_30": 9.0, "gate_40": 1.0}
+
+
+def test_a_brief_is_written_and_agreed_with_and_results_are_taken_in(
+    site: Site,
+    ada: User,
+    ben: User,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    del ada
+    (tmp_path / "plan.toml").write_text(PLAN, encoding="utf-8")
+    (tmp_path / "brief.json").write_text('{"goal": "More orders"}', encoding="utf-8")
+    (tmp_path / "wrong.json").write_text('{"gaol": "More orders"}', encoding="utf-8")
+    (tmp_path / "results.csv").write_text("name,n,effect,se\nOld,100,0.1,0.05\n")
+    at = ["--site", site.name]
+    file = [*at, "--file"]
+
+    codes = [
+        run("experiments", ["create", *file, str(tmp_path / "plan.toml")]),
+        run("experiments", ["brief", "plan", *file, str(tmp_path / "wrong.json")]),
+        run("experiments", ["brief", "plan", *file, str(tmp_path / "brief.json")]),
+        run("experiments", ["approve", "plan", "goals", *at, "--as", ben.email]),
+        run("experiments", ["import-results", str(tmp_path / "results.csv"), *at]),
+    ]
+    capsys.readouterr()
+    run("experiments", ["brief", "plan", *at, "--json"])
+
+    document = printed(capsys)
+    assert codes == [0, 1, 0, 0, 0]
+    assert document["goal"] == "More orders"
+    assert document["approvals"][0]["by"] == ben.email  # type: ignore[index]
+    assert ExperimentRecord.objects.get(key="imported-old").stage == "closed"

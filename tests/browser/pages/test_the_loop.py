@@ -210,6 +210,9 @@ def learn(priya: Page, jonas: Page, experiment: str) -> str:
 
     jonas.goto(experiment)
     jonas.get_by_role("button", name="Close").click()
+    expect(jonas.locator("#why-not")).to_contain_text("nobody says why")
+    jonas.get_by_label("Why nothing follows").fill("It is planned for the spring.")
+    jonas.get_by_role("button", name="Close").click()
     expect(jonas.locator(".eyebrow")).to_contain_text("Closed")
     return place
 
