@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "work": ("truelift.cli.work", "Run the loader and the jobs alone."),
     "users": ("truelift.cli.users", "Add, invite and manage people."),
     "policy": ("truelift.cli.policy", "Show and change what a programme has agreed on."),
+    "programme": ("truelift.cli.programme", "Give the figures of a programme."),
     "sites": ("truelift.cli.sites", "Create sites and show their keys."),
     "load": ("truelift.cli.load", "Import CSV, NDJSON or Parquet as events."),
     "ask": ("truelift.cli.ask", "Answer a question from the lake."),

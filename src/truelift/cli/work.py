@@ -78,9 +78,9 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
     django.setup()
 
     from truelift.apps.experiments.jobs import run_due_jobs
-    from truelift.apps.progress.nightly import plan_every_hour
     from truelift.apps.experiments.monitoring_jobs import begin_watches
     from truelift.apps.inbox.rounds import begin_rounds
+    from truelift.apps.progress.nightly import plan_every_hour
     from truelift.apps.sites.erasure import finish_erasures
     from truelift.project.start import is_migrated
 

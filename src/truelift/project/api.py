@@ -35,6 +35,7 @@ APPS: Final = (
     "observations",
     "qa",
     "rollouts",
+    "progress",
     "statistics",
     "inbox",
     "links",

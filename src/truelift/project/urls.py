@@ -26,6 +26,7 @@ APPS: Final = (
     "observations",
     "qa",
     "rollouts",
+    "progress",
     "threads",
     "lists",
     "inbox",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -33,7 +34,7 @@ def next_midnight(site: Site, now: datetime) -> datetime:
 def plan_nights(now: datetime) -> int:
     """See that every site's figures are kept each night; asking again changes nothing.
 
-    Called when a worker starts.
+    Called by the worker, now and then: a site may have been made meanwhile.
 
     Returns:
         For how many sites it was planned just now.
@@ -48,3 +49,16 @@ def plan_nights(now: datetime) -> int:
     for site in missing:
         queue(NIGHTLY, f"site:{site.name}", by=None, now=now)
     return len(missing)
+
+
+def plan_every_hour() -> Callable[[datetime], None]:
+    """Give what a worker calls again and again, and what then plans the nights once an hour."""
+    due: list[datetime] = []
+
+    def plan(now: datetime) -> None:
+        if due and now < due[0]:
+            return
+        due[:] = [now + timedelta(hours=1)]
+        plan_nights(now)
+
+    return plan
