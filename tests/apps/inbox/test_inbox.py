@@ -64,6 +64,22 @@ def test_a_decision_waits_for_its_owner_then_for_the_deputy_then_for_the_sponsor
     assert late.topic is Topic.DECISION
 
 
+def test_while_there_is_no_sponsor_a_late_decision_is_said_to_the_owners_alone(
+    site: Site, analysed: ExperimentRecord, ada: User, ben: User, cleo: User
+) -> None:
+    ExperimentRecord.objects.filter(pk=analysed.pk).update(
+        decision_owner=ben, deputy=None, made_by=cleo
+    )
+    now = _analysed_at(analysed) + timedelta(days=14)
+
+    told = [
+        str(each) for each in (ada, ben, cleo) if _of(lines_of(each, site, now=now), "escalated")
+    ]
+
+    assert told == ["Ada"]
+    assert _of(lines_of(cleo, site, now=now), "read")
+
+
 def test_the_deputy_decides_at_once_where_the_owner_has_left(
     site: Site, analysed: ExperimentRecord, ada: User, ben: User
 ) -> None:

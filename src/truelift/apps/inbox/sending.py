@@ -20,7 +20,7 @@ from truelift.apps.inbox.sealing import SealBroken, derived, opened
 from truelift.apps.qa.hosts import gate
 from truelift.egress.fetching import Limits, fetch
 from truelift.errors import Refusal
-from truelift.lifecycle.notice import Severity
+from truelift.lifecycle.notice import Severity, Topic
 
 
 DELIVER: Final = "inbox.deliver"
@@ -36,6 +36,9 @@ _LIMITS: Final = Limits(body=100_000, seconds=10, redirects=0)
 
 def send_notice(record: NoticeRecord, *, now: datetime) -> None:
     """Put a message in the queue for every webhook of the site that wants this severity."""
+    if record.topic == Topic.MENTION:
+        # It calls one person, not a channel.
+        return
     rank = Severity(record.severity).rank
     for hook in HookRecord.objects.filter(site=record.site, ended_at=None):
         if rank >= Severity(hook.least).rank:

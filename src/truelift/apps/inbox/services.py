@@ -50,13 +50,21 @@ def notify(site: Site, notice: Notice, *, to: Iterable[User] = (), now: datetime
         to: Whom it concerns; the site's webhooks hear of it in any case.
         now: When.
     """
-    found = (
-        NoticeRecord.objects.select_for_update(of=("self",))
-        .filter(site=site, cause=notice.cause[:200], settled_at=None)
-        .first()
+    made, new = NoticeRecord.objects.get_or_create(
+        site=site,
+        cause=notice.cause[:200],
+        settled_at=None,
+        defaults={
+            "topic": notice.topic.value,
+            "severity": notice.severity.value,
+            "first_at": now,
+            "last_at": now,
+            "times": 0,
+        },
     )
-    before = Severity(found.severity) if found else None
-    record = found or NoticeRecord(site=site, cause=notice.cause[:200], first_at=now, times=0)
+    # Two jobs may say the same at the same moment; the second one waits here.
+    record = NoticeRecord.objects.select_for_update(of=("self",)).get(pk=made.pk)
+    before = None if new else Severity(record.severity)
     record.topic = notice.topic.value
     record.severity = notice.severity.value
     record.sentence = notice.sentence[:500]

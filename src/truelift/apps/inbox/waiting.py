@@ -55,6 +55,7 @@ FROM_LINES: Final = frozenset(
         "launch",
         "learn",
         "mention",
+        "read",
         "resume",
         "returned",
         "review",
@@ -132,6 +133,13 @@ class Reader:
     def day(self, at: datetime) -> date:
         """Give the day of an instant at the site."""
         return at.astimezone(ZoneInfo(self.site.time_zone)).date()
+
+    @property
+    def sponsors(self) -> bool:
+        """Whether this person answers for the programme; the owners do while nobody is named."""
+        if Function.SPONSOR in self.held:
+            return Function.SPONSOR in self.functions
+        return self.role is Role.OWNER
 
     def does(self, item: Item, to: str, *, least: Role = Role.EDITOR) -> bool:
         """Say whether it is this person who brings an item to a stage."""
@@ -273,7 +281,16 @@ def _decision(reader: Reader, record: ExperimentRecord, since: datetime) -> Iter
             due=clock.due,
             since=since,
         )
-    elif clock.escalated and reader.has(frozenset({Function.SPONSOR}), least=Role.VIEWER):
+        return
+    if record.made_by_id == reader.user.pk:
+        yield Line(
+            cause=f"read:experiment:{record.key}",
+            sentence=f"“{record.name}”, which you planned, has its result.",
+            remedy="Read it.",
+            href=href,
+            since=since,
+        )
+    if clock.escalated and reader.sponsors:
         who = str(record.decision_owner) if record.decision_owner else "Nobody"
         yield Line(
             cause=f"escalated:experiment:{record.key}",

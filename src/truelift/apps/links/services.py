@@ -283,7 +283,7 @@ def learn(tool: ToolRecord, said: Ticket, *, now: datetime) -> bool:
     """Keep what a tool says of a ticket at every item that it is linked to, and follow it."""
     linked = list(
         TicketRecord.objects.select_for_update(of=("self",))
-        .filter(tool=tool, outside__iexact=said.outside)
+        .filter(tool=tool, outside__iexact=storable(said.outside))
         .select_related("tool__site")
     )
     for ticket in linked:

@@ -120,7 +120,10 @@ def receive(request: HttpRequest, kind: str, public_id: str) -> HttpResponse:
     )
     if tool is None:
         raise Http404
-    if int(request.headers.get("content-length") or 0) > MOST_BYTES:
+    length = request.headers.get("content-length", "")
+    if not length.isascii() or not length.isdigit() or len(length) > 9:
+        return HttpResponse(status=411)
+    if int(length) > MOST_BYTES:
         return HttpResponse(status=413)
     headers = {name.lower(): value for name, value in request.headers.items()}
     try:

@@ -13,6 +13,7 @@ from truelift.apps.accounts.roles import Role
 from truelift.apps.links.models import ShareKind
 from truelift.apps.links.reads import ticket_rows
 from truelift.apps.links.shares import DAYS
+from truelift.apps.threads.items import Kind
 
 
 register = template.Library()
@@ -35,6 +36,7 @@ def outside(context: RequestContext, kind: str, key: str) -> dict[str, Any]:
         "key": key,
         "rows": ticket_rows(site, kind, key),
         "may_write": role is not None and role.covers(Role.ANALYST),
+        "may_link": kind in set(Kind),
         "shows": [(value.value, label) for value, label in _SHOWS.get(kind, ())],
         "days": DAYS,
         "csrf_token": context.get("csrf_token"),
