@@ -363,11 +363,12 @@ def _which(hypotheses: Sequence[HypothesisRow], base: str) -> Question:
         if (best.expected_lift is not None)
         else ""
     )
+    stage = best.stage.replace("_", " ")
     return Question(
         number=2,
         asked=asked,
         answer=f"{best.title[:1].upper()}{best.title[1:].rstrip('.')}.",
-        why=f"{best.key}, {best.stage}, rests on {_pieces(best.pieces)}.{expected}"
+        why=f"{best.key}, {stage}, rests on {_pieces(best.pieces)}.{expected}"
         f" {_number(len(open_ones), 'hypothesis waits', 'hypotheses wait')} for a test.",
         next=Next(
             f"Plan a test of {best.key}"

@@ -140,8 +140,17 @@ def _counting(record: ExperimentRecord) -> int | None:
     decision = getattr(record, "decision", None)
     if decision is not None and decision.analysis_id is not None:
         return int(decision.analysis_id)
+    if record.stage not in _READ:
+        # What runs is not on record: its effect may be hidden from those who read this.
+        return None
     last = list(record.analyses.all())
     return last[-1].pk if last else None
+
+
+_READ: Final = frozenset(
+    {Stage.ANALYSED, Stage.DECIDED, Stage.LEARNED, Stage.CLOSED, Stage.INVALID}
+)
+"""Stages in which the result has been read."""
 
 
 def _entry(
