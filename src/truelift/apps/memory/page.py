@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from truelift.apps.drawing.forest import Effect, Forest, Group, Interval
 from truelift.apps.drawing.knowledge import Knowledge
-from truelift.apps.drawing.wording import Kind, Measure, count, day, lift, percent, rough_money
+from truelift.apps.drawing.wording import Kind, Measure, count, lift, percent, rough_money
 from truelift.apps.experiments.models import LearningRecord
 from truelift.apps.experiments.wording import CHOICES, counted, sentence_case
 from truelift.apps.memory.library import FACETS, WATERMARK, Choice, Shelf, Wanted
@@ -168,14 +168,14 @@ def _row(entry: EntryRecord, shelf: Shelf) -> Row:
         entry=entry,
         glyph=GLYPHS[entry.outcome],
         outcome=dict(Outcome.choices)[entry.outcome],
-        when=day(entry.began_on, year=0) if entry.began_on else "not begun",
+        when=f"{entry.began_on:%-d %b %Y}" if entry.began_on else "not begun",
         effect=_effect_of(entry),
         choice=CHOICES[decision.choice] if decision else "",
         learnings=shelf.learnings.get(record.pk, ()),
         principles=shelf.principles.get(record.pk, ()),
         pictures=tuple(sorted(shelf.pictures.get(record.pk, {}).items())),
         watermark="" if entry.valid else WATERMARK,
-        documented=f"{percent(entry.documented)} documented; missing: {', '.join(entry.missing)}"
+        documented=f"{entry.documented:.0%} documented; missing: {', '.join(entry.missing)}"
         if entry.missing
         else "",
     )
@@ -311,9 +311,10 @@ def principle_page(found: Judged, *, now: datetime) -> PrinciplePage:
         forest=_forest(found, site),
         left_out=tuple(each for each in found.tests if each.reading is Reading.INVALID),
         adoption=adoption,
-        adopted=f"{sentence_case(counted(adoption.live, 'surface'))} of"
-        f" {counted(adoption.eligible, 'that could', 'that could')} follow"
-        f"{'s' if adoption.live == 1 else ''} it"
+        adopted=sentence_case(
+            f"{counted(adoption.live, 'of', 'of')} {counted(adoption.eligible, 'surface')}"
+            f" {'follows' if adoption.live == 1 else 'follow'} it"
+        )
         if adoption.eligible
         else "No surface that it concerns is known yet",
         surfaces=tuple(_surface(each, site) for each in adoption.surfaces),
@@ -456,7 +457,7 @@ def _surface(each: Elsewhere, site: Site) -> SurfaceRow:
 def _guideline(record: GuidelineRecord, now: datetime, site: Site) -> GuidelineRow:
     today = now.astimezone(ZoneInfo(site.time_zone)).date()
     late = record.done_at is None and record.due is not None and record.due < today
-    due = "done" if record.done_at else (day(record.due) if record.due else "no date")
+    due = "done" if record.done_at else (f"{record.due:%-d %b %Y}" if record.due else "no date")
     return GuidelineRow(record, due, str(record.owner) if record.owner else "Nobody yet", late)
 
 
