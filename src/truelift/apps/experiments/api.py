@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpRequest
-from ninja import Body, Field, Router, Schema, Status
+from ninja import Body, Field, Query, Router, Schema, Status
 
 from truelift.apps.accounts.models import User
 from truelift.apps.accounts.roles import Role
 from truelift.apps.briefs.reads import class_document, class_of_metric, metric_classes
 from truelift.apps.experiments.api_monitoring import router as monitoring
+from truelift.apps.experiments.lists import DECISIONS, EXPERIMENTS, LEARNINGS
 from truelift.apps.experiments.metrics import current_metrics, define_metric, take_library
 from truelift.apps.experiments.models import AnalysisRecord, ExperimentRecord
 from truelift.apps.experiments.monitoring_hiding import advice_shown_to, shown_to
 from truelift.apps.experiments.reads import (
     analyses_of,
     decision_document,
-    decisions_of,
     experiment_document,
     experiment_of,
-    experiment_summaries,
+    experiment_summary,
     learning_document,
-    learnings_of,
     metric_document,
     metrics_of,
     snapshot_of,
@@ -42,6 +41,7 @@ from truelift.apps.experiments.services import (
 )
 from truelift.apps.experiments.spec import spec_from
 from truelift.apps.experiments.views import NEEDS
+from truelift.apps.lists.part import Wanted, part_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
@@ -95,10 +95,32 @@ class NoSuchSnapshot(Refusal):
         super().__init__(f"{key} has no snapshot {number}.", key=key, number=number)
 
 
+class ExperimentsWanted(Wanted):
+    """Which experiments; a stage, or `preparing`, `live`, `to_do`, `over`."""
+
+    stage: str = Field(default="", max_length=20)
+    method: str = Field(default="", max_length=14)
+    choice: Literal["", "ship", "iterate", "stop"] = ""
+    origin: Literal["", "truelift", "imported"] = ""
+    who: str = Field(default="", max_length=200)
+
+
+class DecisionsWanted(Wanted):
+    """Which decisions."""
+
+    choice: Literal["", "ship", "iterate", "stop"] = ""
+    who: str = Field(default="", max_length=200)
+    against: Literal["", "on"] = ""
+
+
 @router.get("/experiments")
-def list_experiments(request: HttpRequest, site: str) -> Document:
-    """List the experiments of a site, the newest first."""
-    return {"experiments": experiment_summaries(_site(request, site))}
+def list_experiments(request: HttpRequest, site: str, wanted: Query[ExperimentsWanted]) -> Document:
+    """List the experiments of a site, the newest first; `next` is the cursor of what follows."""
+    part = part_of(EXPERIMENTS, _site(request, site), wanted, now=_now())
+    return {
+        "experiments": [experiment_summary(each) for each in part.records],
+        "next": part.next,
+    }
 
 
 @router.post("/experiments", response={201: Document})
@@ -205,17 +227,17 @@ def show_analysis(request: HttpRequest, site: str, key: str, number: int) -> Doc
 
 
 @router.get("/decisions")
-def list_decisions(request: HttpRequest, site: str) -> Document:
-    """List the decisions of a site, the newest first."""
-    place = _site(request, site)
-    return {"decisions": [decision_document(each) for each in decisions_of(place)]}
+def list_decisions(request: HttpRequest, site: str, wanted: Query[DecisionsWanted]) -> Document:
+    """List the decisions of a site, the newest first; `next` is the cursor of what follows."""
+    part = part_of(DECISIONS, _site(request, site), wanted, now=_now())
+    return {"decisions": [decision_document(each) for each in part.records], "next": part.next}
 
 
 @router.get("/learnings")
-def list_learnings(request: HttpRequest, site: str) -> Document:
-    """List what was learned, the newest first."""
-    place = _site(request, site)
-    return {"learnings": [learning_document(each) for each in learnings_of(place)]}
+def list_learnings(request: HttpRequest, site: str, wanted: Query[Wanted]) -> Document:
+    """List what was learned, the newest first; `next` is the cursor of what follows."""
+    part = part_of(LEARNINGS, _site(request, site), wanted, now=_now())
+    return {"learnings": [learning_document(each) for each in part.records], "next": part.next}
 
 
 @router.post("/learnings", response={201: Document})

@@ -91,19 +91,21 @@ def experiments_of(site: Site) -> QuerySet[ExperimentRecord]:
 
 def experiment_summaries(site: Site) -> list[dict[str, object]]:
     """List the experiments of a site in a few words each."""
-    return [
-        {
-            "key": record.key,
-            "name": record.name,
-            "stage": record.stage,
-            "method": record.method,
-            "origin": record.origin,
-            "hypothesis": record.hypothesis.key if record.hypothesis else None,
-            "start": record.starts_on,
-            "end": record.ends_on,
-        }
-        for record in experiments_of(site)
-    ]
+    return [experiment_summary(record) for record in experiments_of(site)]
+
+
+def experiment_summary(record: ExperimentRecord) -> dict[str, object]:
+    """Give an experiment in a few words."""
+    return {
+        "key": record.key,
+        "name": record.name,
+        "stage": record.stage,
+        "method": record.method,
+        "origin": record.origin,
+        "hypothesis": record.hypothesis.key if record.hypothesis else None,
+        "start": record.starts_on,
+        "end": record.ends_on,
+    }
 
 
 def experiment_document(

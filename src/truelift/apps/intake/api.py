@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from ninja import Field, Query, Router, Schema, Status
 from ninja.errors import HttpError
@@ -28,6 +29,7 @@ from truelift.apps.intake.reads import (
     signals_wanted,
 )
 from truelift.apps.intake.services import AlreadyHere, NoSuchIdea, NoSuchSignal
+from truelift.apps.lists.part import Part, newest_after
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.reads import hypothesis_document, insight_document
 from truelift.apps.sites.models import Site
@@ -110,6 +112,8 @@ class Listed(Schema):
     way: Literal["", "member", "link", "csv", "mail", "webhook", "api"] = ""
     surface: str = Field(default="", max_length=120)
     page: int = Field(default=1, ge=1, le=100_000)
+    limit: int = Field(default=PAGE, ge=1, le=500)
+    cursor: str = Field(default="", max_length=20)
 
 
 class SignalsListed(Listed):
@@ -126,17 +130,29 @@ class IdeasListed(Listed):
     show: Literal["open", "promoted", "parked", "rejected", "all"] = "all"
 
 
+_PART = {"limit", "cursor"}
+
+
+def _part(found: QuerySet[Any], given: Listed) -> Part:
+    """Give a page by its number in the order that was asked for, or go on from a cursor."""
+    if given.cursor or given.page == 1:
+        follows = not given.cursor and getattr(given, "sort", "newest") != "newest"
+        return newest_after(found, given.cursor, given.limit, ordered=follows)
+    first = (given.page - 1) * given.limit
+    return Part(tuple(found[first : first + given.limit]), None)
+
+
 @router.get("/signals")
 def list_signals(request: HttpRequest, site: str, given: Query[SignalsListed]) -> Document:
     """List the signals of a site, a page at a time."""
     place, now = _site(request, site), _now()
-    wanted = Wanted(**given.dict())
-    found = signals_wanted(place, wanted, now=now)
-    first = (given.page - 1) * PAGE
+    found = signals_wanted(place, Wanted(**given.dict(exclude=_PART)), now=now)
+    part = _part(found, given)
     return {
-        "signals": [signal_document(each, now=now) for each in found[first : first + PAGE]],
+        "signals": [signal_document(each, now=now) for each in part.records],
         "count": found.count(),
         "page": given.page,
+        "next": part.next,
     }
 
 
@@ -214,12 +230,13 @@ def delete_signal(request: HttpRequest, site: str, key: str) -> Status[None]:
 def list_ideas(request: HttpRequest, site: str, given: Query[IdeasListed]) -> Document:
     """List the ideas of a site, a page at a time, the newest first."""
     place = _site(request, site)
-    found = ideas_wanted(place, Wanted(**given.dict()))
-    first = (given.page - 1) * PAGE
+    found = ideas_wanted(place, Wanted(**given.dict(exclude=_PART)))
+    part = _part(found, given)
     return {
-        "ideas": [idea_document(each) for each in found[first : first + PAGE]],
+        "ideas": [idea_document(each) for each in part.records],
         "count": found.count(),
         "page": given.page,
+        "next": part.next,
     }
 
 

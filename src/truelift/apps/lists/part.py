@@ -82,11 +82,28 @@ def part_of(
     narrowed = listing.narrowed(site, given, now=now, strict=True)
     if rows is not None:
         narrowed = rows.filter(pk__in=narrowed.values("pk"))
-    if wanted.cursor:
-        narrowed = narrowed.filter(pk__lt=_number(wanted.cursor))
-    found = tuple(narrowed.order_by("-pk")[: wanted.limit + 1])
-    more = len(found) > wanted.limit
-    found = found[: wanted.limit]
+    return newest_after(narrowed, wanted.cursor, wanted.limit)
+
+
+def newest_after(rows: Rows, cursor: str, limit: int, *, ordered: bool = False) -> Part:
+    """Cut a part out of rows, from a cursor on.
+
+    Args:
+        rows: The rows.
+        cursor: Where the part before ended; empty to begin.
+        limit: Rows at most.
+        ordered: Keep the order of the rows; then there is no cursor to go on from.
+
+    Raises:
+        BadCursor: The cursor is none.
+    """
+    if ordered:
+        return Part(tuple(rows[:limit]), None)
+    if cursor:
+        rows = rows.filter(pk__lt=_number(cursor))
+    found = tuple(rows.order_by("-pk")[: limit + 1])
+    more = len(found) > limit
+    found = found[:limit]
     return Part(found, f"{found[-1].pk:x}" if more else None)
 
 

@@ -6,15 +6,17 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema, Status
+from ninja import Field, Query, Router, Schema, Status
 
 from truelift.apps.accounts.models import User
 from truelift.apps.accounts.roles import Role
+from truelift.apps.lists.part import Wanted, part_of
 from truelift.apps.programme.reads import policy_of
 from truelift.apps.research import services
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.earlier import earlier_work, work_of
 from truelift.apps.research.fields import HypothesisFields, InsightFields, Piece
+from truelift.apps.research.lists import HYPOTHESES, INSIGHTS
 from truelift.apps.research.models import EvidenceKind
 from truelift.apps.research.page import Checks, checks_of, checks_while_typed
 from truelift.apps.research.reads import (
@@ -100,12 +102,33 @@ class AcceptIn(Schema):
 Document = dict[str, Any]
 
 
+class InsightsWanted(Wanted):
+    """Which insights."""
+
+    stage: Literal["", "open", "draft", "accepted", "stale", "retired"] = ""
+    segment: str = Field(default="", max_length=120)
+    who: str = Field(default="", max_length=200)
+
+
+class HypothesesWanted(Wanted):
+    """Which hypotheses."""
+
+    stage: Literal["", "draft", "ready_for_review", "accepted", "tested"] = ""
+    finding: Literal["", "supported", "contradicted", "unresolved"] = ""
+    metric: str = Field(default="", max_length=80)
+    who: str = Field(default="", max_length=200)
+
+
 @router.get("/insights")
-def list_insights(request: HttpRequest, site: str) -> Document:
-    """List the insights of a site, the newest first."""
+def list_insights(request: HttpRequest, site: str, wanted: Query[InsightsWanted]) -> Document:
+    """List the insights of a site, the newest first; `next` is the cursor of what follows."""
     place = _site(request, site)
     policy = policy_of(place)
-    return {"insights": [insight_document(each, policy=policy) for each in insights_of(place)]}
+    part = part_of(INSIGHTS, place, wanted, now=_now(), rows=insights_of(place))
+    return {
+        "insights": [insight_document(each, policy=policy) for each in part.records],
+        "next": part.next,
+    }
 
 
 @router.post("/insights", response={201: Document})
@@ -163,10 +186,14 @@ def delete_insight(request: HttpRequest, site: str, key: str) -> Status[None]:
 
 
 @router.get("/hypotheses")
-def list_hypotheses(request: HttpRequest, site: str) -> Document:
-    """List the hypotheses of a site, the newest first."""
+def list_hypotheses(request: HttpRequest, site: str, wanted: Query[HypothesesWanted]) -> Document:
+    """List the hypotheses of a site, the newest first; `next` is the cursor of what follows."""
     place = _site(request, site)
-    return {"hypotheses": [hypothesis_document(each) for each in hypotheses_of(place)]}
+    part = part_of(HYPOTHESES, place, wanted, now=_now(), rows=hypotheses_of(place))
+    return {
+        "hypotheses": [hypothesis_document(each) for each in part.records],
+        "next": part.next,
+    }
 
 
 @router.post("/hypotheses", response={201: Document})

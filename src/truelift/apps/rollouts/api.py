@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema, Status
+from ninja import Field, Query, Router, Schema, Status
 
 from truelift.apps.accounts.models import User
 from truelift.apps.accounts.roles import Role
+from truelift.apps.lists.part import Wanted, part_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.rollouts import services
+from truelift.apps.rollouts.lists import ROLLOUTS
 from truelift.apps.rollouts.reads import (
     check_document,
+    counted,
     lateness_document,
     lateness_of,
     rollout_document,
     rollout_of,
     summary_document,
-    winners,
+    valued,
 )
 from truelift.apps.rollouts.services import NoSuchRollout, RolloutFields
 from truelift.apps.sites.models import Site
@@ -65,12 +68,25 @@ class SignIn(Schema):
     function: str = Field(max_length=20)
 
 
+class RolloutsWanted(Wanted):
+    """Which winners; a stage, or `open`, `over`."""
+
+    stage: str = Field(default="", max_length=20)
+    who: str = Field(default="", max_length=200)
+    overdue: Literal["", "on"] = ""
+
+
 @router.get("/rollouts")
-def list_rollouts(request: HttpRequest, site: str) -> Document:
-    """List the winners of a site with what each costs while it is not live."""
+def list_rollouts(request: HttpRequest, site: str, wanted: Query[RolloutsWanted]) -> Document:
+    """List winners with what each costs while it is not live; `next` is where they go on."""
     place = _site(request, site)
-    rows, counter = winners(place, now=_now())
+    part = part_of(ROLLOUTS, place, wanted, now=_now())
+    rows = valued(place, part.records, now=_now())
+    counter, leaders = counted(place, now=_now())
+    rank = {pk: at for at, pk in enumerate(leaders)}
+    rows = tuple(sorted(rows, key=lambda row: rank.get(row.record.pk, len(rank))))
     return {
+        "next": part.next,
         "rollouts": [summary_document(row) for row in rows],
         "unrealised": {
             "value_minor": counter.value,
