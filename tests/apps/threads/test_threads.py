@@ -46,7 +46,7 @@ def test_a_thread_tells_what_happened_and_what_was_said_in_its_order(
 
     created, comment = thread_of(site, "insight", insight, user=ben)
 
-    assert (created.who, created.did) == (str(ada), "created")
+    assert (created.who, created.did) == (str(ada), "wrote it down")
     assert (comment.who, comment.text) == (str(ben), "Seen in four of six interviews.")
     assert comment.own
     assert AuditEvent.objects.filter(action="comment.said", target="insight:I-1").exists()

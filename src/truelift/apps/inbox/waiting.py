@@ -442,7 +442,7 @@ def _insights(reader: Reader) -> Iterator[Line]:
             sentence=f"{row.key} has become stale: {_short(row.problem)}",
             remedy="Confirm it with something new, or retire it.",
             href=f"/s/{reader.site.name}/insights/{row.key}/",
-            since=row.held_since,
+            since=row.held_since + reader.policy.stale_after if row.held_since else None,
         )
         for row in rows
     ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Final
 
 from truelift.apps.accounts.models import AuditEvent, Facts, User
@@ -65,10 +67,27 @@ def thread_of(site: Site, kind: str, key: str, *, user: User | None = None) -> t
         action__startswith="comment."
     )
     names = dict(User.objects.filter(memberships__site=site).values_list("email", "name"))
-    happened = [_happened(event, names) for event in events.order_by("-id")[:MOST]]
+    happened = [_happened(event, names) for event in reversed(events.order_by("-id")[:MOST])]
     comments = CommentRecord.objects.filter(site=site, kind=kind, key=key).select_related("by")
-    said = [_said(comment, user) for comment in comments.order_by("-pk")[:MOST]]
-    return tuple(sorted((*happened, *said), key=lambda entry: entry.at)[-MOST:])
+    said = [_said(comment, user) for comment in reversed(comments.order_by("-pk")[:MOST])]
+    # What happened at one moment stays in the order in which it was written down.
+    together = sorted((*happened, *said), key=lambda entry: entry.at)
+    return tuple(_once(together))[-MOST:]
+
+
+def _once(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Say once, and how often, what one person did several times in a row."""
+    for _, row in groupby(entries, key=_sameness):
+        same = list(row)
+        last = same[-1]
+        many = len(same) > 1
+        yield replace(last, did=f"{last.did}, {len(same)} times") if many else last
+
+
+def _sameness(entry: Entry) -> tuple[object, ...]:
+    if entry.comment is not None or entry.changes:
+        return (id(entry),)
+    return (entry.who, entry.did)
 
 
 def mentions_of(user: User, site: Site) -> tuple[Mention, ...]:
@@ -108,7 +127,11 @@ def _happened(event: AuditEvent, names: dict[str, str]) -> Entry:
         who=names.get(who) or {"operator": "The operator", "system": "Truelift"}.get(who, who),
         did=_did(event.action, verb, after),
         changes=tuple(
-            (name.replace("_", " "), _shown(before.get(name)), _shown(after.get(name)))
+            (
+                name.replace("_", " "),
+                _stage_or(name, before.get(name)),
+                _stage_or(name, after.get(name)),
+            )
             for name in after
             if name in before and before[name] != after[name]
         ),
@@ -129,6 +152,8 @@ def _did(action: str, verb: str, after: Facts) -> str:
             return "began to follow it until it is live"
         case "rollout.check_asked":
             return "asked for a page check"
+        case "brief.approved":
+            return f"agreed: {str(after.get('what', '')).replace('_', ' ')}"
         case _:
             return _VERBS.get(verb, verb.replace("_", " "))
 
@@ -149,7 +174,22 @@ _VERBS: Final = {
     "schedule": "scheduled it",
     "stop": "stopped it",
     "submit": "submitted the plan",
-    "approved": "approved",
+    "planned": "planned it",
+    "replanned": "planned it anew",
+    "created": "wrote it down",
+    "received": "passed it on",
+    "edited": "edited it",
+    "start": "started it",
+    "go_live": "brought it live",
+    "verify": "verified it",
+    "clean_up": "cleaned up after it",
+    "abandon": "gave it up",
+    "verdict_given": "tried a variant",
+    "addresses_set": "said where its variants can be seen",
+    "run_asked": "asked for the instrumentation check",
+    "run_finished": "finished the instrumentation check",
+    "snapshot_stored": "kept a snapshot",
+    "followed_up": "said what follows",
     "acknowledged": "acknowledged the brief",
     "written": "wrote the brief",
 }
@@ -167,3 +207,8 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - a fact of the audit is any JSON
             return ", ".join(f"{key}: {_shown(each)}" for key, each in value.items()) or "nothing"
         case _:
             return str(value)[:200]
+
+
+def _stage_or(name: str, value: Any) -> str:  # noqa: ANN401 - a fact of the audit is any JSON
+    shown = _shown(value)
+    return shown.replace("_", " ") if name == "stage" else shown
