@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -20,6 +21,8 @@ from truelift.apps.experiments.services import plan_experiment
 from truelift.apps.experiments.spec import ExperimentSpec
 from truelift.apps.explorers.models import Annotation, AnnotationKind
 from truelift.apps.programme.services import PolicyChange, change_policy
+from truelift.apps.progress.figures import figures_of
+from truelift.apps.progress.history import history_of
 from truelift.apps.progress.models import FiguresRecord, ReasonRecord
 from truelift.apps.progress.nightly import NIGHTLY, plan_every_hour, plan_nights
 from truelift.apps.progress.page import progress_page
@@ -38,6 +41,7 @@ from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.experiment import Origin
 from truelift.lifecycle.programme_causes import Reason, Trouble
+from truelift.lifecycle.programme_metrics import Step
 
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -112,17 +116,16 @@ def test_a_widget_has_whole_parts_so_that_a_rate_brings_what_it_is_read_with(
 def test_a_launch_counts_in_the_month_that_it_is_at_the_site(
     site: Site, winner: RolloutRecord
 ) -> None:
-    move = winner.experiment.moves.get(action="launch")
-    move.moved_at = datetime.fromisoformat("2026-04-30T22:30:00+00:00")
-    move.save()
+    history = history_of(site, as_of=LATER)
+    [test] = history.tests
+    late = datetime.fromisoformat("2026-04-30T22:30:00+00:00")
+    launch = Step("launch", "scheduled", "running", late)
+    moved = replace(test, trial=replace(test.trial, steps=(launch,)))
 
-    months = {
-        row["period"]: row["launched"]
-        for row in computed(site, now=LATER)["velocity"]["months"]
-        if row["launched"]
-    }
+    months = figures_of(replace(history, tests=(moved,)))["velocity"]["months"]
 
-    assert months == {"2026-05": 1}
+    assert {row["period"]: row["launched"] for row in months if row["launched"]} == {"2026-05": 1}
+    assert winner.key
 
 
 def test_an_imported_test_is_counted_apart(site: Site, winner: RolloutRecord, ada: User) -> None:
