@@ -13,6 +13,7 @@ import pytest
 from django.test import Client
 from typing_extensions import override
 
+from tests.project.stocked import stock
 from truelift.apps.accounts import services
 from truelift.apps.accounts.models import User
 from truelift.apps.experiments.metrics import take_library
@@ -176,10 +177,42 @@ def test_no_page_turns_stored_text_into_markup(
         f"/s/shop/funnels/?{urlencode([*steps, ('by', ALL), ('compare', ALL), ('window', ALL)])}",
         f"/accounts/login/?{urlencode({'next': ALL})}",
     ]
+    seen, wrong, showed_some = walked(browser, waiting, most=120)
+
+    assert wrong == []
+    assert showed_some > 10
+    assert len(seen) > 25
+
+
+def test_no_page_of_the_workflow_turns_stored_text_into_markup(
+    site: Site, ada: User, client_of: Callable[[User], Client], now: datetime
+) -> None:
+    browser = client_of(ada)
+    assert stock(site, browser, who=ada.email, text=ALL, now=now) == []
+    folders = [
+        *("signals", "ideas", "insights", "hypotheses", "experiments", "backlog"),
+        *("winners", "qa", "principles", "library", "library/what-we-know", "learnings"),
+        *("decisions", "board", "inbox", "inbox/webhooks", "inbox/settings", "before-after"),
+        *("interactions", "hosts", "tools", "shares", "programme", "metrics"),
+        *("views", "annotations", "signals/ways-in", "members", "settings"),
+    ]
+
+    seen, wrong, showed_some = walked(browser, [f"/s/shop/{each}/" for each in folders], most=150)
+
+    assert wrong == []
+    assert showed_some > 25
+    for page in ("signals/S-1", "ideas/ID-1", "insights/I-1", "hypotheses/H-1", "winners/R-1"):
+        assert f"/s/shop/{page}/" in seen
+
+
+def walked(
+    browser: Client, waiting: list[str], *, most: int
+) -> tuple[set[str], list[tuple[str, object]], int]:
+    """Follow every link from some pages; say what is wrong and how many showed the text."""
     seen: set[str] = set()
     wrong: list[tuple[str, object]] = []
     showed_some = 0
-    while waiting and len(seen) < 120:
+    while waiting and len(seen) < most:
         place = waiting.pop(0)
         if place in seen or "/logout" in place:
             continue
@@ -199,10 +232,7 @@ def test_no_page_turns_stored_text_into_markup(
             for link in page.links
             if not urlsplit(urljoin(place, link)).netloc
         ]
-
-    assert wrong == []
-    assert showed_some > 10
-    assert len(seen) > 25
+    return seen, wrong, showed_some
 
 
 def test_a_link_of_evidence_leads_to_a_page_and_runs_nothing(site: Site, ada: User) -> None:

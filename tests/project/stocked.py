@@ -14,7 +14,7 @@ from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
 
 
-CSV = "title,detail\n{text},{text}\n"
+CSV = 'title,detail\n"{text}","{text}"\n'
 EXPERIMENT = "delivery"
 
 
@@ -127,7 +127,7 @@ def stock(site: Site, browser: Client, *, who: str, text: str, now: datetime) ->
     post("annotations/add/", day="2026-05-01", kind="release", text=text)
     post("views/save/", explorer="trend", query="event=x", name=text[:60])
     post("signals/ways-in/", kind="link", name=text[:60])
-    post("signals/import/", kind="signals", text=CSV.format(text=text.replace("\n", " ")))
+    post("signals/import/", kind="signals", text=CSV.format(text=text.replace('"', '""')))
     post("members/invite/", email="dan@example.com", role="viewer")
     post("settings/keys/", kind="public", label=text[:60])
     post("shares/", kind="brief", key=EXPERIMENT, days="7")
