@@ -13,7 +13,7 @@ from truelift.apps.accounts.roles import Role
 from truelift.apps.briefs import services
 from truelift.apps.briefs.measured import ask_for_figures
 from truelift.apps.briefs.proxies import proxy_evidence
-from truelift.apps.briefs.reads import brief_document, class_document
+from truelift.apps.briefs.reads import brief_document, class_document, loop_closure
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.experiments.reads import experiment_of
 from truelift.apps.experiments.services import NoSuchExperiment
@@ -129,6 +129,12 @@ def name_follow_up(
     place = _site(request, site, needs=Role.ANALYST)
     services.name_follow_up(place, key, given.item, by=_actor(request), now=_now())
     return Status(201, _document(_record(place, key)))
+
+
+@router.get("/loop-closure")
+def closure(request: HttpRequest, site: str) -> Document:
+    """Say what share of the closed experiments led to a signal, an idea or a hypothesis."""
+    return dict(loop_closure(_site(request, site)))
 
 
 @router.put("/metrics/{key}/class")

@@ -33,7 +33,14 @@ from truelift.lifecycle.brief import (
     Situation,
     gate_obstacles,
 )
-from truelift.lifecycle.experiment import RANDOMISED, Choice, Person, Stage, plan_digest
+from truelift.lifecycle.experiment import (
+    RANDOMISED,
+    Choice,
+    Origin,
+    Person,
+    Stage,
+    plan_digest,
+)
 from truelift.lifecycle.functions import Function, Part, Parts, Signature
 from truelift.lifecycle.gate import Gate
 from truelift.lifecycle.obstacle import Obstacle
@@ -317,13 +324,20 @@ def class_document(row: MetricClassRecord) -> dict[str, Any]:
 
 
 def loop_closure(site: Site) -> dict[str, float | int | None]:
-    """Say what share of the closed experiments led to something (R002)."""
-    closed = list(ExperimentRecord.objects.filter(site=site, stage=Stage.CLOSED))
-    followed = sum(bool(follow_ups_of(each)) for each in closed)
+    """Say what share of the closed experiments led to something; imported ones apart (R002)."""
+    closed = ExperimentRecord.objects.filter(site=site, stage=Stage.CLOSED).exclude(
+        origin=Origin.IMPORTED
+    )
+    named = FollowUpRecord.objects.filter(experiment__in=closed).values_list("experiment_id")
+    cited = HypothesisRecord.objects.filter(learnings__experiment__in=closed).values_list(
+        "learnings__experiment_id"
+    )
+    total = closed.count()
+    followed = len({pk for (pk,) in [*named, *cited]})
     return {
-        "closed": len(closed),
+        "closed": total,
         "followed_up": followed,
-        "share": followed / len(closed) if closed else None,
+        "share": followed / total if total else None,
     }
 
 
