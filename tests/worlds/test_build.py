@@ -72,6 +72,8 @@ def test_the_loop_stands_where_the_story_left_it(built: Built) -> None:
     assert stages == {
         "reviews-higher": "closed",
         "urgency-timer": "closed",
+        "order-summary": "decided",
+        "saved-cart": "build",
         "delivery-cost-early": "running",
     }
 
@@ -125,4 +127,4 @@ def test_what_cannot_be_built_is_refused(tmp_path: Path, words: tuple[str, ...],
 def test_worlds_are_listed() -> None:
     listed = json.loads(truelift("worlds", "list", "--json").stdout)
 
-    assert [world["world"] for world in listed["worlds"]] == ["shop"]
+    assert [world["world"] for world in listed["worlds"]] == ["shop", "programme"]

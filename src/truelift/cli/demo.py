@@ -42,6 +42,9 @@ def demo(
     ] = None,
     scale: Annotated[float, typer.Option(help="Size of the company when it is built.")] = SCALE,
     seed: Annotated[int, typer.Option(help="Of its visitors.")] = 7,
+    programme: Annotated[
+        bool, typer.Option("--programme", help="Build a year of another company’s tests beside it.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Build the demo company if it is not there, and say what the loop found.
@@ -60,6 +63,17 @@ def demo(
         with _told() as say:
             world = build(
                 "shop",
+                ready,
+                scale=scale,
+                seed=seed,
+                until=datetime.now(UTC),
+                now=lambda: datetime.now(UTC),
+                say=say,
+            )
+    if programme and not is_built("programme", ready):
+        with _told() as say:
+            build(
+                "programme",
                 ready,
                 scale=scale,
                 seed=seed,

@@ -172,12 +172,14 @@ def build(
 def _programme(
     home: Home, *, seed: int, until: datetime, now: Callable[[], datetime], say: Say
 ) -> World:
+    from truelift.worlds.people import LOGIN
     from truelift.worlds.programme.build import build_programme
     from truelift.worlds.programme.people import LEAD
     from truelift.worlds.programme.people import SITE as OUTFITTERS
 
     began = now()
-    password = build_programme(home, seed=seed, until=until, say=say)
+    # Who can sign in to the shop of the same home sees the programme as well.
+    password = build_programme(home, seed=seed, until=until, say=say, also=LOGIN)
     write_durably(
         home.root / "worlds" / "programme" / _BUILT,
         json.dumps({"world": "programme", "built_at": now().isoformat()}).encode(),

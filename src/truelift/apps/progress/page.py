@@ -152,10 +152,12 @@ def _answer(document: Document) -> str:
     if not tests["launched"]:
         return "No test has been launched yet."
     median = lead["median"]["value"]
-    said = f"{tests['launched']} tests were launched"
+    launched = tests["launched"]
+    said = "One test was launched" if launched == 1 else f"{launched} tests were launched"
     if median is None:
         return f"{said}; fewer than half of all insights have come to a launch."
-    return f"{said}; half of all insights come to a launch within {_days(median)}."
+    soon = f"within {_days(median)}" if round(median) else "on the same day"
+    return f"{said}; half of all insights come to a launch {soon}."
 
 
 def _days(value: float) -> str:
