@@ -118,6 +118,8 @@ def test_it_spreads_to_surfaces_like_those_it_holds_for_the_most_valuable_first(
 ) -> None:
     linked("one", 0.05, "win", surface="Product page")
     linked("two", 0.04, "win", surface="Cart")
+    linked("far", -0.02, "loss", surface="Landing page", outside=True)
+    linked("broken", 0.3, "win", surface="Checkout", stage="invalid")
     for name, units in (("Gift cards", 3_000), ("Wish list", 9_000), ("Blog", 90_000)):
         SurfaceRecord.objects.create(
             site=site, name=name, weekly_units=units, rate=0.05, revenue_minor=300

@@ -243,7 +243,10 @@ def adoption_of(found: Judged) -> Adoption:
     said = {each.surface.lower(): each for each in record.uses.select_related("said_by")}
     live = _live(found)
     names = _surfaces(site, (*measured.values(), *places.values()), said.values(), found)
-    tried = {each.entry.surface.lower() for each in found.tests if each.entry is not None}
+    counted = [each for each in found.tests if each.entry is not None and each.entry.valid]
+    tried = {_surface_of(each) for each in counted if not each.record.outside}
+    # Where a test outside of the scope was run, nobody is told to follow.
+    outside = {_surface_of(each) for each in counted if each.record.outside} - tried
     types = {each.lower() for each in record.types}
     elements = {each.lower() for each in record.elements}
     rows = []
@@ -260,7 +263,7 @@ def adoption_of(found: Judged) -> Adoption:
             or kind.lower() in types
             or bool(elements & parts)
         )
-        if not fits:
+        if not fits or (key in outside and key not in said and key not in live):
             continue
         if key in said:
             state, why = said[key].state, f"Said by {said[key].said_by or 'the operator'}"
@@ -290,6 +293,10 @@ def adoption_of(found: Judged) -> Adoption:
         )
     )
     return Adoption(tuple(rows))
+
+
+def _surface_of(each: Tested) -> str:
+    return each.entry.surface.lower() if each.entry is not None else ""
 
 
 def _surfaces(
