@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from django.db.models import Count, F, Max, Window
+from django.db.models import Count, F, Model, OuterRef, Subquery, Window
 from django.db.models.functions import Coalesce
 
 from truelift.apps.accounts.models import User
 from truelift.apps.drawing.wording import count
-from truelift.apps.experiments.models import ExperimentRecord
+from truelift.apps.experiments.models import ExperimentRecord, MoveRecord
 from truelift.apps.experiments.wording import STAGES
 from truelift.apps.explorers.reads import Kept, views_of
 from truelift.apps.intake.models import IdeaRecord, SignalRecord
@@ -21,7 +21,7 @@ from truelift.apps.intake.reads import waiting_signals
 from truelift.apps.lists.listing import SURFACE, Filter, Rows, words_in
 from truelift.apps.lists.page import Input, inputs_of, said_otherwise
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
-from truelift.apps.rollouts.models import RolloutRecord
+from truelift.apps.rollouts.models import RolloutMoveRecord, RolloutRecord
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.experiment import Stage
 from truelift.lifecycle.hypothesis import HypothesisStage
@@ -119,11 +119,17 @@ class _Lane:
     surface: str = "surface"
 
 
+def _last_move(moves: type[Model], of: str) -> Subquery:
+    """Give when an item took its last step."""
+    found = moves._default_manager.filter(**{of: OuterRef("pk")}).order_by("-pk")  # noqa: SLF001
+    return Subquery(found.values("moved_at")[:1])
+
+
 def _experiments(*stages: Stage) -> Callable[[Site, datetime], Rows]:
     return lambda site, _now: (
         ExperimentRecord.objects.filter(site=site, stage__in=stages)
         .select_related("decision_owner", "made_by")
-        .annotate(since=Coalesce(Max("moves__moved_at"), F("made_at")))
+        .annotate(since=Coalesce(_last_move(MoveRecord, "experiment"), F("made_at")))
     )
 
 
@@ -245,7 +251,7 @@ _LANES: Final = (
                 site=site, stage__in=[each.value for each in OPEN_ROLLOUTS]
             )
             .select_related("owner", "experiment")
-            .annotate(since=Coalesce(Max("moves__moved_at"), F("decided_at")))
+            .annotate(since=Coalesce(_last_move(RolloutMoveRecord, "rollout"), F("decided_at")))
         ),
         lambda row: row.experiment.name,
         lambda row: row.stage.replace("_", " "),
