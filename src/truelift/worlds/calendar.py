@@ -15,7 +15,6 @@ class Calendar:
     What would happen after the end of the history is left out: it has not happened yet.
 
     Attributes:
-        now: The moment of the step that is being done.
         ends: Where the history ends.
     """
 
@@ -27,15 +26,25 @@ class Calendar:
             time_zone: Of the company's days.
         """
         self.ends = ends
-        self.now = ends
+        self._now = ends
         self._zone = ZoneInfo(time_zone)
         self._due: list[tuple[datetime, int, Callable[[], object]]] = []
         self._order = count()
 
+    def moment(self, *, later: int = 0) -> datetime:
+        """Give the moment of the next thing that is done; each takes a minute.
+
+        Args:
+            later: Minutes that pass before it.
+        """
+        moment = min(self._now + timedelta(minutes=later), self.ends)
+        self._now = min(moment + timedelta(minutes=1), self.ends)
+        return moment
+
     @property
     def today(self) -> date:
         """The company's day at the moment of the step."""
-        return self.now.astimezone(self._zone).date()
+        return self._now.astimezone(self._zone).date()
 
     def on(self, day: date, *, hour: int, minute: int = 0, days: int = 0) -> datetime:
         """Give a time of a day by the company's clock."""
@@ -57,6 +66,5 @@ class Calendar:
         while self._due:
             when, _, step = heapq.heappop(self._due)
             if when <= self.ends:
-                self.now = when
+                self._now = when
                 step()
-        self.now = self.ends

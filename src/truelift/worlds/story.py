@@ -149,7 +149,7 @@ class Story:
             self.site,
             PolicyChange(gates=[each.value for each in gates]),
             by=self.who["mara"],
-            now=self.days.now,
+            now=self.days.moment(),
             because=because,
         )
 
@@ -171,7 +171,7 @@ class Story:
         self.days.at(self.days.ago(9, hour=3), self._ages)
 
     def _ages(self) -> None:
-        age_insights(self.days.now, site=self.site)
+        age_insights(self.days.moment(), site=self.site)
 
     def _tries(self, trial: Trial, told: Told) -> None:
         tell = Teller(
@@ -205,7 +205,7 @@ class Story:
         if told.leak is None:
             return told.insight
         by, segment, before = told.leak
-        leak = _of(self._leaks(self.days.now), by=by, segment=segment, before=before)
+        leak = _of(self._leaks(self.days.moment()), by=by, segment=segment, before=before)
         worth = _worth(leak)
         if leak is None or worth is None:
             return told.insight
@@ -217,11 +217,9 @@ class Story:
         )
 
     def _insight(self, key: str, fields: InsightFields) -> str:
-        made = create_insight(self.site, fields, by=self.who["priya"], now=self.days.now)
+        made = create_insight(self.site, fields, by=self.who["priya"], now=self.days.moment())
         self.insights[key] = made.key
-        accept_insight(
-            self.site, made.key, by=self.who["jonas"], now=self.days.now + timedelta(hours=2)
-        )
+        accept_insight(self.site, made.key, by=self.who["jonas"], now=self.days.moment(later=20))
         return made.key
 
     def _hypothesis(self, fields: HypothesisFields, insights: tuple[str, ...]) -> str:
@@ -229,11 +227,9 @@ class Story:
             self.site,
             replace(fields, insights=insights),
             by=self.who["jonas"],
-            now=self.days.now,
+            now=self.days.moment(),
         )
-        accept_hypothesis(
-            self.site, made.key, by=self.who["felix"], now=self.days.now + timedelta(hours=3)
-        )
+        accept_hypothesis(self.site, made.key, by=self.who["felix"], now=self.days.moment(later=20))
         return made.key
 
     def _hears(self, heard: Heard) -> None:
@@ -242,7 +238,7 @@ class Story:
         def comes_in() -> None:
             by = self.who[heard.by] if heard.by else None
             made = receive_signal(
-                self.site, heard.fields, Arrival(heard.way, by=by), now=self.days.now
+                self.site, heard.fields, Arrival(heard.way, by=by), now=self.days.moment()
             )
             keys.append(made.key)
 
@@ -253,7 +249,7 @@ class Story:
                 keys[0],
                 _done_with(heard),
                 by=self.who["priya"],
-                now=self.days.now,
+                now=self.days.moment(),
                 insight=self.insights[heard.about] if heard.about else "",
                 reason=heard.dismissed,
                 until=until,
@@ -271,7 +267,7 @@ class Story:
                 self.site,
                 replace(proposed.fields, insight=insight),
                 Arrival(proposed.way, by=by),
-                now=self.days.now,
+                now=self.days.moment(),
             )
             self.ideas[proposed.key] = made.key
             if proposed.rejected:
@@ -294,20 +290,20 @@ class Story:
             self.ideas[key],
             action,
             by=self.who["mara"],
-            now=self.days.now,
+            now=self.days.moment(),
             reason=reason,
         )
 
     def _scores(self, item: str, name: str, values: tuple[int, int, int]) -> None:
         answers = dict(zip(("impact", "confidence", "ease"), map(float, values), strict=True))
-        submit_score(self.site, item, answers, by=self.who[name], now=self.days.now)
+        submit_score(self.site, item, answers, by=self.who[name], now=self.days.moment())
 
     def _ships(self, trial: Trial, rollout: str) -> None:
         """Bring a winner live: one was quick, the other still waits for its day."""
-        days, now = self.days, self.days.now
+        days, today = self.days, self.days.today
 
         def at(days_later: int, hour: int) -> datetime:
-            return days.on(now.date(), days=days_later, hour=hour)
+            return days.on(today, days=days_later, hour=hour)
 
         if trial.shipped:
             days.at(at(1, 10), lambda: self._begins(rollout, owner="tom", within=14))
@@ -317,10 +313,10 @@ class Story:
             days.at(at(2, 10), lambda: self._begins(rollout, owner="ines", within=15))
 
     def _edits(self, rollout: str, fields: RolloutFields, *, by: str) -> None:
-        edit_rollout(self.site, rollout, fields, by=self.who[by], now=self.days.now)
+        edit_rollout(self.site, rollout, fields, by=self.who[by], now=self.days.moment())
 
     def _moves_rollout(self, rollout: str, action: RolloutAction, *, by: str) -> None:
-        move_rollout(self.site, rollout, action, by=self.who[by], now=self.days.now)
+        move_rollout(self.site, rollout, action, by=self.who[by], now=self.days.moment())
 
     def _begins(self, rollout: str, *, owner: str, within: int) -> None:
         due = self.days.today + timedelta(days=within)
@@ -346,17 +342,17 @@ class Story:
         self._moves_rollout(rollout, RolloutAction.GO_LIVE, by="tom")
 
     def _is_verified(self, rollout: str) -> None:
-        check = ask_for_check(self.site, rollout, by=self.who["tom"], now=self.days.now)
+        check = ask_for_check(self.site, rollout, by=self.who["tom"], now=self.days.moment())
         found = {
             "What others say": True,
             "css: .reviews + .description": True,
             "request: /experiments/reviews-higher": False,
         }
-        page_seen(check, found, now=self.days.now)
+        page_seen(check, found, now=self.days.moment())
         for name, function in (("tom", "engineering"), ("mara", "cro_lead")):
             user = self.who[name].user
             if user is not None:
-                sign(self.site, rollout, function, by=user, now=self.days.now)
+                sign(self.site, rollout, function, by=user, now=self.days.moment())
         self._moves_rollout(rollout, RolloutAction.VERIFY, by="mara")
 
     def _prepares(self) -> None:
@@ -369,13 +365,15 @@ class Story:
         self.days.at(days.ago(7), self._builds_saved_cart)
 
     def _opens_to_visits(self) -> None:
-        host_proved(self.site, HOST.removeprefix("https://"), by=self.who["tom"], now=self.days.now)
+        host_proved(
+            self.site, HOST.removeprefix("https://"), by=self.who["tom"], now=self.days.moment()
+        )
         for name, path in SURFACES:
-            set_surface(self.site, name, path, by=self.who["priya"], now=self.days.now)
+            set_surface(self.site, name, path, by=self.who["priya"], now=self.days.moment())
 
     def _promotes(self) -> None:
         made = hypothesis_from_idea(
-            self.site, self.ideas["saved-cart"], by=self.who["jonas"], now=self.days.now
+            self.site, self.ideas["saved-cart"], by=self.who["jonas"], now=self.days.moment()
         )
         learning = self.learnings.get("urgency-timer", "")
         edit_hypothesis(
@@ -395,12 +393,12 @@ class Story:
                 learnings=(learning,) if learning else (),
             ),
             by=self.who["jonas"],
-            now=self.days.now,
+            now=self.days.moment(),
         )
         self.saved_cart = made.key
 
     def _accepts_promoted(self) -> None:
-        accept_hypothesis(self.site, self.saved_cart, by=self.who["felix"], now=self.days.now)
+        accept_hypothesis(self.site, self.saved_cart, by=self.who["felix"], now=self.days.moment())
 
     def _plans_saved_cart(self) -> None:
         start = self.days.today + timedelta(days=12)
@@ -428,7 +426,7 @@ class Story:
                 waiver="Our traffic cannot show this effect; we want the direction.",
             ),
             by=self.who["jonas"],
-            now=self.days.now,
+            now=self.days.moment(),
         )
         write_brief(
             self.site,
@@ -450,16 +448,16 @@ class Story:
                 },
             ),
             by=self.who["jonas"],
-            now=self.days.now,
+            now=self.days.moment(),
         )
         self._moves_saved_cart(Action.DESIGN, by="priya")
 
     def _builds_saved_cart(self) -> None:
         self._moves_saved_cart(Action.BUILD, by="tom")
-        approve(self.site, SAVED_CART, "goals", by=self.who["lena"], now=self.days.now)
+        approve(self.site, SAVED_CART, "goals", by=self.who["lena"], now=self.days.moment())
 
     def _moves_saved_cart(self, action: Action, *, by: str) -> None:
-        move_experiment(self.site, SAVED_CART, action, by=self.who[by], now=self.days.now)
+        move_experiment(self.site, SAVED_CART, action, by=self.who[by], now=self.days.moment())
 
     def _fills_backlog(self) -> None:
         """Find and propose from what the lake shows these days."""
@@ -470,6 +468,28 @@ class Story:
         leaks = self._leaks(self.days.ends)
         social = _of(leaks, by="channel", segment="Paid Social", before="add_to_cart")
         phones = _of(leaks, by="device", segment="phone", before="add_payment_info")
+        button = _of(leaks, by="device", segment="phone", before="add_to_cart")
+        hidden = self._insight(
+            "button",
+            InsightFields(
+                problem="On a phone the button that puts a product into the cart lies below the"
+                " pictures, and people do not get there.",
+                surface="Product page",
+                segment="Device: phone",
+                size=_size(button, "carts"),
+                weekly_value_minor=_worth(button),
+                tags=("friction",),
+                cause="observed",
+                evidence=(
+                    Piece(
+                        "analytics",
+                        "Fewer of them put a product into the cart than of those on a desktop.",
+                        funnel("device"),
+                    ),
+                    Piece("user_test", "Two of five testers asked where to order."),
+                ),
+            ),
+        )
         landing = self._insight(
             "landing",
             InsightFields(
@@ -533,7 +553,22 @@ class Story:
             ),
             (wallet,),
         )
+        kept = self._hypothesis(
+            HypothesisFields(
+                change="keep the cart button at the foot of the screen",
+                audience="people who look at a product on a phone",
+                outcome="more of them will put it into the cart",
+                reason="it is there when they have made up their minds",
+                metric="cart_rate",
+                direction="increase",
+                expected_lift=0.08,
+                surface="Product page",
+                element="Cart button",
+            ),
+            (hidden,),
+        )
         for item, scores in (
+            (kept, (("priya", (7, 7, 8)), ("tom", (6, 6, 7)), ("jonas", (7, 8, 8)))),
             (advertised, (("priya", (8, 7, 6)), ("tom", (7, 6, 3)), ("jonas", (9, 8, 8)))),
             (paid, (("priya", (6, 7, 5)), ("ines", (5, 6, 2)), ("jonas", (7, 7, 6)))),
         ):
@@ -546,7 +581,7 @@ class Story:
             reason="The provider waives its fee if we begin this quarter.",
             rank_then=2,
             by=self.who["mara"],
-            now=self.days.now + timedelta(hours=4),
+            now=self.days.moment(later=20),
         )
 
     def _drafts(self) -> None:
@@ -558,7 +593,7 @@ class Story:
                 surface="Category page",
             ),
             by=self.who["priya"],
-            now=self.days.now,
+            now=self.days.moment(),
         )
         made = create_hypothesis(
             self.site,
@@ -575,11 +610,9 @@ class Story:
                 element="Care",
             ),
             by=self.who["jonas"],
-            now=self.days.now,
+            now=self.days.moment(),
         )
-        submit_hypothesis(
-            self.site, made.key, by=self.who["jonas"], now=self.days.now + timedelta(minutes=5)
-        )
+        submit_hypothesis(self.site, made.key, by=self.who["jonas"], now=self.days.moment(later=5))
 
     def _talks(self) -> None:
         """Talk about what runs and what waits."""
@@ -612,7 +645,7 @@ class Story:
             )  # fmt: skip
 
     def _says(self, kind: str, key: str, name: str, text: str) -> None:
-        say(self.site, kind, key, text, by=self.who[name], now=self.days.now)
+        say(self.site, kind, key, text, by=self.who[name], now=self.days.moment())
 
 
 def _done_with(heard: Heard) -> SignalAction:

@@ -131,9 +131,8 @@ class TrialStory:
     def _on(self, days: int, hour: int, step: Callable[[], None]) -> None:
         self.tell.calendar.at(self._on_day(days, hour), step)
 
-    @property
-    def _now(self) -> datetime:
-        return self.tell.calendar.now
+    def _moment(self) -> datetime:
+        return self.tell.calendar.moment()
 
     @property
     def _record(self) -> ExperimentRecord:
@@ -152,14 +151,14 @@ class TrialStory:
         """
         tell, key = self.tell, self.trial.key
         spec = self._spec(tell.shop.first_day_of(self.trial))
-        plan_experiment(tell.site, spec, by=tell.who["jonas"], now=self._now)
+        plan_experiment(tell.site, spec, by=tell.who["jonas"], now=self._moment())
         self._briefs()
         try:
             with transaction.atomic():
                 self._move(Action.DESIGN, by="priya")
         except MoveRefused:
             waived = replace(spec, waiver=WAIVER)
-            replan_experiment(tell.site, key, waived, by=tell.who["jonas"], now=self._now)
+            replan_experiment(tell.site, key, waived, by=tell.who["jonas"], now=self._moment())
             self._move(Action.DESIGN, by="priya")
         self._move(Action.BUILD, by="tom")
 
@@ -225,22 +224,21 @@ class TrialStory:
                 risks={**NO_RISK, **dict.fromkeys(told.risks, True)},
             ),
             by=self.tell.who["jonas"],
-            now=self._now,
+            now=self._moment(),
         )
 
     def _checks(self) -> None:
         """Build the variants, agree, and try them as far as the programme asks for it."""
         tell, key = self.tell, self.trial.key
-        acknowledge(tell.site, key, by=tell.who["tom"], now=self._now)
+        acknowledge(tell.site, key, by=tell.who["tom"], now=self._moment())
         signers = {**SIGNERS, **{risk: RISK_SIGNERS[risk] for risk in self.told.risks}}
         for what, name in signers.items():
-            approve(tell.site, key, what, by=tell.who[name], now=self._now)
+            approve(tell.site, key, what, by=tell.who[name], now=self._moment())
         gates = tell.gates()
         self._shows()
-        if gates & CHECKED:
-            self._tries()
+        self._tries(everywhere=bool(gates & CHECKED))
         if Gate.MEASUREMENT in gates:
-            look_at_events(tell.site, events_used(self._record), now=self._now)
+            look_at_events(tell.site, events_used(self._record), now=self._moment())
         self._move(Action.CHECK, by="tom")
 
     def _shows(self) -> None:
@@ -254,15 +252,16 @@ class TrialStory:
                 for each in (self.trial.control, self.trial.treatment)
             ],
             by=self.tell.who["tom"],
-            now=self._now,
+            now=self._moment(),
         )
 
-    def _tries(self) -> None:
-        """Try every variant where visitors see it, and let a browser look for its events."""
+    def _tries(self, *, everywhere: bool) -> None:
+        """Try every variant: at the desk, or wherever visitors see it and with its events."""
         tell, key = self.tell, self.trial.key
         plan = plan_for(tell.site, key)
-        build_matrix(plan, now=self._now)
-        for number, cell in enumerate(plan.cells.filter(current=True)):
+        build_matrix(plan, now=self._moment())
+        cells = list(plan.cells.filter(current=True))
+        for number, cell in enumerate(cells if everywhere else cells[:1]):
             for variant in (self.trial.control, self.trial.treatment):
                 give_verdict(
                     tell.site,
@@ -272,10 +271,11 @@ class TrialStory:
                     passed=True,
                     picture=picture_of(key, variant) if number == 0 else None,
                     by=tell.who["ines"],
-                    now=self._now,
+                    now=self._moment(),
                 )
-        run = ask_for_run(tell.site, key, by=tell.who["tom"], now=self._now)
-        variants_opened(run, now=self._now)
+        if everywhere:
+            run = ask_for_run(tell.site, key, by=tell.who["tom"], now=self._moment())
+            variants_opened(run, now=self._moment())
 
     def _submits(self) -> None:
         self._move(Action.SUBMIT, by="mara")
@@ -284,7 +284,7 @@ class TrialStory:
     def _analyses(self, decides_at: datetime | None) -> None:
         tell = self.tell
         snapshot = analyse_experiment(
-            tell.site, self.trial.key, by=tell.who["priya"], now=self._now
+            tell.site, self.trial.key, by=tell.who["priya"], now=self._moment()
         )
         if decides_at is not None:
             tell.calendar.at(decides_at, lambda: self._decides(snapshot))
@@ -305,7 +305,7 @@ class TrialStory:
             if rollout is not None:
                 self._shipped(rollout.key)
         if self.told.learning[0]:
-            self.tell.calendar.at(self._now + timedelta(days=1), self._learns)
+            self.tell.calendar.at(self._moment() + timedelta(days=1), self._learns)
 
     def _learns(self) -> None:
         tell, key = self.tell, self.trial.key
@@ -315,7 +315,7 @@ class TrialStory:
             key,
             BriefChange(qa_notes="Looked at on the devices of the desk; nothing to be seen."),
             by=tell.who["ines"],
-            now=self._now,
+            now=self._moment(),
         )
         learning = write_learning(
             tell.site,
@@ -324,14 +324,14 @@ class TrialStory:
             scope=scope,
             follow_up=follow_up,
             by=tell.who["mara"],
-            now=self._now,
+            now=self._moment(),
         )
-        tell.calendar.at(self._now + timedelta(days=1), lambda: self._closes(learning.key))
+        tell.calendar.at(self._moment() + timedelta(days=1), lambda: self._closes(learning.key))
 
     def _closes(self, learning: str) -> None:
         item = self._followed(self.trial, learning)
         tell = self.tell
-        name_follow_up(tell.site, self.trial.key, item, by=tell.who["jonas"], now=self._now)
+        name_follow_up(tell.site, self.trial.key, item, by=tell.who["jonas"], now=self._moment())
         self._move(Action.CLOSE, by="mara")
 
     def _move(
@@ -342,7 +342,7 @@ class TrialStory:
             self.trial.key,
             action,
             by=self.tell.who[by],
-            now=self._now,
+            now=self._moment(),
             choice=choice,
             reason=reason,
         )

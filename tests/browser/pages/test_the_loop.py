@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from urllib.request import Request, urlopen
@@ -22,8 +24,51 @@ BERLIN = ZoneInfo("Europe/Berlin")
 pytestmark = pytest.mark.timeout(180)
 
 
+SWAP = """
+import json, sys
+from truelift.project.start import start_django
+start_django()
+from truelift.apps.accounts.models import Membership
+from truelift.apps.programme.models import PolicyRecord
+given, members = json.load(sys.stdin), Membership.objects.filter(site__name=sys.argv[1])
+policy = PolicyRecord.objects.filter(site__name=sys.argv[1]).order_by("-version").first()
+print(json.dumps({"gates": policy.gates, "does": {each.pk: each.functions for each in members}}))
+PolicyRecord.objects.create(
+    **{f.attname: getattr(policy, f.attname) for f in policy._meta.concrete_fields}
+    | {"id": None, "version": policy.version + 1, "gates": given["gates"]}
+)
+for each in members:
+    each.functions = given["does"].get(str(each.pk), [])
+    each.save()
+"""
+"""Gives a site other gates and its members other functions, and prints those of before."""
+
+
 @pytest.fixture
-def people(company: Company, mara: str) -> Iterator[dict[str, Page]]:
+def nothing_agreed(company: Company) -> Iterator[None]:
+    """Let everybody do everything for a while: no gates, and nobody has a function."""
+
+    def swapped(given: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-c", SWAP, SITE],
+            env=company.served.environment,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    before = swapped('{"gates": [], "does": {}}')
+    yield
+    swapped(before)
+
+
+@pytest.fixture
+def people(
+    company: Company,
+    mara: str,
+    nothing_agreed: None,
+) -> Iterator[dict[str, Page]]:
     """A tab for each of those who take part: owner, editor, analyst, and the stranger."""
     tabs = {}
     for name in ("mara", "jonas", "priya", "mallory"):
