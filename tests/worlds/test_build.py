@@ -78,6 +78,45 @@ def test_the_loop_stands_where_the_story_left_it(built: Built) -> None:
     }
 
 
+STAGES = """
+import json
+from truelift.project.start import start_django
+start_django()
+from django.apps import apps
+def stages(name):
+    return sorted(set(apps.get_model(name).objects.values_list("stage", flat=True)))
+names = ("intake.SignalRecord", "intake.IdeaRecord", "research.InsightRecord",
+         "research.HypothesisRecord", "rollouts.RolloutRecord")
+print(json.dumps({name.partition(".")[2]: stages(name) for name in names} | {
+    name.partition(".")[2]: apps.get_model(name).objects.count()
+    for name in ("backlog.ScoreRecord", "briefs.BriefRecord", "briefs.FollowUpRecord",
+                 "threads.MentionRecord", "programme.PolicyRecord", "qa.QaRunRecord")
+}))
+"""
+
+
+def test_every_room_of_the_loop_has_something_in_it(built: Built) -> None:
+    home, _, _ = built
+
+    said = subprocess.run(
+        [sys.executable, "-c", STAGES],
+        env={**os.environ, "TRUELIFT_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    found = json.loads(said.stdout)
+    assert found["SignalRecord"] == ["dismissed", "linked", "new", "snoozed", "triaged"]
+    assert {"parked", "promoted", "rejected", "scored", "submitted"} <= set(found["IdeaRecord"])
+    assert {"accepted", "draft", "stale"} <= set(found["InsightRecord"])
+    assert {"accepted", "ready_for_review", "tested"} <= set(found["HypothesisRecord"])
+    assert "in_progress" in found["RolloutRecord"]
+    counted = ("ScoreRecord", "BriefRecord", "FollowUpRecord", "MentionRecord", "QaRunRecord")
+    assert all(found[name] for name in counted)
+    assert found["PolicyRecord"] == 3
+
+
 def test_the_demo_says_what_the_loop_found(built: Built) -> None:
     home, _, _ = built
 
