@@ -18,6 +18,7 @@ from truelift.apps.experiments.services import store_snapshot
 from truelift.apps.programme.services import PolicyChange, change_policy
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
+from truelift.cli.analyse import in_words
 from truelift.lifecycle.experiment import Action
 
 
@@ -178,6 +179,18 @@ def test_the_operator_sees_everything_and_acting_for_somebody_sees_what_they_see
 
     assert not hides_from(early, Actor(None, operator=True).user, now=now)
     assert hides_from(early, Actor(ben, operator=True).user, now=now)
+
+
+def test_the_command_line_writes_a_hidden_snapshot_without_its_effects(
+    early: ExperimentRecord, ben: User
+) -> None:
+    whole = {**document(), "name": early.name}
+
+    said = in_words(dict(shown_to(early, whole, ben, now=timezone.now())), number=1)
+
+    assert [each for each in (*TELLING, "The order rate rose.") if each in said] == []
+    assert "Recommendation: keep running" in said
+    assert "by the policy of the programme" in said
 
 
 def test_without_a_policy_nothing_is_hidden(planned: ExperimentRecord, ben: User) -> None:
