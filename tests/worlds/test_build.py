@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -35,10 +35,16 @@ def truelift(*words: str, home: Path | None = None) -> subprocess.CompletedProce
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object], float]:
     home = tmp_path_factory.mktemp("built") / "home"
-    began = time.monotonic()
+    began = _worked_s()
     done = truelift("worlds", "build", "shop", "--home", str(home), "--scale", "0.1", "--json")
     assert done.returncode == 0, done.stderr
-    return home, json.loads(done.stdout), time.monotonic() - began
+    return home, json.loads(done.stdout), _worked_s() - began
+
+
+def _worked_s() -> float:
+    """Processor time of the programs that were started here: others share the machine."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 Built = tuple[Path, dict[str, object], float]
