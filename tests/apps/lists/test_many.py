@@ -35,11 +35,11 @@ pytestmark = [pytest.mark.database, pytest.mark.django_db]
 MANY = 5_000
 MOST_SECONDS = 0.2
 QUERIES = {
-    "signals/": 15,
-    "signals/?show=all&text=word 17&sort=-newest&page=9": 15,
+    "signals/": 16,
+    "signals/?show=all&text=word 17&sort=-newest&page=9": 16,
     "insights/": 16,
     "insights/?stage=accepted&surface=place&sort=value": 16,
-    "ideas/": 14,
+    "ideas/": 15,
     "hypotheses/": 19,
     "hypotheses/?text=change word&sort=-lift&page=40": 19,
     "experiments/": 18,

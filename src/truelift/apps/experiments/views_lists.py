@@ -12,7 +12,7 @@ from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.experiments.library import decisions_page, learnings_page
 from truelift.apps.experiments.list_page import list_page
 from truelift.apps.experiments.lists import DECISIONS, EXPERIMENTS, LEARNINGS
-from truelift.apps.lists.page import file_response, file_wanted, may_choose, page_of
+from truelift.apps.lists.page import file_response, file_wanted, page_of
 from truelift.apps.sites.reads import site_for
 
 
@@ -24,7 +24,7 @@ def experiments(request: SignedInRequest, site: str) -> HttpResponse:
         return file_response(EXPERIMENTS, place, request.GET.dict(), now=now)
     listed = page_of(EXPERIMENTS, place, request.GET.dict(), reader=request.user, now=now)
     page = list_page(place, listed, now=now)
-    context = {"page": page, "list": listed, "choose": may_choose(request, place)}
+    context = {"page": page, "list": listed, "choose": bool(listed.steps)}
     return render(request, "experiments/list.html", context)
 
 

@@ -43,7 +43,7 @@ def inbox(request: SignedInRequest, site: str) -> HttpResponse:
         "page": inbox_page(place, listed, now=now),
         "list": listed,
         "may_write": may,
-        "choose": may,
+        "choose": bool(listed.steps),
     }
     return render(request, "intake/inbox.html", context)
 

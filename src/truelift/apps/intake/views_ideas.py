@@ -38,7 +38,7 @@ def ideas(request: SignedInRequest, site: str) -> HttpResponse:
     listed = page_of(IDEAS, place, request.GET.dict(), reader=request.user, now=now)
     may = may_write(request, place)
     page = ideas_page(place, listed, now=now)
-    context = {"page": page, "list": listed, "may_write": may, "choose": may}
+    context = {"page": page, "list": listed, "may_write": may, "choose": bool(listed.steps)}
     return render(request, "intake/ideas.html", context)
 
 

@@ -12,8 +12,6 @@ from django.http import HttpRequest, HttpResponse
 
 from truelift.apps.accounts.models import User
 from truelift.apps.accounts.reads import role_of
-from truelift.apps.accounts.requests import SignedInRequest
-from truelift.apps.accounts.roles import Role
 from truelift.apps.drawing.wording import count
 from truelift.apps.explorers.export import file_of
 from truelift.apps.explorers.reads import Kept, views_of
@@ -64,6 +62,7 @@ class Page:
         before: Address of the page before; empty on the first.
         after: Address of the page after; empty on the last.
         file: Address of the CSV file of all rows that the filters leave.
+        steps: What the reader may do to several rows at once.
         views: Saved views of this list that the reader may open.
         values: What holds of each filter.
     """
@@ -159,7 +158,7 @@ def page_of(
             )
             for each in listing.columns
         ),
-        steps=listing.steps,
+        steps=_steps_for(listing, site, reader),
         views=tuple(each for each in views_of(site, reader) if each.view.explorer == listing.name),
         values=values,
     )
@@ -193,10 +192,10 @@ def file_response(
     return file_of("csv", rows, name=f"{site.name}-{listing.name}")
 
 
-def may_choose(request: SignedInRequest, site: Site) -> bool:
-    """Say whether the person does anything to several items of a list."""
-    role = role_of(request.user, site)
-    return role is not None and role.covers(Role.ANALYST)
+def _steps_for(listing: Listing, site: Site, reader: User) -> tuple[Step, ...]:
+    """Give the steps for many that a person's role covers; who has none chooses no rows."""
+    role = role_of(reader, site) if listing.steps else None
+    return tuple(step for step in listing.steps if role is not None and role.covers(step.needs))
 
 
 def _led(rows: Rows, leaders: Sequence[int], part: slice) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from truelift.apps.accounts.reads import role_of
 from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
-from truelift.apps.lists.page import file_response, file_wanted, may_choose, page_of
+from truelift.apps.lists.page import file_response, file_wanted, page_of
 from truelift.apps.research import services
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields
@@ -50,7 +50,7 @@ def insights(request: SignedInRequest, site: str) -> HttpResponse:
         return file_response(INSIGHTS, place, request.GET.dict(), now=now)
     listed = page_of(INSIGHTS, place, request.GET.dict(), reader=request.user, now=now)
     page = insights_page(place, listed)
-    context = {"page": page, "list": listed, "choose": may_choose(request, place)}
+    context = {"page": page, "list": listed, "choose": bool(listed.steps)}
     return render(request, "research/insights.html", context)
 
 
@@ -168,7 +168,7 @@ def hypotheses(request: SignedInRequest, site: str) -> HttpResponse:
         return file_response(HYPOTHESES, place, request.GET.dict(), now=now)
     listed = page_of(HYPOTHESES, place, request.GET.dict(), reader=request.user, now=now)
     page = hypotheses_page(place, listed, now=now)
-    context = {"page": page, "list": listed, "choose": may_choose(request, place)}
+    context = {"page": page, "list": listed, "choose": bool(listed.steps)}
     return render(request, "research/hypotheses.html", context)
 
 

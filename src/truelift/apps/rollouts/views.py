@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from truelift.apps.accounts.reads import role_of
 from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
-from truelift.apps.lists.page import file_response, file_wanted, may_choose, page_of
+from truelift.apps.lists.page import file_response, file_wanted, page_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.rollouts import services
 from truelift.apps.rollouts.forms import RolloutForm
@@ -40,7 +40,7 @@ def listing(request: SignedInRequest, site: str) -> HttpResponse:
     context = {
         "page": winners_page(place, listed.records, counter, now=now),
         "list": listed,
-        "choose": may_choose(request, place),
+        "choose": bool(listed.steps),
         "may_ask": _covers(request, place, Role.ANALYST),
     }
     return render(request, "rollouts/list.html", context)
