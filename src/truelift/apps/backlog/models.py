@@ -132,9 +132,10 @@ class PriorityRecord(models.Model):
 
     @property
     def title(self) -> str:
-        """What would be changed."""
+        """What would be changed, as the beginning of a line."""
         found = self.hypothesis or self.idea
-        return (found.change if found else "") or "No change stated yet"
+        change = (found.change if found else "") or "No change stated yet"
+        return f"{change[:1].upper()}{change[1:]}"
 
 
 class ScoreRecord(models.Model):

@@ -71,7 +71,9 @@ class Agreed:
     @property
     def called(self) -> str:
         """The framework with its version, for a sentence."""
-        return f"{CALLED[self.rule.framework]}, version {self.rule.version}"
+        name = CALLED[self.rule.framework]
+        # Version 0 is what holds until somebody agrees on another.
+        return f"{name}, version {self.rule.version}" if self.rule.version else name
 
 
 def agreed_of(site: Site) -> Agreed:
