@@ -16,12 +16,13 @@ from truelift.worlds.shop.visits import Floats, Ints, Mask, Visits
 
 _APPLE: Final = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
 _MOBILE: Final = "Version/18.5 Mobile/15E148 Safari/604.1"
+_SAFARI: Final = "Version/18.5 Safari/605.1.15"
 _BLINK: Final = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0"
 
 AGENTS: Final[dict[str, tuple[tuple[float, str], ...]]] = {
     "desktop": (
         (0.55, f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_BLINK} Safari/537.36"),
-        (0.25, f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {_APPLE} Version/18.5 Safari"),
+        (0.25, f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {_APPLE} {_SAFARI}"),
         (0.20, "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0"),
     ),
     "phone": (
