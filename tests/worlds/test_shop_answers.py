@@ -137,15 +137,17 @@ def effect(lake: Lake, trial: Trial, event: str) -> tuple[float, float]:
 
 
 def test_an_experiment_shows_its_true_effect(lake: Lake) -> None:
-    reviews, timer, delivery = SHOP.trials
+    reviews, timer, summary, delivery = SHOP.trials
 
     gained, gained_se = effect(lake, reviews, reviews.acts_on)
     nothing, nothing_se = effect(lake, timer, timer.acts_on)
+    paid, paid_se = effect(lake, summary, summary.acts_on)
     passed, passed_se = effect(lake, delivery, delivery.acts_on)
 
     assert abs(gained - 0.03) < 3 * gained_se
     assert gained > 2 * gained_se
     assert abs(nothing) < 3 * nothing_se
+    assert abs(paid - 0.072) < 3 * paid_se
     # Two thirds of the checkouts are on a phone, where it lifts by 0.10.
     assert abs(passed - 0.064) < 3 * passed_se
 
