@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ import pytest
 
 from tests.cli.served import RUNNING
 from truelift.lake.home import Home
+from truelift.project.tables import ready_made
 from truelift.settings import settings_from
 
 
@@ -97,7 +99,18 @@ def django_db_modify_db_settings(
 
     wanted = connections["default"].settings_dict
     if wanted["ENGINE"] == "django.db.backends.sqlite3":
-        wanted["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+        database = tmp_path_factory.mktemp("database") / "test.sqlite3"
+        wanted["TEST"]["NAME"] = str(database)
+        if ready_made().exists():
+            shutil.copyfile(ready_made(), database)
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Go on from the ready-made tables; migrations that they lack are made up for."""
+    from django.db import connections
+
+    return connections["default"].vendor == "sqlite"
 
 
 @pytest.fixture(scope="session", autouse=True)

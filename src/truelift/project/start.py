@@ -7,6 +7,7 @@ import os
 from datetime import datetime
 
 from truelift.lake.home import Home
+from truelift.project.tables import begin_with_copy
 from truelift.settings import settings_from
 
 
@@ -32,6 +33,7 @@ def bring_up_to_date() -> Home:
 
     with (home.run / "migrate.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        begin_with_copy()
         if not is_migrated():
             call_command("migrate", verbosity=0, interactive=False)
     return home
