@@ -58,7 +58,7 @@ def test_the_full_product_of_stages_actions_functions_and_modes() -> None:
     ):
         hypothesis = replace(COMPLETE, stage=stage, pieces=both)
         policy = Policy(research=research, organisation=organisation)
-        by = Standing("p", functions=frozenset({function} - {None}), in_use=True)  # type: ignore[arg-type]
+        by = Standing("p", functions=frozenset({function} - {None}), in_use=True)
 
         found = hypothesis_obstacles(hypothesis, action, by=by, policy=policy, reason="Sure.")
 

@@ -49,7 +49,7 @@ def test_the_full_product_of_stages_actions_functions_and_modes() -> None:
     ):
         insight = replace(COMPLETE, stage=stage)
         policy = Policy(research=research, organisation=organisation)
-        by = Standing("p", functions=frozenset({function} - {None}), in_use=True)  # type: ignore[arg-type]
+        by = Standing("p", functions=frozenset({function} - {None}), in_use=True)
 
         found = insight_obstacles(insight, action, by=by, policy=policy, now=NOW, reason="Seen.")
 

@@ -39,7 +39,7 @@ _OF_MEDIAN: Final = 1 + np.pi / 2 / WEEKS
 class BadCounts(Refusal):
     """Counts per interval that nothing can be compared with."""
 
-    code: ClassVar[str] = "stats.bad_counts"
+    code: ClassVar[str] = "stats.bad_interval_counts"
 
     def __init__(self, *, reason: str) -> None:
         super().__init__(f"The counts cannot be judged: {reason}.", reason=reason)

@@ -67,7 +67,7 @@ def home_of(site: Site, *, now: datetime) -> HomePage:
         currency=site.currency,
         leaks=leaks,
         funnels=funnels,
-        hypotheses=hypothesis_rows(site, untested(site)),
+        hypotheses=hypothesis_rows(site, tuple(untested(site))),
         experiments=[
             (
                 record,
