@@ -15,7 +15,11 @@ class ExperimentsConfig(AppConfig):
 
     @override
     def ready(self) -> None:
-        """Name the work that the worker can do."""
+        """Name the work that the worker can do, and what a key looks like in an address."""
+        from django.urls import register_converter
+
         from truelift.apps.experiments import monitoring_jobs
+        from truelift.apps.experiments.paths import ExperimentKey
 
         del monitoring_jobs
+        register_converter(ExperimentKey, "experiment")

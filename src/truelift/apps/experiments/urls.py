@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path, register_converter
+from django.urls import path
 
 from truelift.apps.experiments import (
     views,
@@ -13,10 +13,7 @@ from truelift.apps.experiments import (
     views_plan,
     views_planner,
 )
-from truelift.apps.experiments.paths import ExperimentKey
 
-
-register_converter(ExperimentKey, "experiment")
 
 app_name = "experiments"
 urlpatterns = [
