@@ -22,7 +22,7 @@ router = Router(tags=["programme"])
 Document = dict[str, Any]
 
 
-class ReasonIn(Schema):
+class CauseIn(Schema):
     """Why an item is in trouble."""
 
     trouble: Trouble
@@ -55,7 +55,7 @@ def troubles(request: HttpRequest, site: str) -> Document:
 
 
 @router.post("/programme/troubles")
-def say_reason(request: HttpRequest, site: str, given: ReasonIn) -> Document:
+def say_reason(request: HttpRequest, site: str, given: CauseIn) -> Document:
     """Say why an item is in trouble."""
     place = site_for(request.user, site, needs=Role.EDITOR)
     user = request.user
