@@ -34,7 +34,7 @@ from truelift.lake.imports.load import load_file
 from truelift.lake.loader import Loader
 
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db]
 
 HOSTILE = [
     "<mallory onclick=mallory()>",

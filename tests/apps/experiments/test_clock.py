@@ -24,7 +24,7 @@ from truelift.lifecycle.experiment import Action
 from truelift.lifecycle.judging import Inference
 
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db]
 
 STARTS = datetime(2026, 5, 4, 8, tzinfo=UTC)
 DAYS = 30

@@ -24,7 +24,7 @@ from truelift.lake.loader import Loader
 from truelift.lifecycle.experiment import Action
 
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db]
 
 STARTS = datetime(2026, 5, 4, 8, tzinfo=UTC)
 WEEK_LATER = datetime(2026, 5, 11, 0, tzinfo=UTC)

@@ -21,7 +21,7 @@ from truelift.lifecycle.experiment import Action
 from truelift.lifecycle.judging import Inference
 
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.usefixtures("events")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("events")]
 
 AT_THE_END = datetime(2026, 6, 20, 12, tzinfo=UTC)
 EARLY = datetime(2026, 5, 23, tzinfo=UTC)

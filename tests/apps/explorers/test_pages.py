@@ -20,7 +20,7 @@ from truelift.apps.sites.models import Site
 from truelift.lake.home import Home
 
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db]
 
 SignedIn = Callable[[User], Client]
 

@@ -18,7 +18,7 @@ from truelift.apps.sites.models import Site
 from truelift.lake.home import Home
 
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db]
 
 NAMES = ["view_item", "add_to_cart", "begin_checkout", "purchase"]
 BERLIN = ZoneInfo("Europe/Berlin")

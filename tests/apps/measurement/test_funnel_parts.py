@@ -23,7 +23,7 @@ from truelift.apps.sites.models import Site
 from truelift.lake.home import Home
 
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db]
 
 FIRST = datetime(2026, 4, 6, 10, tzinfo=UTC)
 SignedIn = Callable[[User], Client]

@@ -15,7 +15,7 @@ from truelift.apps.sites.models import Site
 from truelift.stats.asked import STATISTICS, answer, written
 
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db]
 
 SPLIT = '{"observed": [821588, 815482], "weights": [1, 1]}'
 

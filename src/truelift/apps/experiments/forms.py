@@ -22,6 +22,7 @@ from truelift.apps.experiments.wording import (
 )
 from truelift.apps.research.reads import testable_hypotheses
 from truelift.apps.sites.models import Site
+from truelift.lifecycle.experiment import RANDOMISED
 
 
 VARIANTS: Final = 4
@@ -278,7 +279,8 @@ class ExperimentForm(forms.Form):
             "decision_owner": given["decision_owner"],
             "deputy": given["deputy"],
             "start": given["start"],
-            "weeks": given["weeks"],
+            # A study without traffic lasts as long as it takes.
+            "weeks": given["weeks"] if given["start"] or given["method"] in RANDOMISED else None,
             "primary": given["primary"],
             "guardrails": given["guardrails"],
             "secondary": given["secondary"],

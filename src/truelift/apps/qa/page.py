@@ -15,6 +15,7 @@ from truelift.apps.qa.models import HostRecord, QaPlanRecord, QaRunRecord, QaVis
 from truelift.apps.qa.plan import required_events
 from truelift.apps.qa.reads import NOTHING, evidence_of, latest_verdicts, run_of
 from truelift.apps.sites.models import Site
+from truelift.lifecycle.experiment import PREPARING
 from truelift.lifecycle.obstacle import Obstacle
 from truelift.lifecycle.qa import qa_obstacles
 
@@ -164,7 +165,7 @@ def qa_page(
         answer="Everything that has to be looked at was looked at."
         if evidence.complete
         else f"{_counted(len(reasons), 'thing')} {'is' if len(reasons) == 1 else 'are'} missing"
-        " before it may start.",
+        f" {_when_needed(record)}.",
         grounds="Each variant is opened by a real browser and tried by a person on the devices that"
         " visitors use.",
         experiment=record,
@@ -293,6 +294,13 @@ def _run_said(run: QaRunRecord, site: Site) -> str:
 
 def _when(at: datetime, site: Site) -> str:
     return clock(at.astimezone(ZoneInfo(site.time_zone)))
+
+
+def _when_needed(record: ExperimentRecord) -> str:
+    """Say of what is missing by when it is needed."""
+    if record.stage in PREPARING:
+        return "before it may start"
+    return "that should have been looked at before it started"
 
 
 def _counted(number: int, what: str) -> str:
