@@ -14,8 +14,8 @@ from typing_extensions import override
 MANY = {"experiments:detail": 9, "experiments:snapshot": 2, "sites:connect": 6}
 """Kinds of page that look different from one item to the next."""
 
-LEAVES = {"account_logout", "experiments:progress", "sites:status"}
-"""Not pages to look at: leaving, and pieces of pages."""
+LEAVES = {"account_logout", "experiments:progress", "qa:picture", "sites:status"}
+"""Not pages to look at: leaving, pieces of pages, and pictures, in which no script may run."""
 
 FURTHER = (
     # A segment being written, its versions, one that is changed, and questions of it.
