@@ -58,6 +58,7 @@ def places_from(context: BrowserContext, start: str) -> list[str]:
             place in known
             or kind in LEAVES
             or kind.endswith(FILES)
+            or urlsplit(place).path.endswith((".csv", ".json", ".md", ".pdf"))
             or seen[kind] >= MANY.get(kind, 1)
         ):
             continue
