@@ -14,7 +14,15 @@ from typing_extensions import override
 MANY = {"experiments:detail": 9, "experiments:snapshot": 2, "sites:connect": 6}
 """Kinds of page that look different from one item to the next."""
 
-LEAVES = {"account_logout", "experiments:progress", "qa:picture", "sites:status"}
+LEAVES = {
+    "account_logout",
+    "experiments:progress",
+    "lists:search",
+    "observations:before_after_progress",
+    "observations:progress",
+    "qa:picture",
+    "sites:status",
+}
 """Not pages to look at: leaving, pieces of pages, and pictures, in which no script may run."""
 
 FURTHER = (
@@ -37,8 +45,8 @@ FURTHER = (
 )
 """Addresses under a site's that look different from the first one of their kind."""
 
-FILES = "-rows"
-"""What the names of addresses end with that give a file."""
+FILES = (".csv", ".json", ".md", ".pdf")
+"""What addresses end with that give a file."""
 
 
 def places_from(context: BrowserContext, start: str) -> list[str]:
@@ -54,13 +62,7 @@ def places_from(context: BrowserContext, start: str) -> list[str]:
     while waiting:
         place = waiting.popleft()
         kind = kind_of(place)
-        if (
-            place in known
-            or kind in LEAVES
-            or kind.endswith(FILES)
-            or urlsplit(place).path.endswith((".csv", ".json", ".md", ".pdf"))
-            or seen[kind] >= MANY.get(kind, 1)
-        ):
+        if place in known or not is_a_page(place) or seen[kind] >= MANY.get(kind, 1):
             continue
         known.add(place)
         seen[kind] += 1
@@ -102,6 +104,11 @@ def kind_of(place: str) -> str:
         return resolve(urlsplit(place).path).view_name
     except Resolver404:
         return ""
+
+
+def is_a_page(place: str) -> bool:
+    """Say whether a person looks at what an address gives: neither a piece of a page nor a file."""
+    return kind_of(place) not in LEAVES and not urlsplit(place).path.endswith(FILES)
 
 
 def name_of(place: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 from zoneinfo import available_timezones
 
@@ -23,6 +24,7 @@ _HOST: Final = re.compile(
 _MOST_LINES: Final = 200
 
 
+@cache
 def time_zones() -> list[tuple[str, str]]:
     """List the world's time zones by name, UTC first."""
     named = sorted(zone for zone in available_timezones() if "/" in zone and "Etc" not in zone)
