@@ -45,7 +45,7 @@ FURTHER = (
 )
 """Addresses under a site's that look different from the first one of their kind."""
 
-FILES = (".csv", ".json", ".md", ".pdf")
+FILES = (".csv", ".json", ".md", ".parquet", ".pdf")
 """What addresses end with that give a file."""
 
 
