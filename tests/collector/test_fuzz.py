@@ -1,4 +1,4 @@
-"""Ten thousand damaged requests: every one is answered, and what is kept can be read."""
+"""Ten thousand damaged requests: every one is answered, and what is kept can be loaded."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import gzip
 import json
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import duckdb
 import numpy as np
 
-from tests.collector.conftest import Bench, publish_keys, publish_site
+from tests.collector.conftest import NOON_MS, Bench, publish_keys, publish_site
 from tests.collector.real_requests import recorded
 from truelift.events.reasons import Reason
 from truelift.lake.journal import lines_of, segments
+from truelift.lake.lake import Lake
+from truelift.lake.loader import Loader
 
 
 ROUNDS = 10_000
@@ -81,7 +84,7 @@ def mutated(body: bytes, rng: np.random.Generator) -> bytes:
     return data
 
 
-def test_ten_thousand_mutated_real_requests_are_all_answered_and_leave_a_readable_journal(
+def test_ten_thousand_mutated_real_requests_are_all_answered_and_the_loader_takes_what_is_kept(
     bench: Bench,
 ) -> None:
     rng = np.random.default_rng(20_261_121)
@@ -128,6 +131,9 @@ def test_ten_thousand_mutated_real_requests_are_all_answered_and_leave_a_readabl
         " columns = {type: 'VARCHAR', event: 'VARCHAR', reason: 'VARCHAR', occurred_at: 'BIGINT',"
         " properties: 'JSON', context: 'JSON'})"
     ).fetchone()
+    with Loader(bench.home, now=lambda: datetime.fromtimestamp(NOON_MS / 1000, UTC)) as loader:
+        loader.flush()
+    ledger = Lake(bench.home).ledger("shop")
 
     assert statuses.total() == ROUNDS
     assert set(statuses) == {200, 400}
@@ -135,3 +141,6 @@ def test_ten_thousand_mutated_real_requests_are_all_answered_and_leave_a_readabl
     assert read == (len(lines),)
     assert {reason for reason in reasons if reason} <= set(Reason)
     assert len(reasons) > 10
+    assert ledger.balanced
+    assert (ledger.received, ledger.waiting) == (len(lines), 0)
+    assert Lake(bench.home).rows("shop") == ledger.stored + ledger.quarantined
