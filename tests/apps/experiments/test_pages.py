@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
 from truelift.apps.accounts.models import User
+from truelift.apps.accounts.services import set_functions
 from truelift.apps.experiments.models import (
     AnalysisRecord,
     DecisionRecord,
@@ -27,6 +28,7 @@ from truelift.apps.research.actor import Actor
 from truelift.apps.research.models import HypothesisRecord
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.experiment import Action, Choice, Method, Stage
+from truelift.lifecycle.functions import Function
 
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -162,6 +164,33 @@ def test_a_refused_button_keeps_its_place_and_names_its_reasons(
     assert 'aria-disabled="true" aria-describedby="why-not">Submit the plan</button>' in said
     assert "Cannot be submitted, for seven reasons" in said
     assert f"/s/{site.name}/experiments/bare/edit/#id_primary" in said
+
+
+def test_a_button_says_whose_step_it_is_as_soon_as_somebody_has_a_function(
+    site: Site, planned: ExperimentRecord, ada: User, ben: User, now: datetime, client_of: ClientOf
+) -> None:
+    page = f"/s/{site.name}/experiments/{planned.key}/"
+    set_functions(site, ben, [Function.ANALYTICS], by=ada, now=now)
+
+    engineer, analyst = (text_of(client_of(each).get(page)) for each in (ada, ben))
+
+    refused = 'aria-disabled="true" aria-describedby="why-not">Agree the design</button>'
+    assert refused in engineer
+    assert "It takes Analytics to bring an experiment to “designed”" in engineer
+    assert "Agree the design</button>" in analyst
+    assert refused not in analyst
+
+
+def test_a_hypothesis_in_review_is_not_tested_yet(
+    site: Site, planned: ExperimentRecord, ada: User, client_of: ClientOf
+) -> None:
+    assert planned.hypothesis is not None
+    planned.hypothesis.stage = "ready_for_review"
+    planned.hypothesis.save()
+
+    said = text_of(client_of(ada).get(f"/s/{site.name}/experiments/{planned.key}/"))
+
+    assert f"{planned.hypothesis.key} has not been accepted." in said
 
 
 def test_a_viewer_cannot_move_an_experiment(

@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from truelift.apps.accounts.models import User
+from truelift.apps.briefs.models import BriefRecord
 from truelift.apps.experiments.jobs import run_due_jobs
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.qa.models import HostRecord, PictureRecord, QaRunRecord
@@ -258,6 +259,19 @@ def test_the_matrix_comes_from_traffic(site: Site, cell: int) -> None:
     assert (found.device, found.share, plan.sessions) == ("phone", 0.95, 20)
     missing = qa_evidence(site, KEY, AT).missing_cells
     assert missing == (("late", str(found)), ("early", str(found)))
+
+
+def test_whoever_builds_the_variants_does_not_test_them(
+    site: Site, cell: int, planned: ExperimentRecord, ben: User, cleo: User, now: datetime
+) -> None:
+    for variant, tester in (("early", ben), ("late", cleo)):
+        give_verdict(site, KEY, cell=cell, variant=variant, passed=True, by=Actor(tester), now=now)
+    BriefRecord.objects.create(experiment=planned, builder=ben, changed_at=now)
+
+    with pytest.raises(OwnWork):
+        give_verdict(site, KEY, cell=cell, variant="early", passed=True, by=Actor(ben), now=now)
+
+    assert [variant for variant, _ in qa_evidence(site, KEY, now).missing_cells] == ["early"]
 
 
 def test_a_verdict_is_somebody_elses_and_a_failure_says_what_is_wrong(

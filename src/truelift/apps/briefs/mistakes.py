@@ -64,7 +64,7 @@ def _no_hypothesis(record: ExperimentRecord, home: str) -> Mistake:
     edit = f"{home}experiments/{record.key}/edit/#id_hypothesis"
     if hypothesis is None:
         return _made("no_hypothesis", title, "It tests no hypothesis.", edit)
-    if hypothesis.stage == "draft":
+    if hypothesis.stage in {"draft", "ready_for_review"}:
         here = f"{home}hypotheses/{hypothesis.key}/"
         said = f"{hypothesis.key} has not been accepted."
         return _made("no_hypothesis", title, said, here)

@@ -32,6 +32,7 @@ from truelift.lifecycle.experiment import (
     plan_digest,
 )
 from truelift.lifecycle.functions import MACHINE
+from truelift.lifecycle.hypothesis import HypothesisStage
 from truelift.lifecycle.judging import Inference, Judging
 from truelift.stats.bayesian import NormalPrior
 from truelift.stats.group_sequential import Spending
@@ -41,6 +42,9 @@ from truelift.stats.sequential import USUAL_TUNING_N
 
 USUAL_LOOKS: Final = 4
 """Enough to end a clear test at half its plan, few enough to cost the last look little."""
+
+_ACCEPTED: Final = frozenset({HypothesisStage.ACCEPTED, HypothesisStage.TESTED})
+"""Stages of a hypothesis that somebody other than its author has agreed to test."""
 
 
 def as_domain(record: ExperimentRecord, *, now: datetime | None = None) -> Experiment:
@@ -66,7 +70,7 @@ def as_domain(record: ExperimentRecord, *, now: datetime | None = None) -> Exper
         inference=record.inference,
         judging=judging_of(record),
         hypothesis=record.hypothesis.key if record.hypothesis else "",
-        hypothesis_accepted=bool(record.hypothesis and record.hypothesis.stage != "draft"),
+        hypothesis_accepted=bool(record.hypothesis and record.hypothesis.stage in _ACCEPTED),
         decision_owner=person_of(record.decision_owner),
         deputy=person_of(record.deputy),
         variants=tuple(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
@@ -189,6 +189,7 @@ _EXPECTED: Final[Mapping[Stage, tuple[Action, ...]]] = MappingProxyType(
         Stage.PAUSED: (Action.RESUME, Action.STOP),
         Stage.ANALYSED: (Action.DECIDE,),
         Stage.LEARNED: (Action.CLOSE,),
+        Stage.INVALID: (Action.CLOSE,),
     }
 )
 
@@ -247,18 +248,18 @@ def panel_of(
     """
     stage = domain.stage
     expected = _EXPECTED.get(stage, ())
-    if stage is Stage.BRIEFED and domain.gates:
-        # With gates the way to a launch is walked step by step.
+    if stage is Stage.BRIEFED and (domain.gates or asked.standing.in_use):
+        # With gates, or steps of different people, the way to a launch is walked step by step.
         expected = (Action.DESIGN,)
-    stands: dict[str, Obstacle] = {}
+    stands: dict[tuple[str, str], Obstacle] = {}
     for obstacle in refused:
-        stands.setdefault(obstacle.code, obstacle)
+        stands.setdefault((obstacle.code, obstacle.sentence), obstacle)
     buttons: list[Button] = []
     for action in expected:
         for choice in tuple(Choice) if action is Action.DECIDE else (None,):
             found = _standing(domain, action, asked=asked, choice=choice, may_edit=may_edit)
             for obstacle in found:
-                stands.setdefault(obstacle.code, obstacle)
+                stands.setdefault((obstacle.code, obstacle.sentence), obstacle)
             buttons.append(_button(action, choice, domain, refused=bool(found)))
     broken = bool(domain.evidence and domain.evidence.broken)
     folds = tuple(
@@ -309,11 +310,7 @@ def panel_of(
 def _standing(
     domain: Experiment, action: Action, *, asked: Asked, choice: Choice | None, may_edit: bool
 ) -> tuple[Obstacle, ...]:
-    found = obstacles(
-        domain,
-        action,
-        asked=Asked(by=asked.by, at=asked.at, today=asked.today, choice=choice, reason=None),
-    )
+    found = obstacles(domain, action, asked=replace(asked, choice=choice, reason=None))
     # A viewer who is the decision-owner decides; everything else takes the role.
     if may_edit or action is Action.DECIDE:
         return found
@@ -401,6 +398,8 @@ def _reason_label(domain: Experiment, asked: Asked) -> str:
         return "Why"
     if domain.stage is Stage.LEARNED and not domain.follow_ups:
         return "Why nothing follows"
+    if domain.stage is Stage.INVALID:
+        return "What happens to its question"
     early = domain.ends_on is not None and asked.today < domain.ends_on
     if domain.stage in {Stage.RUNNING, Stage.PAUSED} and early:
         return "Why before its planned end"
@@ -427,7 +426,9 @@ def _link(record: ExperimentRecord, stage: Stage, *, home: str) -> dict[str, str
         return {"link": f"{here}edit/", "link_label": "Edit the plan"}
     if stage in PREPARING:
         return {"link": f"{here}brief/", "link_label": "Open the brief"}
-    if stage in {Stage.DECIDED, Stage.INVALID}:
+    if stage is Stage.INVALID:
+        return {"link": f"{home}experiments/new/", "link_label": "Plan it again"}
+    if stage is Stage.DECIDED:
         return {
             "link": f"{home}learnings/new/?experiment={record.key}",
             "link_label": "Write the learning",

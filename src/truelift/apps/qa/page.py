@@ -12,7 +12,7 @@ from truelift.apps.drawing.wording import clock, count, percent
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.qa.hosts import FILE, META, hosts_of
 from truelift.apps.qa.models import HostRecord, QaPlanRecord, QaRunRecord, QaVisitRecord
-from truelift.apps.qa.plan import required_events
+from truelift.apps.qa.plan import makers_of, required_events
 from truelift.apps.qa.reads import NOTHING, evidence_of, latest_verdicts, run_of
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.experiment import PREPARING
@@ -198,7 +198,7 @@ def qa_page(
         visits=tuple(_visit(each, over=run.finished_at is not None) for each in run.visits.all())
         if run
         else (),
-        own_work=user.pk == record.made_by_id,
+        own_work=user.pk in makers_of(record),
         has_hosts=any(each.verified_at for each in hosts_of(site)),
         waits=building or bool(run and run.finished_at is None),
     )

@@ -81,13 +81,14 @@ class BadVerdict(Refusal):
 
 
 class OwnWork(Refusal):
-    """The author of an experiment tests it."""
+    """The author or the builder of an experiment tests it."""
 
     code = "qa.own_work"
 
     def __init__(self, *, key: str) -> None:
         super().__init__(
-            f"You made {key}, and nobody tests their own work. Ask somebody else to look at it.",
+            f"You planned or built {key}, and nobody tests their own work. Ask somebody else to"
+            " look at it.",
             key=key,
         )
 
@@ -279,7 +280,7 @@ def give_verdict(
     Raises:
         NoSuchExperiment: The site has none with this key.
         BadVerdict: There is no such cell or variant, or a failure says nothing.
-        OwnWork: The tester made the experiment.
+        OwnWork: The tester planned the experiment or built its variants.
         BadPicture: The picture is none.
     """
     plan = plan_for(site, key)
@@ -290,7 +291,7 @@ def give_verdict(
         raise BadVerdict(reason="the experiment has no such variant")
     if not passed and not note.strip():
         raise BadVerdict(reason="a failure says what is wrong")
-    if by.user is not None and by.user.pk == plan.experiment.made_by_id:
+    if by.user is not None and by.user.pk in makers_of(plan.experiment):
         raise OwnWork(key=plan.experiment.key)
     kept = keep_picture(site, picture, by=by.user, now=now) if picture else None
     made = QaVerdictRecord.objects.create(
@@ -312,6 +313,14 @@ def give_verdict(
         **by.audited,
     )
     return made
+
+
+def makers_of(record: ExperimentRecord) -> frozenset[int]:
+    """Give who planned an experiment and who builds its variants: they do not test it."""
+    # Where nobody wrote a brief there is none.
+    brief = getattr(record, "brief", None)
+    made = {record.made_by_id, getattr(brief, "builder_id", None)}
+    return frozenset(each for each in made if each is not None)
 
 
 def required_events(

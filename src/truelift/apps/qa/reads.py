@@ -15,7 +15,7 @@ from truelift.apps.qa.models import (
     QaVerdictRecord,
     QaVisitRecord,
 )
-from truelift.apps.qa.plan import required_events
+from truelift.apps.qa.plan import makers_of, required_events
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.qa import RUN_HOLDS, MissingEvent, QaEvidence, qa_obstacles
 
@@ -97,11 +97,14 @@ def evidence_of(plan: QaPlanRecord, *, now: datetime) -> QaEvidence:
 
 
 def latest_verdicts(plan: QaPlanRecord) -> dict[tuple[int, str], QaVerdictRecord]:
-    """Give the verdict that counts of each cell and variant: the latest, never the author's."""
-    found = QaVerdictRecord.objects.filter(cell__plan=plan, cell__current=True)
-    if plan.experiment.made_by_id is not None:
-        found = found.exclude(tester_id=plan.experiment.made_by_id)
-    rows = found.select_related("tester", "picture").order_by("pk")
+    """Give the verdict that counts of each cell and variant: the latest, never a maker's own."""
+    rows = (
+        QaVerdictRecord.objects.filter(cell__plan=plan, cell__current=True)
+        # An operator's has no tester, which `exclude` keeps and `NOT IN` would drop.
+        .exclude(tester_id__in=makers_of(plan.experiment))
+        .select_related("tester", "picture")
+        .order_by("pk")
+    )
     return {(row.cell_id, row.variant): row for row in rows}
 
 
