@@ -217,7 +217,7 @@ def test_a_ticket_is_told_where_its_item_stands_once_for_each_stage(
 
     told = [json.loads(body) for _, path, _, body in elsewhere.asked if path.endswith("/comment")]
     assert len(told) == 1
-    assert told[0]["body"].startswith("R-1 in Truelift is now live:")
+    assert told[0]["body"].startswith("R-1 in Truelift is now live, not verified:")
 
 
 def test_a_tool_that_says_no_is_quoted_and_one_that_is_busy_is_asked_again(

@@ -210,6 +210,22 @@ def test_the_board_says_how_long_each_item_rests_and_whom_it_waits_for(
     assert file.splitlines()[0] == "column,key,title,stage,days,waits_for"
 
 
+def test_the_board_and_the_search_begin_what_they_show_with_a_capital(
+    site: Site, ada: User, client_of: ClientOf, now: datetime
+) -> None:
+    InsightRecord.objects.create(
+        site=site, number=1, problem="delivery cost comes late", made_by=ada, made_at=now
+    )
+    client = client_of(ada)
+
+    columns = client.get("/s/shop/board/").context["page"].columns
+    items = client.get("/s/shop/search/", {"q": "late"}).json()["items"]
+
+    (card,) = [card for column in columns for card in column.cards]
+    assert (card.title, card.stage) == ("Delivery cost comes late", "Draft")
+    assert items[0]["label"] == "I-1 Delivery cost comes late"
+
+
 @pytest.mark.parametrize(
     ("text", "first"),
     [

@@ -11,28 +11,31 @@ from zoneinfo import ZoneInfo
 from truelift.apps.drawing import wording as numbers
 from truelift.apps.experiments.models import SHARES, MetricKind, MetricRecord, Per
 from truelift.lifecycle.experiment import Action, Advice, Choice, Method, Stage
+from truelift.lifecycle.functions import Item
 from truelift.lifecycle.judging import Inference
+from truelift.lifecycle.stage_words import stage_word
 from truelift.stats.group_sequential import Spending
 from truelift.stats.multiplicity import Correction
 
 
+_GLYPHS: Final = {
+    Stage.BRIEFED: "missing",
+    Stage.DESIGNED: "missing",
+    Stage.BUILD: "missing",
+    Stage.QA: "missing",
+    Stage.READY: "passed",
+    Stage.SCHEDULED: "passed",
+    Stage.RUNNING: "waiting",
+    Stage.PAUSED: "watch",
+    Stage.STOPPED: "watch",
+    Stage.ANALYSED: "watch",
+    Stage.DECIDED: "watch",
+    Stage.LEARNED: "passed",
+    Stage.CLOSED: "passed",
+    Stage.INVALID: "invalid",
+}
 STAGES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
-    {
-        Stage.BRIEFED: ("missing", "Brief"),
-        Stage.DESIGNED: ("missing", "Designed"),
-        Stage.BUILD: ("missing", "Being built"),
-        Stage.QA: ("missing", "In QA"),
-        Stage.READY: ("passed", "Ready to launch"),
-        Stage.SCHEDULED: ("passed", "Scheduled"),
-        Stage.RUNNING: ("waiting", "Running"),
-        Stage.PAUSED: ("watch", "Paused"),
-        Stage.STOPPED: ("watch", "Waits for its analysis"),
-        Stage.ANALYSED: ("watch", "Waits for a decision"),
-        Stage.DECIDED: ("watch", "Waits for its learning"),
-        Stage.LEARNED: ("passed", "Learned"),
-        Stage.CLOSED: ("passed", "Closed"),
-        Stage.INVALID: ("invalid", "Invalid"),
-    }
+    {stage: (glyph, stage_word(Item.EXPERIMENT, stage)) for stage, glyph in _GLYPHS.items()}
 )
 """A stage as a person reads it: its shape, and what it waits for."""
 

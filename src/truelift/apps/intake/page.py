@@ -18,9 +18,11 @@ from truelift.apps.intake.services import triage_days
 from truelift.apps.lists.page import Page
 from truelift.apps.research.reads import accepted_insights, insights_of
 from truelift.apps.sites.models import Site
+from truelift.lifecycle.functions import Item
 from truelift.lifecycle.idea import IdeaAction, IdeaStage, idea_obstacles
 from truelift.lifecycle.obstacle import Obstacle
 from truelift.lifecycle.signal import SignalAction, SignalStage, signal_obstacles
+from truelift.lifecycle.stage_words import stage_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +123,19 @@ class IdeaPage:
 
 
 _GLYPHS = {
-    SignalStage.NEW: ("missing", "New"),
-    SignalStage.TRIAGED: ("waiting", "Triaged, to decide"),
-    SignalStage.LINKED: ("passed", "Part of a finding"),
-    SignalStage.DISMISSED: ("null", "Dismissed"),
-    SignalStage.SNOOZED: ("waiting", "Snoozed"),
+    SignalStage.NEW: "missing",
+    SignalStage.TRIAGED: "waiting",
+    SignalStage.LINKED: "passed",
+    SignalStage.DISMISSED: "null",
+    SignalStage.SNOOZED: "waiting",
 }
 _IDEA_GLYPHS = {
-    IdeaStage.SUBMITTED: ("missing", "To screen"),
-    IdeaStage.SCREENED: ("waiting", "To score"),
-    IdeaStage.SCORED: ("passed", "Scored"),
-    IdeaStage.PROMOTED: ("passed", "Became a hypothesis"),
-    IdeaStage.PARKED: ("null", "Parked"),
-    IdeaStage.REJECTED: ("null", "Rejected"),
+    IdeaStage.SUBMITTED: "missing",
+    IdeaStage.SCREENED: "waiting",
+    IdeaStage.SCORED: "passed",
+    IdeaStage.PROMOTED: "passed",
+    IdeaStage.PARKED: "null",
+    IdeaStage.REJECTED: "null",
 }
 _WAYS = dict(Way.choices)
 
@@ -166,7 +168,7 @@ def _answer(undecided: int, late: int) -> str:
 def signal_page(site: Site, record: SignalRecord, *, now: datetime) -> SignalPage:
     """Lay out a signal."""
     signal = record.as_domain().at(now)
-    glyph, state = _GLYPHS[signal.stage]
+    glyph, state = _GLYPHS[signal.stage], stage_word(Item.SIGNAL, signal.stage)
     zone = ZoneInfo(site.time_zone)
     if signal.stage is SignalStage.SNOOZED and signal.until:
         state = f"Snoozed until {day(signal.until.astimezone(zone), year=now.year)}"
@@ -224,7 +226,7 @@ def ideas_page(site: Site, listed: Page, *, now: datetime) -> IdeasPage:
 def idea_page(site: Site, record: IdeaRecord) -> IdeaPage:
     """Lay out an idea."""
     idea = record.as_domain()
-    glyph, state = _IDEA_GLYPHS[idea.stage]
+    glyph, state = _IDEA_GLYPHS[idea.stage], stage_word(Item.IDEA, idea.stage)
     facts = [
         ("Problem", record.problem),
         ("Where", record.surface),
@@ -260,7 +262,7 @@ def linkable(site: Site) -> tuple[tuple[str, str], ...]:
 
 def _row(record: SignalRecord, *, now: datetime, zone: ZoneInfo) -> SignalRow:
     stage = record.as_domain().at(now).stage
-    glyph, state = _GLYPHS[stage]
+    glyph, state = _GLYPHS[stage], stage_word(Item.SIGNAL, stage)
     due, late = _due(record, stage, now=now, zone=zone)
     if record.insight is not None and stage is SignalStage.LINKED:
         state = f"In {record.insight.key}"
@@ -280,7 +282,7 @@ def _row(record: SignalRecord, *, now: datetime, zone: ZoneInfo) -> SignalRow:
 
 def _idea_row(record: IdeaRecord, *, now: datetime) -> IdeaRow:
     stage = IdeaStage(record.stage)
-    glyph, state = _IDEA_GLYPHS[stage]
+    glyph, state = _IDEA_GLYPHS[stage], stage_word(Item.IDEA, stage)
     linked = [each.key for each in (record.insight, record.signal) if each is not None]
     if record.hypothesis is not None and stage is IdeaStage.PROMOTED:
         state = f"Became {record.hypothesis.key}"

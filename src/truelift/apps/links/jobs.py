@@ -15,6 +15,7 @@ from truelift.apps.links.models import PrintRecord, TicketRecord
 from truelift.apps.links.services import PRINT, REFRESH, learn
 from truelift.apps.threads.items import Item, item_of
 from truelift.errors import Outage, Refusal, TrueliftError
+from truelift.lifecycle.stage_words import stage_within
 
 
 EVERY: Final = timedelta(hours=1)
@@ -52,7 +53,7 @@ def _tell(ticket: TicketRecord, *, now: datetime) -> None:
         speaking.link_back(ticket, url=address_of(item), title=f"{item.key} {item.title}"[:250])
         rows.update(linked_back_at=now, told_stage=item.stage)
     elif item.stage and item.stage != ticket.told_stage:
-        stage = item.stage.replace("_", " ")
+        stage = stage_within(item.kind, item.stage)
         speaking.comment(ticket, f"{item.key} in Truelift is now {stage}: {address_of(item)}")
         rows.update(told_stage=item.stage)
 

@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from truelift.apps.accounts.models import User
 from truelift.apps.drawing.wording import count
 from truelift.apps.experiments.models import ExperimentRecord, MoveRecord
-from truelift.apps.experiments.wording import STAGES
+from truelift.apps.experiments.wording import STAGES, sentence_case
 from truelift.apps.explorers.reads import Kept, views_of
 from truelift.apps.intake.models import IdeaRecord, SignalRecord
 from truelift.apps.intake.reads import waiting_signals
@@ -24,10 +24,12 @@ from truelift.apps.research.models import HypothesisRecord, InsightRecord
 from truelift.apps.rollouts.models import RolloutMoveRecord, RolloutRecord
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.experiment import Stage
+from truelift.lifecycle.functions import Item
 from truelift.lifecycle.hypothesis import HypothesisStage
 from truelift.lifecycle.idea import OPEN as OPEN_IDEAS
 from truelift.lifecycle.insight import InsightStage
 from truelift.lifecycle.rollout import OPEN as OPEN_ROLLOUTS
+from truelift.lifecycle.stage_words import stage_word
 
 
 SHOWN: Final = 12
@@ -160,7 +162,7 @@ _LANES: Final = (
             .annotate(since=Coalesce("triaged_at", "made_at"))
         ),
         lambda row: row.title,
-        lambda row: row.stage,
+        lambda row: stage_word(Item.SIGNAL, row.stage),
         lambda row: _named(row.triaged_by, ANALYSTS),
         "signals",
         "signals/",
@@ -178,7 +180,7 @@ _LANES: Final = (
             .annotate(since=Coalesce("held_since", "made_at"))
         ),
         lambda row: row.problem or "No problem stated yet",
-        lambda row: row.stage,
+        lambda row: stage_word(Item.INSIGHT, row.stage),
         lambda row: _named(row.made_by, ANALYSTS) if row.stage == InsightStage.DRAFT else ANALYSTS,
         "insights",
         "insights/",
@@ -192,7 +194,7 @@ _LANES: Final = (
             site=site, stage__in=[each.value for each in OPEN_IDEAS]
         ).annotate(since=F("made_at")),
         lambda row: row.change,
-        lambda row: row.stage,
+        lambda row: stage_word(Item.IDEA, row.stage),
         lambda _row: ANALYSTS,
         "ideas",
         "ideas/",
@@ -210,7 +212,7 @@ _LANES: Final = (
             .annotate(since=Coalesce("accepted_at", "submitted_at", "made_at"))
         ),
         lambda row: row.change or "No change stated yet",
-        lambda row: row.stage.replace("_", " "),
+        lambda row: stage_word(Item.HYPOTHESIS, row.stage),
         lambda row: {
             HypothesisStage.DRAFT.value: _named(row.made_by, ANALYSTS),
             HypothesisStage.READY_FOR_REVIEW.value: "a reviewer",
@@ -236,14 +238,15 @@ _LANES: Final = (
         "To decide",
         Stage.STOPPED,
         Stage.ANALYSED,
+        Stage.INVALID,
         who=lambda row: (
-            _named(row.decision_owner, "a decision-owner")
-            if row.stage == Stage.ANALYSED
-            else ANALYSTS
+            ANALYSTS
+            if row.stage == Stage.STOPPED
+            else _named(row.decision_owner, "a decision-owner")
         ),
         mine="decision_owner",
     ),
-    _experiment("To learn", Stage.DECIDED, Stage.INVALID, who=lambda _row: ANALYSTS),
+    _experiment("To learn", Stage.DECIDED, who=lambda _row: ANALYSTS),
     _Lane(
         "To live",
         lambda site, _now: (
@@ -254,7 +257,7 @@ _LANES: Final = (
             .annotate(since=Coalesce(_last_move(RolloutMoveRecord, "rollout"), F("decided_at")))
         ),
         lambda row: row.experiment.name,
-        lambda row: row.stage.replace("_", " "),
+        lambda row: stage_word(Item.ROLLOUT, row.stage),
         lambda row: _named(row.owner, "an owner"),
         "winners",
         "winners/",
@@ -363,7 +366,7 @@ def _card(lane: _Lane, row: Any, site: Site, *, now: datetime) -> Card:  # noqa:
     days = max(0, (now - row.since).days)
     return Card(
         key=row.key,
-        title=lane.name(row),
+        title=sentence_case(lane.name(row)),
         href=f"/s/{site.name}/{lane.folder}/{quote(row.key, safe='')}/",
         stage=lane.stage(row),
         age="since today" if not days else f"for {days} day{'' if days == 1 else 's'}",

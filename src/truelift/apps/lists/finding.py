@@ -13,6 +13,7 @@ from django.db.models import Case, CharField, F, IntegerField, Q, QuerySet, Valu
 from django.db.models.functions import Cast
 
 from truelift.apps.experiments.models import ExperimentRecord, LearningRecord
+from truelift.apps.experiments.wording import sentence_case
 from truelift.apps.intake.models import IdeaRecord, SignalRecord
 from truelift.apps.lists.listing import MOST_LETTERS, MOST_WORDS
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
@@ -158,5 +159,5 @@ def _item(site: Site, kind: Kind, key: str, title: str) -> Item:
     page = f"/s/{site.name}/{kind.folder}/"
     # Learnings stand on one page, each at its own mark.
     href = f"{page}?text={name}#{name}" if kind.prefix == "L-" else f"{page}{quote(name, safe='')}/"
-    label = f"{name} {title}" if kind.prefix else f"{title} · {name}"
+    label = f"{name} {sentence_case(title)}" if kind.prefix else f"{title} · {name}"
     return Item(label=label.strip()[:LONGEST], href=href, group=kind.group)

@@ -23,11 +23,14 @@ from truelift.apps.drawing.wording import (
 )
 from truelift.apps.experiments.models import ExperimentRecord, LearningRecord
 from truelift.apps.experiments.result import LIFT, effect_row, primary_effect, result_of
+from truelift.apps.experiments.wording import STAGES
 from truelift.apps.measurement.funnel_page import segment_said
 from truelift.apps.measurement.naming import spoken
 from truelift.apps.research.reads import HypothesisRow
 from truelift.lifecycle.experiment import Stage
+from truelift.lifecycle.functions import Item
 from truelift.lifecycle.hypothesis import HypothesisStage
+from truelift.lifecycle.stage_words import stage_within
 from truelift.questions.funnel import FunnelAnswer, FunnelGroup
 from truelift.questions.leaks import Leak
 from truelift.questions.trend import TrendAnswer
@@ -35,18 +38,6 @@ from truelift.questions.trend import TrendAnswer
 
 FEW: Final = 100
 """Fewer people at a step are not drawn as a rate."""
-
-_MARKS: Final = {
-    Stage.RUNNING: "waiting",
-    Stage.PAUSED: "watch",
-    Stage.STOPPED: "watch",
-    Stage.ANALYSED: "watch",
-    Stage.INVALID: "invalid",
-    Stage.DECIDED: "passed",
-    Stage.LEARNED: "passed",
-    Stage.CLOSED: "passed",
-}
-"""Which mark stands before an experiment's stage."""
 
 PAIR_PX: Final = 20
 PAIRS_HEAD_PX: Final = 32
@@ -363,7 +354,7 @@ def _which(hypotheses: Sequence[HypothesisRow], base: str) -> Question:
         if (best.expected_lift is not None)
         else ""
     )
-    stage = best.stage.replace("_", " ")
+    stage = stage_within(Item.HYPOTHESIS, best.stage)
     return Question(
         number=2,
         asked=asked,
@@ -398,7 +389,8 @@ def _real(
                 return Question(
                     number=3,
                     asked=asked,
-                    answer=f"“{record.name}” is {record.stage}; nothing has been computed yet.",
+                    answer=f"“{record.name}”: {stage_within(Item.EXPERIMENT, record.stage)};"
+                    " nothing has been computed yet.",
                     why=_planned(record),
                     next=Next("Look at the plan", _owner(record), "Open the experiment", href),
                 )
@@ -546,8 +538,8 @@ def _test(record: ExperimentRecord, document: Mapping[str, object] | None, base:
         label=record.name,
         detail=f"{record.key}{ends if stage in _OPEN else ''}",
         href=f"{base}/experiments/{record.key}/",
-        status=_MARKS.get(stage, "missing"),
-        reading=spoken(stage.value),
+        status=STAGES[stage][0],
+        reading=STAGES[stage][1],
         margins=(),
         levels=(),
     )
@@ -557,8 +549,8 @@ def _tests_sentence(stages: Sequence[Stage]) -> str:
     running, waiting = stages.count(Stage.RUNNING), stages.count(Stage.ANALYSED)
     parts = []
     if running:
-        parts.append(_number(running, "test is running", "tests are running"))
+        parts.append(_number(running, "experiment is running", "experiments are running"))
     if waiting:
         said = _number(waiting, "waits for its decision", "wait for their decision")
         parts.append(said.lower() if parts else said)
-    return ", ".join(parts) or "No test is running"
+    return ", ".join(parts) or "No experiment is running"

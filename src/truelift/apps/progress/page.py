@@ -14,7 +14,9 @@ from truelift.apps.drawing.wording import Kind, Measure, clock, day, lift, numbe
 from truelift.apps.progress.figures import Document
 from truelift.apps.progress.troubles import Found
 from truelift.apps.sites.models import Site
+from truelift.lifecycle.functions import Item
 from truelift.lifecycle.programme_causes import Reason, Trouble
+from truelift.lifecycle.stage_words import stage_word
 
 
 MOST_MONTHS: Final = 13
@@ -120,7 +122,7 @@ def progress_page(
             _lead(name, of, document["lead_times"][key]) for key, (name, of) in LEADS.items()
         ),
         stages=tuple(
-            _lead(row["stage"].replace("_", " ").capitalize(), "stays", row)
+            _lead(stage_word(Item.EXPERIMENT, row["stage"]), "stays", row)
             for row in document["stages"]
         ),
         gains=tuple(_gains(document["impact"])),
@@ -130,7 +132,12 @@ def progress_page(
         ratios=_ratios(document["quadrant"]),
         quadrant=document["quadrant"]["sentence"],
         under_way=tuple(
-            (row["experiment"], row["name"], row["stage"], _days(row["days"]))
+            (
+                row["experiment"],
+                row["name"],
+                stage_word(Item.EXPERIMENT, row["stage"]),
+                _days(row["days"]),
+            )
             for row in document["work"]["under_way"][:MOST_ROWS]
         ),
         flow=_flow(document["work"]["flow"]),

@@ -28,8 +28,10 @@ from truelift.apps.research.fields import HypothesisFields, InsightFields, Piece
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
 from truelift.apps.research.reads import hypothesis_of, insight_of
 from truelift.apps.sites.models import Site
+from truelift.lifecycle.functions import Item
 from truelift.lifecycle.hypothesis import Finding, HypothesisStage
 from truelift.lifecycle.insight import InsightStage
+from truelift.lifecycle.stage_words import stage_word
 
 
 def _ranked(stages: Mapping[str, int]) -> Case:
@@ -162,11 +164,11 @@ def _place_hypothesis(site: Site, key: str, given: Given, by: Actor, now: dateti
 _INSIGHT_STAGES: Final = (
     ("", "Any"),
     ("open", "Not retired"),
-    *((each.value, each.value.capitalize()) for each in InsightStage),
+    *((each.value, stage_word(Item.INSIGHT, each)) for each in InsightStage),
 )
 _HYPOTHESIS_STAGES: Final = (
     ("", "Any"),
-    *((each.value, each.value.replace("_", " ").capitalize()) for each in HypothesisStage),
+    *((each.value, stage_word(Item.HYPOTHESIS, each)) for each in HypothesisStage),
 )
 
 

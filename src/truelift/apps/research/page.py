@@ -33,6 +33,7 @@ from truelift.apps.research.reads import (
     to_be_accepted,
 )
 from truelift.apps.sites.models import Site
+from truelift.lifecycle.functions import Item
 from truelift.lifecycle.hypothesis import (
     Finding,
     Hypothesis,
@@ -52,6 +53,7 @@ from truelift.lifecycle.insight import (
 )
 from truelift.lifecycle.obstacle import Obstacle
 from truelift.lifecycle.similarity import Work
+from truelift.lifecycle.stage_words import stage_within, stage_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,18 +268,24 @@ _FINDINGS = {
 }
 
 
-_INSIGHT_STAGES = {
-    InsightStage.DRAFT.value: ("missing", "Draft"),
-    InsightStage.ACCEPTED.value: ("passed", "Accepted"),
-    InsightStage.STALE.value: ("waiting", "Stale"),
-    InsightStage.RETIRED.value: ("null", "Retired"),
+_INSIGHT_GLYPHS = {
+    InsightStage.DRAFT.value: "missing",
+    InsightStage.ACCEPTED.value: "passed",
+    InsightStage.STALE.value: "waiting",
+    InsightStage.RETIRED.value: "null",
+}
+_HYPOTHESIS_GLYPHS = {
+    HypothesisStage.DRAFT.value: "missing",
+    HypothesisStage.READY_FOR_REVIEW.value: "waiting",
+    HypothesisStage.ACCEPTED.value: "passed",
+    HypothesisStage.TESTED.value: "inconclusive",
 }
 
 
 def insights_page(site: Site, listed: Page) -> InsightsPage:
     """Lay out a page of the list of insights."""
     rows = tuple(
-        (row, _value(row.weekly_value_minor, site), *_INSIGHT_STAGES[row.stage])
+        (row, _value(row.weekly_value_minor, site), *_insight_status(row.stage))
         for row in insight_rows(site, listed.records)
     )
     counts = insight_counts(site)
@@ -380,7 +388,7 @@ def insight_page(record: InsightRecord, *, to: Actor, tried: Tried | None = None
             step(InsightAction.RETIRE, "Retire it", asks="Why it is retired"),
         )
     kinds = dict(EvidenceKind.choices)
-    glyph, stage = _INSIGHT_STAGES[record.stage]
+    glyph, stage = _insight_status(record.stage)
     stale_at = domain.stale_at(policy)
     zone = ZoneInfo(site.time_zone)
     facts = [
@@ -421,8 +429,8 @@ def insight_page(record: InsightRecord, *, to: Actor, tried: Tried | None = None
         ),
         steps=steps,
         sources=(
-            *(_source(each.key, each.title, "signals", each) for each in _by(record.signals)),
-            *(_source(each.key, each.change, "ideas", each) for each in _by(record.ideas)),
+            *(_source(Item.SIGNAL, each.title, "signals", each) for each in _by(record.signals)),
+            *(_source(Item.IDEA, each.change, "ideas", each) for each in _by(record.ideas)),
         ),
         hypotheses=tuple(record.hypotheses.order_by("number")),
         drafted=_drafted(record),
@@ -535,14 +543,14 @@ def hypothesis_page(
         answered=_again(record),
         must_answer=bool(domain.unanswered),
         steps=_hypothesis_steps(record, domain, to=to, tried=tried) if is_open else (),
-        sources=tuple(_source(each.key, each.change, "ideas", each) for each in _by(record.ideas)),
+        sources=tuple(_source(Item.IDEA, each.change, "ideas", each) for each in _by(record.ideas)),
         insights=tuple(sorted(record.insights.all(), key=lambda each: each.number)),
         learnings=tuple(
             (each.key, each.text)
             for each in sorted(record.learnings.all(), key=lambda each: each.number)
         ),
         experiments=tuple(
-            (each.key, each.name, each.stage)
+            (each.key, each.name, stage_within(Item.EXPERIMENT, each.stage))
             for each in sorted(record.experiments.all(), key=lambda each: each.pk)
         ),
         drafted=_drafted(record),
@@ -620,8 +628,9 @@ def _by(related: Any) -> Any:  # noqa: ANN401 - rows of another app, which knows
     return related.order_by("number").select_related("site")
 
 
-def _source(key: str, text: str, folder: str, row: Any) -> Source:  # noqa: ANN401
-    return Source(key, text, f"/s/{row.site.name}/{folder}/{key}/", row.stage)
+def _source(item: Item, text: str, folder: str, row: Any) -> Source:  # noqa: ANN401
+    href = f"/s/{row.site.name}/{folder}/{row.key}/"
+    return Source(row.key, text, href, stage_within(item, row.stage))
 
 
 def _drafted(record: InsightRecord | HypothesisRecord) -> str:
@@ -632,14 +641,14 @@ def _drafted(record: InsightRecord | HypothesisRecord) -> str:
     return f"Drafted by {record.drafted_by}{made_of}{taken}."
 
 
+def _insight_status(stage: str) -> tuple[str, str]:
+    return _INSIGHT_GLYPHS[stage], stage_word(Item.INSIGHT, stage)
+
+
 def _status(stage: str, finding: str) -> tuple[str, str]:
-    if stage == HypothesisStage.TESTED:
-        return _FINDINGS.get(finding, ("inconclusive", "Tested"))
-    if stage == HypothesisStage.ACCEPTED:
-        return ("passed", "Accepted")
-    if stage == HypothesisStage.READY_FOR_REVIEW:
-        return ("waiting", "In review")
-    return ("missing", "Draft")
+    if stage == HypothesisStage.TESTED and finding in _FINDINGS:
+        return _FINDINGS[finding]
+    return _HYPOTHESIS_GLYPHS[stage], stage_word(Item.HYPOTHESIS, stage)
 
 
 def _lift(row: HypothesisRow) -> str:

@@ -25,14 +25,16 @@ from truelift.apps.rollouts import services
 from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.rollouts.services import RolloutFields
 from truelift.apps.sites.models import Site
+from truelift.lifecycle.functions import Item
 from truelift.lifecycle.rollout import OPEN, RolloutAction, RolloutStage
+from truelift.lifecycle.stage_words import stage_word
 
 
 _STAGES: Final = (
     ("", "Any"),
     ("open", "Not live yet"),
     ("over", "Live or given up"),
-    *((each.value, each.value.replace("_", " ").capitalize()) for each in RolloutStage),
+    *((each.value, stage_word(Item.ROLLOUT, each)) for each in RolloutStage),
 )
 
 

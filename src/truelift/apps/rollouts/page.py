@@ -25,6 +25,7 @@ from truelift.apps.rollouts.reads import (
 from truelift.apps.rollouts.services import SIGNING
 from truelift.apps.rollouts.value import Unrealised
 from truelift.apps.sites.models import Site
+from truelift.lifecycle.functions import Item
 from truelift.lifecycle.obstacle import Obstacle
 from truelift.lifecycle.rollout import (
     CRITICAL_AFTER_DAYS,
@@ -36,17 +37,18 @@ from truelift.lifecycle.rollout import (
     RolloutStage,
     Severity,
 )
+from truelift.lifecycle.stage_words import stage_word
 
 
-STAGES: Final = {
-    RolloutStage.PLANNED: ("missing", "Planned"),
-    RolloutStage.IN_PROGRESS: ("waiting", "In progress"),
-    RolloutStage.LIVE: ("watch", "Live, not verified"),
-    RolloutStage.VERIFIED: ("passed", "Verified"),
-    RolloutStage.CLEANED_UP: ("passed", "Cleaned up"),
-    RolloutStage.ABANDONED: ("invalid", "Abandoned"),
+GLYPHS: Final = {
+    RolloutStage.PLANNED: "missing",
+    RolloutStage.IN_PROGRESS: "waiting",
+    RolloutStage.LIVE: "watch",
+    RolloutStage.VERIFIED: "passed",
+    RolloutStage.CLEANED_UP: "passed",
+    RolloutStage.ABANDONED: "invalid",
 }
-"""A stage as a person reads it: its shape, and what it is called."""
+"""The shape of a stage."""
 
 ACTIONS: Final = {
     RolloutAction.START: "Start it",
@@ -231,7 +233,7 @@ def _answer(waiting: int, all_of_them: int) -> str:
 
 def _row(row: Valued, site: Site, *, now: datetime) -> WinnerRow:
     record, value = row.record, row.value
-    glyph, stage = STAGES[RolloutStage(record.stage)]
+    glyph, stage = GLYPHS[RolloutStage(record.stage)], stage_word(Item.ROLLOUT, record.stage)
     late = record.stage in OPEN and row.age_days > LATE_AFTER_DAYS
     if late:
         glyph = "failed" if row.age_days > CRITICAL_AFTER_DAYS else "watch"

@@ -11,6 +11,8 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from truelift.lifecycle.stage_words import stage_within
+
 
 register = template.Library()
 
@@ -81,6 +83,12 @@ def status(kind: str, words: str) -> SafeString:
 def meaning(kind: str) -> str:
     """Name the colour of a status, for a class attribute: better, worse, watch or none."""
     return _GLYPHS[kind][0]
+
+
+@register.filter
+def stage_of(stage: str, item: str) -> str:
+    """Name the stage of an item inside a sentence: `{{ stage|stage_of:"idea" }}`."""
+    return stage_within(item, stage)
 
 
 @register.filter
