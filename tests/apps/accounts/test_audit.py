@@ -61,6 +61,38 @@ def test_the_database_itself_refuses_to_rewrite_history(statement: str, now: dat
     assert AuditEvent.objects.get(id=1).actor == "ada"
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_event SET actor = 'mallory' WHERE id = 1",
+        "DELETE FROM audit_event WHERE id = 1",
+        "TRUNCATE audit_event",
+    ],
+)
+def test_the_role_that_owns_it_has_no_grant_to_rewrite_it(statement: str, now: datetime) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no roles")
+    record("ada", "thing.made", "thing:1", now=now)
+    with connection.cursor() as cursor:
+        # The tests' own role is above all grants; what it holds goes to one that is not.
+        cursor.execute("CREATE ROLE clerk")
+        cursor.execute("GRANT USAGE ON SCHEMA public TO clerk")
+        cursor.execute("ALTER TABLE audit_event OWNER TO clerk")
+        cursor.execute("ALTER TABLE audit_event DISABLE TRIGGER USER")
+        cursor.execute("SET LOCAL ROLE clerk")
+
+    with (
+        pytest.raises(DatabaseError, match="permission denied"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+    event = record("ben", "thing.made", "thing:2", now=now)
+
+    assert event.id == 2
+    assert verify() is None
+
+
 def test_a_row_that_was_put_in_by_hand_breaks_the_chain(now: datetime) -> None:
     record("ada", "thing.made", "thing:1", now=now)
     AuditEvent.objects.bulk_create(
