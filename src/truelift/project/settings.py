@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "truelift.apps.research",
     "truelift.apps.intake",
     "truelift.apps.experiments",
+    "truelift.apps.surfaces",
     "truelift.apps.backlog",
     "truelift.apps.qa",
     "truelift.apps.rollouts",

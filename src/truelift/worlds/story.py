@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from truelift.apps.accounts.models import User
-from truelift.apps.backlog.services import give_rank, set_surface, submit_score
+from truelift.apps.backlog.services import give_rank, submit_score
 from truelift.apps.briefs.services import BriefChange, approve, write_brief
 from truelift.apps.experiments.services import move_experiment, plan_experiment
 from truelift.apps.experiments.spec import ExperimentSpec, PlanSpec, VariantSpec
@@ -42,6 +42,7 @@ from truelift.apps.rollouts.services import (
 )
 from truelift.apps.rollouts.services import move as move_rollout
 from truelift.apps.sites.models import Site
+from truelift.apps.surfaces.services import set_surface
 from truelift.apps.threads.services import say
 from truelift.lifecycle.experiment import Action
 from truelift.lifecycle.gate import Gate

@@ -8,7 +8,6 @@ from datetime import datetime
 import pytest
 
 from truelift.apps.accounts.models import User
-from truelift.apps.backlog.models import SurfaceRecord
 from truelift.apps.intake.fields import Arrival, IdeaFields
 from truelift.apps.intake.models import IdeaRecord, Way
 from truelift.apps.intake.services import receive_idea
@@ -18,6 +17,7 @@ from truelift.apps.research.fields import HypothesisFields, InsightFields, Piece
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
 from truelift.apps.research.services import create_hypothesis, create_insight
 from truelift.apps.sites.models import Site
+from truelift.apps.surfaces.models import SurfaceRecord
 
 
 @pytest.fixture

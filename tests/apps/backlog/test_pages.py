@@ -12,10 +12,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from truelift.apps.accounts.models import User
-from truelift.apps.backlog.models import SurfaceRecord
 from truelift.apps.intake.models import IdeaRecord
 from truelift.apps.research.models import HypothesisRecord, InsightRecord, SupportRecord
 from truelift.apps.sites.models import Site
+from truelift.apps.surfaces.models import SurfaceRecord
 
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]

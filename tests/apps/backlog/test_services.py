@@ -9,8 +9,8 @@ import pytest
 
 from truelift.apps.accounts.models import AuditEvent, User
 from truelift.apps.backlog import services
-from truelift.apps.backlog.models import OverrideRecord, PriorityRecord, SurfaceRecord
-from truelift.apps.backlog.nightly import count_from_data, measure
+from truelift.apps.backlog.models import OverrideRecord, PriorityRecord
+from truelift.apps.backlog.nightly import count_from_data
 from truelift.apps.backlog.page import ItemPage, item_page, override_rows
 from truelift.apps.backlog.reads import Wanted, placed, waiting
 from truelift.apps.backlog.rule import agreed_of
@@ -21,6 +21,9 @@ from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields
 from truelift.apps.research.models import HypothesisRecord
 from truelift.apps.sites.models import Site
+from truelift.apps.surfaces.counting import measure
+from truelift.apps.surfaces.models import SurfaceRecord
+from truelift.apps.surfaces.services import set_surface
 from truelift.lifecycle.idea import IdeaAction
 from truelift.lifecycle.scoring import BadValue
 
@@ -343,7 +346,7 @@ def test_pages_with_given_ranks_are_the_whole_order_cut_in_pieces(
 def test_a_night_counts_surfaces_and_comes_again(
     site: Site, pickup: HypothesisRecord, ada: User, now: datetime
 ) -> None:
-    surface = services.set_surface(site, "Checkout", "/checkout", by=Actor(ada), now=now)
+    surface = set_surface(site, "Checkout", "/checkout", by=Actor(ada), now=now)
     count_from_data(site, by=ada, now=now)
 
     assert run_due_jobs(now) == 1
@@ -357,7 +360,7 @@ def test_a_night_counts_surfaces_and_comes_again(
 def test_a_surface_whose_pages_change_is_counted_anew(
     site: Site, checkout: SurfaceRecord, ada: User, now: datetime
 ) -> None:
-    changed = services.set_surface(site, "checkout", "/kasse", by=Actor(ada), now=now)
+    changed = set_surface(site, "checkout", "/kasse", by=Actor(ada), now=now)
 
     assert changed.pk == checkout.pk
     assert changed.weekly_units is None

@@ -11,7 +11,6 @@ import pytest
 
 from tests.apps.memory.conftest import Ended
 from truelift.apps.accounts.models import AuditEvent, User
-from truelift.apps.backlog.models import SurfaceRecord
 from truelift.apps.experiments.models import ExperimentRecord, LearningRecord
 from truelift.apps.intake.models import IdeaRecord
 from truelift.apps.intake.services import AlreadyHere
@@ -34,6 +33,7 @@ from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields, Provenance
 from truelift.apps.research.models import HypothesisRecord
 from truelift.apps.sites.models import Site
+from truelift.apps.surfaces.models import SurfaceRecord
 from truelift.lifecycle.principle import PrincipleStatus, Reading
 
 

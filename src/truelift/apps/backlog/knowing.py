@@ -9,8 +9,8 @@ from functools import cache
 from statistics import median
 from typing import Final
 
-from truelift.apps.backlog.models import SurfaceRecord
 from truelift.apps.backlog.rule import Agreed
+from truelift.apps.surfaces.models import SurfaceRecord
 from truelift.lifecycle.policy import Framework
 from truelift.lifecycle.scoring import (
     Agreement,

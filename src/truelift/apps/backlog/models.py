@@ -14,36 +14,6 @@ from truelift.apps.research.models import HypothesisRecord
 from truelift.lifecycle.scoring_route import Route
 
 
-class SurfaceRecord(models.Model):
-    """A page or place with the traffic that its data show.
-
-    Attributes:
-        name: As findings and ideas call it.
-        path: What the path of its pages contains; empty for the whole site.
-        weekly_units: People a week, of the last four weeks; None before it was measured.
-        rate: Share of them who order within a week.
-        revenue_minor: Revenue per person, in minor units of the site's currency.
-    """
-
-    site = models.ForeignKey("sites.Site", on_delete=models.CASCADE, related_name="surfaces")
-    name = models.CharField(max_length=120)
-    path = models.CharField(max_length=200, blank=True)
-    weekly_units = models.FloatField(null=True, blank=True)
-    rate = models.FloatField(null=True, blank=True)
-    revenue_minor = models.FloatField(null=True, blank=True)
-    measured_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        db_table = "surface"
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["site", "name"], name="surface_once_per_site")
-        ]
-
-    @override
-    def __str__(self) -> str:
-        return self.name
-
-
 class PriorityRecord(models.Model):
     """What the active framework says of one hypothesis or idea; worked out anew, never edited.
 

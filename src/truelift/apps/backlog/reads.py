@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from truelift.apps.backlog.models import OverrideRecord, PriorityRecord, SurfaceRecord
+from truelift.apps.backlog.models import OverrideRecord, PriorityRecord
 from truelift.apps.backlog.rule import Agreed
 from truelift.apps.backlog.services import item_called
 from truelift.apps.experiments.models import ExperimentRecord
@@ -201,15 +201,6 @@ def overrides_of(site: Site) -> tuple[OverrideRecord, ...]:
         OverrideRecord.objects.filter(priority__site=site)
         .select_related("priority__hypothesis", "priority__idea__hypothesis", "made_by")
         .order_by("-pk")[:500]
-    )
-
-
-def surfaces_of(site: Site) -> tuple[SurfaceRecord, ...]:
-    """List the surfaces, the busiest first."""
-    return tuple(
-        SurfaceRecord.objects.filter(site=site).order_by(
-            F("weekly_units").desc(nulls_last=True), "name"
-        )
     )
 
 

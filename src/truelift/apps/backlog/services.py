@@ -14,12 +14,7 @@ from truelift.apps.accounts.audit import record as audit
 from truelift.apps.backlog.history import prior_of
 from truelift.apps.backlog.knowing import Facts, Known, known
 from truelift.apps.backlog.knowing import Site as Surroundings
-from truelift.apps.backlog.models import (
-    OverrideRecord,
-    PriorityRecord,
-    ScoreRecord,
-    SurfaceRecord,
-)
+from truelift.apps.backlog.models import OverrideRecord, PriorityRecord, ScoreRecord
 from truelift.apps.backlog.rule import Agreed, agreed_of
 from truelift.apps.intake.models import IdeaRecord
 from truelift.apps.intake.services import move_idea_record
@@ -28,6 +23,7 @@ from truelift.apps.research.fields import BadFields, checked, is_storable
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
 from truelift.apps.research.services import number_in
 from truelift.apps.sites.models import Site
+from truelift.apps.surfaces.models import SurfaceRecord
 from truelift.errors import Refusal
 from truelift.lifecycle.idea import IdeaAction, IdeaStage
 from truelift.lifecycle.scoring import Input, Opinion, checked_values
@@ -516,36 +512,6 @@ def take_rank_back(site: Site, key: str, *, by: Actor, now: datetime) -> None:
 
 def _withdraw(item: PriorityRecord, *, now: datetime) -> int:
     return OverrideRecord.objects.filter(priority=item, withdrawn_at=None).update(withdrawn_at=now)
-
-
-@transaction.atomic
-def set_surface(site: Site, name: str, path: str, *, by: Actor, now: datetime) -> SurfaceRecord:
-    """Say which pages a surface is; its traffic is counted afterwards.
-
-    Raises:
-        BadFields: It has no name, or a path that does not fit.
-    """
-    if not name.strip():
-        raise BadFields({"name": "Name the page or place, as findings do."})
-    found = SurfaceRecord.objects.filter(site=site, name__iexact=name.strip()).first()
-    surface = found or SurfaceRecord(site=site, name=name.strip())
-    before = {"path": surface.path} if found else None
-    if surface.path != path.strip():
-        # What was counted was of other pages.
-        surface.weekly_units = surface.rate = surface.revenue_minor = surface.measured_at = None
-    surface.path = path.strip()
-    checked(surface, skip=("site",))
-    surface.save()
-    audit(
-        action="backlog.surface_set",
-        target=f"surface:{surface.pk}",
-        before=before,
-        after={"name": surface.name, "path": surface.path},
-        now=now,
-        site=site.name,
-        **by.audited,
-    )
-    return surface
 
 
 def item_for_update(site: Site, key: str, *, now: datetime) -> PriorityRecord:

@@ -24,7 +24,7 @@ from truelift.apps.backlog.forms import (
 from truelift.apps.backlog.models import PriorityRecord, ScoreRecord
 from truelift.apps.backlog.nightly import count_from_data
 from truelift.apps.backlog.page import backlog_page, item_page, override_rows
-from truelift.apps.backlog.reads import item_of, placed, surfaces_of
+from truelift.apps.backlog.reads import item_of, placed
 from truelift.apps.backlog.rule import Agreed
 from truelift.apps.explorers.export import file_of
 from truelift.apps.explorers.table import Row
@@ -32,6 +32,8 @@ from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
+from truelift.apps.surfaces.reads import records_of
+from truelift.apps.surfaces.services import set_surface
 from truelift.errors import Refusal
 from truelift.lifecycle.scoring import BadValue
 
@@ -206,7 +208,7 @@ def surfaces(request: SignedInRequest, site: str) -> HttpResponse:
     now = datetime.now(UTC)
     if form.is_valid():
         try:
-            services.set_surface(place, **form.cleaned_data, by=Actor(request.user), now=now)
+            set_surface(place, **form.cleaned_data, by=Actor(request.user), now=now)
         except BadFields as refusal:
             _blame(form, refusal.wrong)
         else:
@@ -229,7 +231,7 @@ def _surfaces(
     request: SignedInRequest, place: Site, form: SurfaceForm, *, status: int = 200
 ) -> HttpResponse:
     context = {
-        "surfaces": surfaces_of(place),
+        "surfaces": records_of(place),
         "form": form,
         "may_write": _may_write(request, place),
     }

@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 from django.db.models import Q
 
-from truelift.apps.backlog.models import SurfaceRecord
 from truelift.apps.experiments.models import LearningRecord
 from truelift.apps.memory.index import catch_up
 from truelift.apps.memory.models import (
@@ -22,6 +21,7 @@ from truelift.apps.memory.models import (
 from truelift.apps.research.models import CitationRecord, HypothesisRecord
 from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
+from truelift.apps.surfaces.models import SurfaceRecord
 from truelift.lifecycle.experiment import Action, Stage
 from truelift.lifecycle.principle import PrincipleStatus, Reading, Trial, status_of
 from truelift.lifecycle.rollout import RolloutStage

@@ -1,0 +1,1 @@
+"""How the tables of surfaces came to be."""
