@@ -94,7 +94,9 @@ def test_every_pair_of_stage_and_action_does_what_the_table_says(
     if not steps:
         with pytest.raises(MoveRefused) as refused:
             last_of(complete(stage), action, asked=ask)
-        assert [o.code for o in refused.value.obstacles] == ["experiment.wrong_stage"]
+        taught = (stage, action) == (Stage.INVALID, Action.LEARN)
+        code = "learning.invalid_experiment" if taught else "experiment.wrong_stage"
+        assert [o.code for o in refused.value.obstacles] == [code]
     else:
         for step in move(complete(stage), action, asked=ask):
             assert step.after.stage is TRANSITIONS[step.before.stage, step.action]
@@ -360,10 +362,24 @@ def test_invalid_needs_a_reason() -> None:
     ]
 
 
-def test_an_invalid_experiment_can_still_teach() -> None:
-    step = last_of(complete(Stage.INVALID), Action.LEARN, asked=asked())
+def test_an_invalid_experiment_teaches_nothing_and_is_closed_with_a_note() -> None:
+    broken = complete(Stage.INVALID)
 
-    assert step.after.stage is Stage.LEARNED
+    assert codes(broken, Action.LEARN) == ["learning.invalid_experiment"]
+    assert codes(broken, Action.CLOSE, asked(reason=" ")) == ["experiment.invalid_without_note"]
+    assert last_of(broken, Action.CLOSE, asked=asked()).after.stage is Stage.CLOSED
+
+
+def test_a_broken_result_of_an_imported_experiment_cannot_be_decided_either() -> None:
+    broken = Experiment(
+        key="x",
+        origin=Origin.IMPORTED,
+        stage=Stage.ANALYSED,
+        evidence=Evidence(as_of=AFTER_THE_END, advice=Advice.INVALID),
+    )
+
+    assert codes(broken, Action.DECIDE) == ["experiment.integrity_failed"]
+    assert codes(broken, Action.INVALIDATE) == []
 
 
 def test_nothing_is_learned_until_somebody_writes_it() -> None:

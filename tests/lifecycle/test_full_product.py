@@ -118,7 +118,7 @@ WAYS = {
         running stop stopped; paused stop stopped; stopped analyse analysed;
         analysed decide decided; decided learn learned; learned close closed;
         running invalidate invalid; paused invalidate invalid; stopped invalidate invalid;
-        analysed invalidate invalid; invalid learn learned""",
+        analysed invalidate invalid; invalid close closed""",
     Item.ROLLOUT: """planned start in_progress; in_progress go_live live; live verify verified;
         verified clean_up cleaned_up; planned abandon abandoned; in_progress abandon abandoned;
         live abandon abandoned""",
@@ -328,7 +328,8 @@ def test_so_does_an_experiment_that_was_run_here_and_an_imported_one_meets_none(
             if origin is Origin.IMPORTED:
                 expected = []
             if not steps:
-                expected = ["experiment.wrong_stage"]
+                taught = (stage, action) == (Stage.INVALID, Action.LEARN)
+                expected = ["learning.invalid_experiment" if taught else "experiment.wrong_stage"]
 
             found = experiment_codes(experiment, action, by=by, policy=policy)
 
@@ -480,6 +481,7 @@ def _of_experiments() -> Iterator[tuple[str, list[str]]]:
     yield "override_not_owner", at(S.ANALYSED, A.DECIDE, deputised, override="We know.")
     yield "no_learning", at(S.DECIDED, A.LEARN, {"has_learning": False})
     yield "no_follow_up", at(S.LEARNED, A.CLOSE, {"follow_ups": ()}, reason="")
+    yield "invalid_without_note", at(S.INVALID, A.CLOSE, {}, reason="")
     yield "invalid_without_reason", at(S.RUNNING, A.INVALIDATE, {}, reason="")
 
 

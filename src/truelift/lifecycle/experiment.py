@@ -83,8 +83,8 @@ TRANSITIONS: Final[Mapping[tuple[Stage, Action], Stage]] = MappingProxyType(
         (Stage.PAUSED, Action.INVALIDATE): Stage.INVALID,
         (Stage.STOPPED, Action.INVALIDATE): Stage.INVALID,
         (Stage.ANALYSED, Action.INVALIDATE): Stage.INVALID,
-        # A test that broke has no result, but it may well have taught something.
-        (Stage.INVALID, Action.LEARN): Stage.LEARNED,
+        # A test that broke has no result, so nothing is learned from it.
+        (Stage.INVALID, Action.CLOSE): Stage.CLOSED,
     }
 )
 """Every move there is. What is not in this table does not happen."""

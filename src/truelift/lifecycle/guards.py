@@ -14,6 +14,7 @@ from truelift.lifecycle.experiment import (
     Asked,
     Choice,
     Experiment,
+    Stage,
 )
 from truelift.lifecycle.gate import OF_TRAFFIC, Gate
 from truelift.lifecycle.judging import Inference
@@ -242,7 +243,8 @@ def _decider(experiment: Experiment, asked: Asked) -> Iterable[Obstacle]:
         )
 
 
-def _sound(experiment: Experiment, _: Asked) -> Iterable[Obstacle]:
+def sound(experiment: Experiment, _: Asked) -> Iterable[Obstacle]:
+    """Let nothing be decided on a result that cannot be used."""
     evidence = experiment.evidence
     if evidence is not None and (evidence.broken or evidence.advice is Advice.INVALID):
         because = " ".join(evidence.broken)
@@ -347,6 +349,14 @@ def _micro_against_macro(experiment: Experiment, asked: Asked) -> Iterable[Obsta
 
 
 def _followed_up(experiment: Experiment, asked: Asked) -> Iterable[Obstacle]:
+    if experiment.stage is Stage.INVALID:
+        if asked.reason is not None and not asked.reason.strip():
+            yield Obstacle(
+                "experiment.invalid_without_note",
+                "It ends without a result, and nobody says what happens to its question.",
+                "Say whether it is repeated, or why it is given up.",
+            )
+        return
     if not experiment.follow_ups and asked.reason is not None and not asked.reason.strip():
         yield Obstacle(
             "experiment.no_follow_up",
@@ -416,7 +426,7 @@ GUARDS: Final[Mapping[Action, tuple[Guard, ...]]] = MappingProxyType(
         Action.DECIDE: (
             _decider,
             _has_snapshot,
-            _sound,
+            sound,
             _chosen,
             _second_opinion,
             _micro_against_macro,

@@ -19,7 +19,7 @@ from truelift.lifecycle.experiment import (
     plan_digest,
 )
 from truelift.lifecycle.functions import Item, people_obstacles
-from truelift.lifecycle.guards import GUARDS, against_advice
+from truelift.lifecycle.guards import GUARDS, against_advice, sound
 from truelift.lifecycle.obstacle import MoveRefused, Obstacle
 
 
@@ -53,7 +53,8 @@ def obstacles(experiment: Experiment, action: Action, *, asked: Asked) -> tuple[
     if not steps:
         return (_wrong_stage(experiment.stage, action),)
     if experiment.origin is Origin.IMPORTED:
-        return ()
+        # It meets no guard but this: a result that cannot be used is no finding of anybody.
+        return tuple(sound(experiment, asked)) if action is Action.DECIDE else ()
     said: dict[Obstacle, None] = {}
     stage = experiment.stage
     for step in steps:
@@ -117,12 +118,22 @@ _AFTER: Final[Mapping[Stage, str]] = MappingProxyType(
         Stage.DECIDED: "Write the learning first.",
         Stage.LEARNED: "Nothing but closing it is left.",
         Stage.CLOSED: "It is closed; plan a new experiment.",
-        Stage.INVALID: "Write what was learned, and repeat it as a new experiment.",
+        Stage.INVALID: "Repeat it as a new experiment, or close it with a note.",
     }
 )
 
 
+INVALID_TEACHES_NOTHING: Final = Obstacle(
+    "learning.invalid_experiment",
+    "Its result cannot be used, so nothing was learned from it.",
+    "Repeat it as a new experiment, or close it with a note on what went wrong.",
+)
+"""What an invalid experiment answers to a learning, whatever stage it has come to (R075)."""
+
+
 def _wrong_stage(stage: Stage, action: Action) -> Obstacle:
+    if (stage, action) == (Stage.INVALID, Action.LEARN):
+        return INVALID_TEACHES_NOTHING
     return Obstacle(
         "experiment.wrong_stage",
         f"It is {stage}, from where there is no “{action}”.",

@@ -297,15 +297,21 @@ class TrialStory:
                 by="priya",
                 reason="An integrity check failed; the split cannot be trusted.",
             )
-        else:
-            stays = snapshot.advice in {Choice.SHIP.value, Choice.STOP.value}
-            choice = Choice(snapshot.advice) if stays else Choice.ITERATE
-            self._move(Action.DECIDE, by="mara", choice=choice, reason=self.told.reasons[choice])
-            rollout = RolloutRecord.objects.filter(experiment=self._record).first()
-            if rollout is not None:
-                self._shipped(rollout.key)
+            if self.told.learning[2]:
+                self.tell.calendar.at(self._moment() + timedelta(days=1), self._gives_up)
+            return
+        stays = snapshot.advice in {Choice.SHIP.value, Choice.STOP.value}
+        choice = Choice(snapshot.advice) if stays else Choice.ITERATE
+        self._move(Action.DECIDE, by="mara", choice=choice, reason=self.told.reasons[choice])
+        rollout = RolloutRecord.objects.filter(experiment=self._record).first()
+        if rollout is not None:
+            self._shipped(rollout.key)
         if self.told.learning[0]:
             self.tell.calendar.at(self._moment() + timedelta(days=1), self._learns)
+
+    def _gives_up(self) -> None:
+        """Close what cannot be used, with what happens to its question: it taught nothing."""
+        self._move(Action.CLOSE, by="mara", reason=self.told.learning[2])
 
     def _learns(self) -> None:
         tell, key = self.tell, self.trial.key

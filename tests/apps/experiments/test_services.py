@@ -23,8 +23,10 @@ from truelift.apps.experiments.models import (
     MetricRecord,
     MoveRecord,
 )
+from truelift.apps.experiments.reads import learnable
 from truelift.apps.experiments.services import (
     IncompleteLearning,
+    InvalidTeachesNothing,
     NoSuchExperiment,
     PlanIsFrozen,
     SomethingHappened,
@@ -38,6 +40,8 @@ from truelift.apps.experiments.services import (
     write_learning,
 )
 from truelift.apps.experiments.spec import BadSpec, ExperimentSpec, MetricSpec
+from truelift.apps.links.models import ShareKind
+from truelift.apps.links.shown import shown
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
 from truelift.apps.sites.models import Site
@@ -409,6 +413,32 @@ def test_a_learning_says_what_where_and_what_follows(
         )
 
     assert set(refused.value.wrong) == {"text", "scope", "follow_up"}
+
+
+def test_an_invalid_experiment_yields_no_learning_and_stays_invalid_when_it_is_closed(
+    site: Site, analysed: ExperimentRecord, moved: Callable[..., None], ada: User
+) -> None:
+    by = Actor(ada)
+    move_experiment(
+        site, analysed.key, Action.INVALIDATE, by=by, now=AT_THE_END, reason="A release broke it."
+    )
+    learning = {"text": "More orders.", "scope": "Everywhere", "follow_up": "None."}
+
+    with pytest.raises(InvalidTeachesNothing, match="Repeat it as a new experiment, or close it"):
+        write_learning(site, analysed.key, **learning, by=by, now=AT_THE_END)
+    with pytest.raises(MoveRefused, match="nobody says what happens to its question"):
+        moved(analysed.key, Action.CLOSE)
+    move_experiment(
+        site, analysed.key, Action.CLOSE, by=by, now=AT_THE_END, reason="Repeated in June."
+    )
+    analysed.refresh_from_db()
+    with pytest.raises(InvalidTeachesNothing):
+        write_learning(site, analysed.key, **learning, by=by, now=AT_THE_END)
+
+    assert (analysed.stage, analysed.is_invalid) == (Stage.CLOSED, True)
+    assert not LearningRecord.objects.exists()
+    assert learnable(site) == []
+    assert shown(site, ShareKind.RESULT, analysed.key, 1, now=AT_THE_END).watermark == "Invalid"
 
 
 def test_nothing_is_learned_before_the_decision(

@@ -105,10 +105,11 @@ def test_a_share_of_a_result_stays_at_its_snapshot(
     assert "hx-" not in page.content
 
 
+@pytest.mark.parametrize("stage", ["invalid", "closed"])
 def test_an_invalid_result_is_marked_on_every_copy(
-    site: Site, analysed: ExperimentRecord, now: datetime
+    site: Site, analysed: ExperimentRecord, now: datetime, stage: str
 ) -> None:
-    ExperimentRecord.objects.filter(pk=analysed.pk).update(stage="invalid")
+    ExperimentRecord.objects.filter(pk=analysed.pk).update(stage=stage, invalid_at=now)
 
     page = shown(site, ShareKind.RESULT, analysed.key, 1, now=now)
 

@@ -237,7 +237,7 @@ def documentation(record: ExperimentRecord, row: BriefRecord | None) -> Mapping[
         "the notes of QA": bool(row and row.qa_notes.strip()),
         "the results": latest is not None,
         "the segments": not randomised or bool(document.get("segments")),
-        "the decision": hasattr(record, "decision") or record.stage == Stage.INVALID,
+        "the decision": hasattr(record, "decision") or record.is_invalid,
     }
 
 

@@ -149,9 +149,9 @@ def learnings_page(site: Site, listed: Page) -> LearningsPage:
     )
     here = LearningRecord.objects.filter(site=site)
     known = here.count() if listed.narrowed else listed.total
-    unwritten = ExperimentRecord.objects.filter(
-        site=site, stage__in=[Stage.DECIDED, Stage.INVALID]
-    ).order_by("-made_at", "-pk")
+    unwritten = ExperimentRecord.objects.filter(site=site, stage=Stage.DECIDED).order_by(
+        "-made_at", "-pk"
+    )
     waiting = tuple(unwritten.values_list("key", "name"))
     answer = (
         f"{sentence_case(counted(known, 'thing'))} {'is' if known == 1 else 'are'} known."

@@ -106,8 +106,9 @@ _STRIP = (
     ("Ready", (Stage.READY, Stage.SCHEDULED)),
     ("Running", (Stage.RUNNING, Stage.PAUSED)),
     ("To analyse", (Stage.STOPPED,)),
-    ("To decide", (Stage.ANALYSED,)),
-    ("To learn", (Stage.DECIDED, Stage.INVALID)),
+    # Of an invalid one it is to be decided whether it is repeated or given up.
+    ("To decide", (Stage.ANALYSED, Stage.INVALID)),
+    ("To learn", (Stage.DECIDED,)),
     ("Learned", (Stage.LEARNED, Stage.CLOSED)),
 )
 
@@ -218,7 +219,7 @@ def _list_row(record: ExperimentRecord, *, now: datetime) -> ListRow:
         when=_when(record, now=now),
         owner=str(record.decision_owner) if record.decision_owner else "",
         choice=CHOICES[decision.choice] if decision else "",
-        void=record.stage == Stage.INVALID,
+        void=record.is_invalid,
     )
 
 
@@ -264,7 +265,7 @@ def _primary_effects(
         if found is None:
             continue
         broken = broken_checks(document)
-        if record.stage == Stage.INVALID and not broken:
+        if record.is_invalid and not broken:
             broken = ("it was marked invalid",)
         metric, effect = found
         known = planned.get(record.pk)

@@ -174,7 +174,7 @@ def _against(rows: Rows, value: str, now: datetime) -> Rows:
 def _unusable(rows: Rows, value: str, now: datetime) -> Rows:
     """An invalid test teaches how to test, not what works: it is told apart."""
     del now
-    void = Q(experiment__stage=Stage.INVALID)
+    void = Q(experiment__stage=Stage.INVALID) | Q(experiment__invalid_at__isnull=False)
     return rows.filter(void) if value == "invalid" else rows.exclude(void)
 
 

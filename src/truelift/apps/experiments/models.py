@@ -131,6 +131,7 @@ class ExperimentRecord(models.Model):
         covariate_days: Days before the first exposure that effects are adjusted by; 0: not.
         segments: Dimensions named beforehand.
         plan_hash: Frozen at launch.
+        invalid_at: When it was marked invalid, which it stays when it is closed; None if never.
     """
 
     site = models.ForeignKey("sites.Site", on_delete=models.PROTECT, related_name="experiments")
@@ -178,6 +179,7 @@ class ExperimentRecord(models.Model):
     plan_hash = models.CharField(max_length=64, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
+    invalid_at = models.DateTimeField(null=True, blank=True)
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
@@ -211,6 +213,11 @@ class ExperimentRecord(models.Model):
     @override
     def __str__(self) -> str:
         return f"{self.key} {self.name}"
+
+    @property
+    def is_invalid(self) -> bool:
+        """Whether it was marked invalid, closed or not: its result is no finding (R075)."""
+        return self.stage == Stage.INVALID or self.invalid_at is not None
 
 
 class VariantRecord(models.Model):

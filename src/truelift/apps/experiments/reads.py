@@ -47,6 +47,7 @@ class ExperimentDocument(TypedDict):
     unit: str
     surface: str
     stage: str
+    invalid: bool
     hypothesis: str | None
     decision_owner: str | None
     deputy: str | None
@@ -100,6 +101,7 @@ def experiment_summary(record: ExperimentRecord) -> dict[str, object]:
         "key": record.key,
         "name": record.name,
         "stage": record.stage,
+        "invalid": record.is_invalid,
         "method": record.method,
         "origin": record.origin,
         "hypothesis": record.hypothesis.key if record.hypothesis else None,
@@ -128,6 +130,7 @@ def experiment_document(
         "unit": record.unit,
         "surface": record.surface,
         "stage": record.stage,
+        "invalid": record.is_invalid,
         "hypothesis": record.hypothesis.key if record.hypothesis else None,
         "decision_owner": record.decision_owner.email if record.decision_owner else None,
         "deputy": record.deputy.email if record.deputy else None,
@@ -282,9 +285,11 @@ def analyses_of(site: Site, *, experiment: str = "") -> QuerySet[AnalysisRecord]
 
 def learnable(site: Site) -> list[ExperimentRecord]:
     """Give the experiments that something can be learned from, those that wait for it first."""
-    stages = [Stage.DECIDED, Stage.INVALID, Stage.LEARNED, Stage.CLOSED]
-    found = ExperimentRecord.objects.filter(site=site, stage__in=stages).order_by("-made_at")
-    return sorted(found, key=lambda each: stages.index(Stage(each.stage)) // 2)
+    stages = [Stage.DECIDED, Stage.LEARNED, Stage.CLOSED]
+    found = ExperimentRecord.objects.filter(
+        site=site, stage__in=stages, invalid_at__isnull=True
+    ).order_by("-made_at")
+    return sorted(found, key=lambda each: each.stage != Stage.DECIDED)
 
 
 def metrics_of(site: Site) -> QuerySet[MetricRecord]:
@@ -339,5 +344,5 @@ def waiting(site: Site) -> Mapping[str, QuerySet[Any]]:
         "experiments": here.filter(
             stage__in=[Stage.STOPPED, Stage.ANALYSED, Stage.READY, Stage.PAUSED]
         ),
-        "learnings": here.filter(stage__in=[Stage.DECIDED, Stage.INVALID]),
+        "learnings": here.filter(stage=Stage.DECIDED),
     }

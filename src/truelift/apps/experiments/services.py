@@ -46,7 +46,7 @@ from truelift.lifecycle.experiment import (
     Stage,
 )
 from truelift.lifecycle.hypothesis import Finding
-from truelift.lifecycle.moving import move
+from truelift.lifecycle.moving import INVALID_TEACHES_NOTHING, move
 from truelift.lifecycle.obstacle import MoveRefused, Obstacle
 from truelift.stats.design import Design
 from truelift.stats.group_sequential import Spending
@@ -122,6 +122,16 @@ class SomethingHappened(Refusal):
             " never moved, and that nothing leads to, can be.",
             key=key,
         )
+
+
+class InvalidTeachesNothing(Refusal):
+    """A result that cannot be used is no finding, and nothing is learned from it."""
+
+    code = INVALID_TEACHES_NOTHING.code
+
+    def __init__(self, *, key: str) -> None:
+        said = INVALID_TEACHES_NOTHING
+        super().__init__(f"{key} is invalid. {said.sentence} {said.remedy}", key=key)
 
 
 class IncompleteLearning(Refusal):
@@ -291,7 +301,9 @@ def move_experiment(
     record.started_at = step.after.started_at
     record.stopped_at = step.after.stopped_at
     record.plan_hash = step.after.plan_hash
-    record.save(update_fields=["stage", "started_at", "stopped_at", "plan_hash"])
+    if action is Action.INVALIDATE:
+        record.invalid_at = now
+    record.save(update_fields=["stage", "started_at", "stopped_at", "plan_hash", "invalid_at"])
     MoveRecord.objects.bulk_create(
         MoveRecord(
             experiment=record,
@@ -344,10 +356,13 @@ def write_learning(
 
     Raises:
         NoSuchExperiment: The site has none with this key.
+        InvalidTeachesNothing: Its result cannot be used.
         IncompleteLearning: A part is missing or too long.
         MoveRefused: The experiment is not at the point where something is learned.
     """
     record = experiment_for_update(site, key)
+    if record.is_invalid:
+        raise InvalidTeachesNothing(key=key)
     written = {"text": text, "scope": scope, "follow_up": follow_up}
     parts = {name: storable(given).strip() for name, given in written.items()}
     wrong = {

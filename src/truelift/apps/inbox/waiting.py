@@ -326,9 +326,11 @@ def _steps(reader: Reader, record: ExperimentRecord) -> Iterator[Line]:
             step = ("resume", f"{about} is paused.", "Resume it, or stop it.", None)
         case Stage.STOPPED if reader.does(Item.EXPERIMENT, "analysed"):
             step = ("analyse", f"{about} has stopped.", "Analyse it.", None)
-        case Stage.DECIDED | Stage.INVALID if reader.does(Item.EXPERIMENT, "learned"):
-            what = "is decided" if record.stage == Stage.DECIDED else "is invalid"
-            step = ("learn", f"{about} {what}.", "Write down what it taught.", None)
+        case Stage.DECIDED if reader.does(Item.EXPERIMENT, "learned"):
+            step = ("learn", f"{about} is decided.", "Write down what it taught.", None)
+        case Stage.INVALID if reader.does(Item.EXPERIMENT, "closed"):
+            remedy = "Plan it again, or close it with a note."
+            step = ("close", f"{about} is invalid.", remedy, None)
         case _:
             pass
     if step is not None:

@@ -112,7 +112,7 @@ def _result(site: Site, key: str, number: int) -> Shown:
         "decision": getattr(record, "decision", None),
         "learnings": tuple(record.learnings.order_by("number")),
     }
-    invalid = result.invalid or record.stage == Stage.INVALID
+    invalid = result.invalid or record.is_invalid
     return Shown(
         kind=ShareKind.RESULT,
         key=key,

@@ -278,7 +278,7 @@ def _invalid(record: ExperimentRecord, document: Mapping[str, Any]) -> str:
     """Say why a result cannot be used; empty where it can."""
     advice = (document.get("recommendation") or {}).get("action")
     failed = [each for each in document.get("integrity", ()) if each.get("status") == "fail"]
-    if advice == "invalid" or failed or record.stage == Stage.INVALID:
+    if advice == "invalid" or failed or record.is_invalid:
         return "Its result cannot be used, so nothing is claimed of it."
     return ""
 

@@ -409,7 +409,7 @@ class _Walk:
             at=at,
             reason="A release changed the page in the midst of it and contaminated it.",
         )
-        self.then(at + 2 * _DAY, self.learn)
+        self.then(at + 2 * _DAY, self.close_unusable)
 
     def stop(self, at: datetime) -> None:
         self.move(Action.STOP, by=self.year.company.lead, at=at)
@@ -426,7 +426,7 @@ class _Walk:
                 else "Orders on phones were not counted for a week."
             )
             self.move(Action.INVALIDATE, by=analyst, at=at, reason=said)
-            self.then(at + 3 * _DAY, self.learn)
+            self.then(at + 3 * _DAY, self.close_unusable)
             return
         self.move(Action.ANALYSE, by=analyst, at=at)
         self.note(at, "result", test.outcome.value)
@@ -531,14 +531,17 @@ class _Walk:
         )
         self.note(at, "verified")
 
+    def close_unusable(self, at: datetime) -> None:
+        """Close what was invalid; nothing is learned from it."""
+        said = "It is asked again when visitors are counted as planned."
+        self.move(Action.CLOSE, by=self.year.company.lead, at=at, reason=said)
+
     def learn(self, at: datetime) -> None:
         lead = self.year.company.lead
         write_learning(
             self.site,
             self.test.key,
-            text=f"To {self.test.change} {_TAUGHT[self.test.outcome]}"
-            if self.test.fate not in INVALID
-            else "A broken test tells nothing of the change, and much of how we release.",
+            text=f"To {self.test.change} {_TAUGHT[self.test.outcome]}",
             scope=f"{self.test.surface}, {self.test.audience}.",
             follow_up="Look at the next place where people search for it.",
             by=lead,
