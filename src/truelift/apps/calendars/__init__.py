@@ -1,0 +1,1 @@
+"""Calendar feeds: the roadmap in the calendars that people already have."""
