@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "truelift.apps.lists",
     "truelift.apps.inbox",
     "truelift.apps.links",
+    "truelift.apps.changes",
     "truelift.apps.progress",
     "truelift.apps.drawing",
 ]

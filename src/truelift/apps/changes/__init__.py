@@ -1,0 +1,1 @@
+"""What changed for visitors, and what that means for tests that were running."""
