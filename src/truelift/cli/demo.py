@@ -49,7 +49,7 @@ def demo(
 ) -> None:
     """Build the demo company if it is not there, and say what the loop found.
 
-    Everything said is asked of the lake and of the records, as the pages ask it.
+    Everything said is asked of the lake and of the records, as the home page asks it.
     """
     if home is not None:
         use_home(home)
@@ -113,7 +113,7 @@ def _panel(found: Findings, world: World | None) -> RenderableType:
 
     parts = [
         _part("Where do visitors drop off?", *_leak(found.leak)),
-        _part("Which change is most likely to help?", *_proposal(found.proposal)),
+        _part("What should be changed next?", *_proposal(found.proposal)),
         _part("Is the uplift real?", *_verdict(found.verdict)),
     ]
     if world is not None:
@@ -197,4 +197,6 @@ def _verdict(verdict: Verdict | None) -> tuple[str, str]:
 
 
 def _money(minor: float) -> str:
-    return f"€{minor / 100:,.0f}"
+    from truelift.apps.drawing.wording import rough_money
+
+    return rough_money(minor, "EUR")

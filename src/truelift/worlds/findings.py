@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from truelift.apps.experiments.models import ExperimentRecord
-from truelift.apps.measurement.reads import lake
+from truelift.apps.measurement.home import leaks_on_home, next_on_home
+from truelift.apps.measurement.reads import lake, this_minute
 from truelift.apps.research.models import HypothesisRecord
+from truelift.apps.research.services import number_in
+from truelift.apps.sites.models import Site
 from truelift.lifecycle.experiment import Stage
 from truelift.lifecycle.hypothesis import HypothesisStage
 from truelift.questions.document import Json
@@ -20,7 +23,6 @@ from truelift.questions.trend import Interval, Trend
 from truelift.worlds.shop.parameters import STEPS
 
 
-PERIOD: Final = timedelta(days=28)
 WINDOW_S: Final = 7 * 86_400
 DIMENSIONS: Final = ("device", "channel")
 
@@ -169,36 +171,33 @@ class Findings:
         }
 
 
-def findings_of(site: str, *, now: datetime, currency: str = "EUR") -> Findings:
-    """Ask the lake and the records of a site what they know by now."""
-    leaks = findings_between(site, since=now - PERIOD, until=now, now=now, currency=currency)
+def findings_of(site: str, *, now: datetime) -> Findings:
+    """Say what a site's home page says: the same leak, proposal and verdict."""
+    found = Site.objects.get(name=site)
+    leaks = leaks_on_home(found, now=this_minute(now))
     return Findings(
         leak=leaks[0] if leaks else None,
-        proposal=_best_proposal(site),
+        proposal=_best_proposal(found),
         verdict=_verdict(site),
     )
 
 
-def _best_proposal(site: str) -> Proposal | None:
-    """The one whose insights say that most is lost; the older one where they say the same."""
-    accepted = HypothesisRecord.objects.filter(
-        site__name=site, stage=HypothesisStage.ACCEPTED.value, experiments=None
-    ).order_by("number")
-    found = [
-        Proposal(
-            key=record.key,
-            sentence=record.as_domain().sentence,
-            metric=record.metric,
-            expected_lift=record.expected_lift or 0.0,
-            weekly_value_minor=sum(
-                support.insight.weekly_value_minor or 0
-                for support in record.supports.select_related("insight")
-            )
-            or None,
+def _best_proposal(site: Site) -> Proposal | None:
+    row = next_on_home(site)
+    if row is None or row.stage != HypothesisStage.ACCEPTED:
+        return None
+    record = HypothesisRecord.objects.get(site=site, number=number_in(row.key, letter="H"))
+    return Proposal(
+        key=record.key,
+        sentence=record.as_domain().sentence,
+        metric=record.metric,
+        expected_lift=record.expected_lift or 0.0,
+        weekly_value_minor=sum(
+            support.insight.weekly_value_minor or 0
+            for support in record.supports.select_related("insight")
         )
-        for record in accepted
-    ]
-    return max(found, key=lambda each: each.weekly_value_minor or 0, default=None)
+        or None,
+    )
 
 
 def _verdict(site: str) -> Verdict | None:

@@ -12,9 +12,17 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.apps.measurement.files import Row, load, write
 from truelift.apps.accounts.models import User
+from truelift.apps.backlog.models import PriorityRecord
+from truelift.apps.backlog.services import catch_up, give_rank
 from truelift.apps.measurement.home import home_of
+from truelift.apps.research.actor import Actor
+from truelift.apps.research.fields import HypothesisFields
+from truelift.apps.research.models import HypothesisRecord
+from truelift.apps.research.services import create_hypothesis
 from truelift.apps.sites.models import Site
 from truelift.lake.home import Home
+from truelift.lifecycle.scoring_route import Route
+from truelift.worlds.findings import findings_of
 
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -52,6 +60,33 @@ def test_the_step_and_group_that_lose_most_are_named_with_their_number(
     assert first.marked.endswith("a week")
     assert [pair.label for pair in first.pairs if pair.focus] == ["Add shipping info"]
     assert first.pairs_of == ("phones", "desktop")
+
+
+def test_what_to_change_next_is_what_the_backlog_puts_first_and_the_terminal_says_the_same(
+    home: Home, site: Site, ada: User, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    load(home, site.name, write(tmp_path / "events.csv", visits(now)), now=now)
+    for score, change in ((9.0, "Larger logo"), (70.0, "Show reviews first")):
+        made = create_hypothesis(site, HypothesisFields(change=change), by=Actor(ada), now=now)
+        catch_up(site, now=now)
+        PriorityRecord.objects.filter(hypothesis=made).update(score=score, route=Route.TEST)
+    HypothesisRecord.objects.update(stage="accepted")
+
+    by_score = home_of(site, now=now).questions
+    give_rank(site, "H-1", 1, reason="Asked for", rank_then=2, by=Actor(ada), now=now)
+    by_person = home_of(site, now=now).questions
+    said = findings_of(site.name, now=now)
+
+    assert by_score[1].answer == "Show reviews first."
+    assert "ranks first in the backlog" in by_score[1].why
+    assert by_person[1].answer == "Larger logo."
+    assert f"has its rank in the backlog from {ada}" in by_person[1].why
+    assert said.proposal is not None
+    assert said.proposal.key == "H-1"
+    assert said.leak is not None
+    assert said.leak.value_per_week_minor is None
+    assert by_score[0].marked == f"{said.leak.lost_per_week.value:,.0f} people a week"
 
 
 def test_orders_are_drawn_on_the_days_of_the_site_and_today_is_not_drawn(

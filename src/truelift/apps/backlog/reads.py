@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from truelift.apps.backlog.models import OverrideRecord, PriorityRecord
-from truelift.apps.backlog.rule import Agreed
+from truelift.apps.backlog.rule import Agreed, agreed_of
 from truelift.apps.backlog.services import item_called
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.sites.models import Site
@@ -147,6 +147,23 @@ def placed(
         if at in spots
         else Placed(at + 1, next(others))
         for at in stretch
+    )
+
+
+def first_to_test(site: Site) -> Placed | None:
+    """Give the accepted hypothesis that the ranking puts first, by its score or by a person.
+
+    None where no accepted one on the first page of hypotheses has either.
+    """
+    return next(
+        (
+            each
+            for each in placed(site, agreed_of(site), Wanted(kind="hypotheses"))
+            if each.item.hypothesis is not None
+            and each.item.hypothesis.stage == HypothesisStage.ACCEPTED
+            and (each.item.score is not None or each.override is not None)
+        ),
+        None,
     )
 
 

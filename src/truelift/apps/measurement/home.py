@@ -6,16 +6,17 @@ import json
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from truelift.apps.backlog.reads import first_to_test
 from truelift.apps.experiments.monitoring_hiding import shown_to_all
 from truelift.apps.experiments.reads import experiments_of, learnings_of
 from truelift.apps.measurement import reads
-from truelift.apps.measurement.funnel_form import default_form
-from truelift.apps.measurement.home_page import HomePage, home_page
+from truelift.apps.measurement.funnel_form import FunnelForm, default_form
+from truelift.apps.measurement.home_page import HomePage, best_of, home_page
 from truelift.apps.programme.reads import policy_of
-from truelift.apps.research.reads import hypothesis_rows, untested
+from truelift.apps.research.reads import HypothesisRow, hypothesis_rows, untested
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import event_names_of
-from truelift.questions.funnel import FunnelAnswer
+from truelift.questions.funnel import Funnel, FunnelAnswer
 from truelift.questions.leaks import Leak
 from truelift.questions.metric import Amount, AmountKind
 from truelift.questions.trend import Interval, Trend, TrendAnswer
@@ -33,20 +34,14 @@ TREND = timedelta(days=29)
 def home_of(site: Site, *, now: datetime) -> HomePage:
     """Answer the four questions of a site; empty while it has no events."""
     zone = ZoneInfo(site.time_zone)
-    form = default_form(reads.events_seen(site.name), now=now, called=event_names_of(site))
+    form = _form_of(site, now=now)
     leaks: tuple[Leak, ...] = ()
     funnels: tuple[FunnelAnswer, ...] = ()
     orders: TrendAnswer | None = None
     last_step = ""
     if len(form.steps) >= 2:
         question = form.question(now=now, zone=zone)
-        asked, leaks = reads.site_leaks(
-            site.name,
-            question,
-            weeks=reads.weeks_of(site.name, question),
-            currency=site.currency,
-        )
-        funnels = tuple(each.answer for each in asked)
+        funnels, leaks = _leaks_by(site, question)
         last_step = question.steps[-1].events.title
         orders = reads.ask(
             site.name,
@@ -60,6 +55,7 @@ def home_of(site: Site, *, now: datetime) -> HomePage:
             ),
         ).answer
     policy = policy_of(site)
+    hypotheses = hypothesis_rows(site, tuple(untested(site)))
     return home_page(
         site.name,
         now=now,
@@ -67,7 +63,8 @@ def home_of(site: Site, *, now: datetime) -> HomePage:
         currency=site.currency,
         leaks=leaks,
         funnels=funnels,
-        hypotheses=hypothesis_rows(site, tuple(untested(site))),
+        hypotheses=hypotheses,
+        first=first_to_test(site) if hypotheses else None,
         experiments=[
             (
                 record,
@@ -82,3 +79,30 @@ def home_of(site: Site, *, now: datetime) -> HomePage:
         last_step=last_step,
         measured=bool(form.steps),
     )
+
+
+def leaks_on_home(site: Site, *, now: datetime) -> tuple[Leak, ...]:
+    """Give the leaks that the home page names, the worst first."""
+    form = _form_of(site, now=now)
+    if len(form.steps) < 2:
+        return ()
+    return _leaks_by(site, form.question(now=now, zone=ZoneInfo(site.time_zone)))[1]
+
+
+def next_on_home(site: Site) -> HypothesisRow | None:
+    """Give the hypothesis that the home page proposes to test next."""
+    return best_of(hypothesis_rows(site, tuple(untested(site))), first_to_test(site))
+
+
+def _form_of(site: Site, *, now: datetime) -> FunnelForm:
+    return default_form(reads.events_seen(site.name), now=now, called=event_names_of(site))
+
+
+def _leaks_by(site: Site, question: Funnel) -> tuple[tuple[FunnelAnswer, ...], tuple[Leak, ...]]:
+    asked, leaks = reads.site_leaks(
+        site.name,
+        question,
+        weeks=reads.weeks_of(site.name, question),
+        currency=site.currency,
+    )
+    return tuple(each.answer for each in asked), leaks

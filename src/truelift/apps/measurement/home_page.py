@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from truelift.apps.backlog.reads import Placed
 from truelift.apps.drawing.forest import Effect, Forest
 from truelift.apps.drawing.forest import forest as rows_of
 from truelift.apps.drawing.knowledge import Knowledge
@@ -162,6 +163,7 @@ def home_page(
     leaks: Sequence[Leak],
     funnels: Sequence[FunnelAnswer],
     hypotheses: Sequence[HypothesisRow],
+    first: Placed | None,
     experiments: Sequence[tuple[ExperimentRecord, Mapping[str, object] | None]],
     learnings: Sequence[LearningRecord],
     orders: TrendAnswer | None,
@@ -178,6 +180,7 @@ def home_page(
         leaks: Where groups lose most, the worst first.
         funnels: The funnel by each dimension that was looked at.
         hypotheses: The site's, those that wait for a test first.
+        first: What the backlog puts first of those that may be tested.
         experiments: The site's with their newest snapshot, the newest first.
         learnings: The site's, the newest first.
         orders: The last step's events by day; None without any.
@@ -194,7 +197,7 @@ def home_page(
         grounds=_grounds(orders, last_step, currency),
         questions=(
             _where(leaks, funnels, currency, base),
-            _which(hypotheses, base),
+            _which(hypotheses, first, base),
             _real(experiments, base),
             _learned(learnings, experiments, base),
         )
@@ -327,12 +330,31 @@ def _rate(group: FunnelGroup, place: int) -> float | None:
     return min(group.steps[place].units / arrived, 1.0) if arrived >= FEW else None
 
 
-def _which(hypotheses: Sequence[HypothesisRow], base: str) -> Question:
-    asked = "What should we change next?"
-    open_ones = [
+def best_of(hypotheses: Sequence[HypothesisRow], first: Placed | None) -> HypothesisRow | None:
+    """Choose what to test next: what the backlog puts first, else what rests on most."""
+    waiting = _waiting(hypotheses)
+    ranked = [row for row in waiting if first is not None and row.key == first.item.key]
+    return max(
+        ranked or waiting,
+        key=lambda row: (
+            row.stage == HypothesisStage.ACCEPTED,
+            row.pieces,
+            abs(row.expected_lift or 0.0),
+        ),
+        default=None,
+    )
+
+
+def _waiting(hypotheses: Sequence[HypothesisRow]) -> list[HypothesisRow]:
+    return [
         row for row in hypotheses if row.stage != HypothesisStage.TESTED and not row.experiments
     ]
-    if not open_ones:
+
+
+def _which(hypotheses: Sequence[HypothesisRow], first: Placed | None, base: str) -> Question:
+    asked = "What should we change next?"
+    best = best_of(hypotheses, first)
+    if best is None:
         return Question(
             number=2,
             asked=asked,
@@ -341,26 +363,19 @@ def _which(hypotheses: Sequence[HypothesisRow], base: str) -> Question:
             " to change about it, and what you expect.",
             next=Next("Write down what you saw", "", "New insight", f"{base}/insights/new/"),
         )
-    best = max(
-        open_ones,
-        key=lambda row: (
-            row.stage == HypothesisStage.ACCEPTED,
-            row.pieces,
-            abs(row.expected_lift or 0.0),
-        ),
-    )
     expected = (
         f" It is expected to move the {spoken(best.metric).lower()} by {lift(best.expected_lift)}."
         if (best.expected_lift is not None)
         else ""
     )
     stage = stage_within(Item.HYPOTHESIS, best.stage)
+    waiting = len(_waiting(hypotheses))
     return Question(
         number=2,
         asked=asked,
         answer=f"{best.title[:1].upper()}{best.title[1:].rstrip('.')}.",
-        why=f"{best.key}, {stage}, rests on {_pieces(best.pieces)}.{expected}"
-        f" {_number(len(open_ones), 'hypothesis waits', 'hypotheses wait')} for a test.",
+        why=f"{best.key}, {stage}, {_place(best, first)}rests on {_pieces(best.pieces)}.{expected}"
+        f" {_number(waiting, 'hypothesis waits', 'hypotheses wait')} for a test.",
         next=Next(
             f"Plan a test of {best.key}"
             if best.stage == HypothesisStage.ACCEPTED
@@ -370,6 +385,15 @@ def _which(hypotheses: Sequence[HypothesisRow], base: str) -> Question:
             f"{base}/hypotheses/{best.key}/",
         ),
     )
+
+
+def _place(best: HypothesisRow, first: Placed | None) -> str:
+    if first is None or first.item.key != best.key:
+        return ""
+    if first.override is None:
+        return "ranks first in the backlog and "
+    by = str(first.override.made_by) if first.override.made_by else "the operator"
+    return f"has its rank in the backlog from {by} and "
 
 
 def _pieces(amount: int) -> str:
