@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import DatabaseError, transaction
 from django.test import Client
 
 from truelift.apps.accounts.models import AuditEvent, User
@@ -83,6 +84,60 @@ class TestRecorded:
         assert alone.weights == (3.0, 1.0)
         assert "it drew 75% Cost at checkout, 25% Cost on product page" in page
         assert AuditEvent.objects.filter(action="experiment.allocated").count() == 1
+
+    def test_it_can_be_said_on_the_page_in_the_time_of_the_site_and_over_the_api(
+        self, site: Site, running: ExperimentRecord, ada: User, client_of: Callable[[User], Client]
+    ) -> None:
+        Site.objects.filter(pk=site.pk).update(time_zone="Europe/Berlin")
+        ada_s = client_of(ada)
+        here = f"/s/{site.name}/experiments/{running.key}/"
+        given = {
+            "weight_0": "3",
+            "weight_1": "1",
+            "since": "2026-05-11T02:00",
+            "reason": "Ramped up.",
+        }
+        over_api = {"weights": {"late": 1, "early": 1}, "reason": "Even again."}
+        early = {**over_api, "since": "2999-01-01T00:00:00Z"}
+        address = f"/api/v1/experiments/{running.key}/allocation?site={site.name}"
+
+        form = ada_s.get(here).content.decode()
+        wrong = ada_s.post(f"{here}allocation/", given | {"weight_0": "0", "weight_1": "0"})
+        kept = ada_s.post(f"{here}allocation/", given)
+        refused = ada_s.post(address, early, content_type="application/json")
+        answered = ada_s.post(address, over_api, content_type="application/json")
+
+        assert 'name="weight_0"' in form
+        assert wrong.status_code == 422
+        assert "no variant takes anybody" in wrong.content.decode()
+        assert kept.status_code == 302
+        assert refused.json()["code"] == "experiment.bad_allocation"
+        assert answered.status_code == 201
+        assert [phase.weights for phase in running.phases.order_by("since")] == [
+            {"late": 3.0, "early": 1.0},
+            {"late": 1.0, "early": 1.0},
+        ]
+        assert running.phases.order_by("since")[0].since == LATER
+
+    @pytest.mark.parametrize("verb", ["update", "delete"])
+    def test_the_database_refuses_to_rewrite_what_was_said(
+        self, site: Site, running: ExperimentRecord, ada: User, verb: str
+    ) -> None:
+        change_allocation(
+            site,
+            running.key,
+            weights={"late": 3, "early": 1},
+            since=LATER,
+            reason="Ramped up.",
+            by=Actor(ada),
+            now=NOW,
+        )
+        phases = running.phases.all()
+
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            phases.update(reason="Not so.") if verb == "update" else phases.delete()
+
+        assert running.phases.get().reason == "Ramped up."
 
     @pytest.mark.parametrize(
         ("changed", "said"),

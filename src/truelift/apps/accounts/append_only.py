@@ -1,48 +1,63 @@
-"""The triggers that make the database itself refuse to rewrite the audit."""
+"""The triggers that make the database itself refuse to rewrite what is written once."""
 
 from __future__ import annotations
 
 from typing import Final
 
 
-PROTECT: Final[dict[str, tuple[str, ...]]] = {
-    "sqlite": (
-        (
-            "CREATE TRIGGER IF NOT EXISTS audit_event_no_update BEFORE UPDATE ON audit_event"
-            " BEGIN SELECT RAISE(ABORT, 'audit_event is append-only'); END"
-        ),
-        (
-            "CREATE TRIGGER IF NOT EXISTS audit_event_no_delete BEFORE DELETE ON audit_event"
-            " BEGIN SELECT RAISE(ABORT, 'audit_event is append-only'); END"
-        ),
-    ),
-    "postgresql": (
-        (
-            "CREATE OR REPLACE FUNCTION audit_event_refuse() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN RAISE EXCEPTION 'audit_event is append-only'; END $$"
-        ),
-        "DROP TRIGGER IF EXISTS audit_event_no_change ON audit_event",
-        (
-            "CREATE TRIGGER audit_event_no_change BEFORE UPDATE OR DELETE ON audit_event"
-            " FOR EACH ROW EXECUTE FUNCTION audit_event_refuse()"
-        ),
-        "DROP TRIGGER IF EXISTS audit_event_no_truncate ON audit_event",
-        (
-            "CREATE TRIGGER audit_event_no_truncate BEFORE TRUNCATE ON audit_event"
-            " FOR EACH STATEMENT EXECUTE FUNCTION audit_event_refuse()"
-        ),
-    ),
-}
-"""Per kind of database: the statements that protect the table; running them twice is harmless."""
+_REFUSE: Final = """
+    CREATE OR REPLACE FUNCTION append_only_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$
+"""
+_CALL: Final = "EXECUTE FUNCTION append_only_refuse()"
 
-RELEASE: Final[dict[str, tuple[str, ...]]] = {
-    "sqlite": (
-        "DROP TRIGGER IF EXISTS audit_event_no_update",
-        "DROP TRIGGER IF EXISTS audit_event_no_delete",
-    ),
-    "postgresql": (
-        "DROP TRIGGER IF EXISTS audit_event_no_change ON audit_event",
-        "DROP TRIGGER IF EXISTS audit_event_no_truncate ON audit_event",
-    ),
-}
-"""The way back of the migration; nothing in the product runs it."""
+
+def protecting(*tables: str) -> dict[str, tuple[str, ...]]:
+    """Give by kind of database the statements that protect tables; twice is harmless.
+
+    A migration that remakes a table on SQLite has to run its statements again, because
+    the copy has no triggers.
+    """
+    return {
+        "sqlite": tuple(
+            f"CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb.upper()} ON {table}"
+            f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            for table in tables
+            for verb in ("update", "delete")
+        ),
+        "postgresql": (
+            _REFUSE,
+            *(
+                statement
+                for table in tables
+                for name, when in (
+                    (f"{table}_no_change", f"UPDATE OR DELETE ON {table} FOR EACH ROW"),
+                    (f"{table}_no_truncate", f"TRUNCATE ON {table} FOR EACH STATEMENT"),
+                )
+                for statement in (
+                    f"DROP TRIGGER IF EXISTS {name} ON {table}",
+                    f"CREATE TRIGGER {name} BEFORE {when} {_CALL}",
+                )
+            ),
+        ),
+    }
+
+
+def releasing(*tables: str) -> dict[str, tuple[str, ...]]:
+    """Give the way back of such a migration; nothing in the product runs it."""
+    return {
+        "sqlite": tuple(
+            f"DROP TRIGGER IF EXISTS {table}_no_{verb}"
+            for table in tables
+            for verb in ("update", "delete")
+        ),
+        "postgresql": tuple(
+            f"DROP TRIGGER IF EXISTS {table}_no_{what} ON {table}"
+            for table in tables
+            for what in ("change", "truncate")
+        ),
+    }
+
+
+PROTECT: Final = protecting("audit_event")
+RELEASE: Final = releasing("audit_event")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from django.http import HttpRequest
 from ninja import Body, Field, Query, Router, Schema, Status
+from pydantic import AwareDatetime
 
 from truelift.apps.accounts.models import User
 from truelift.apps.accounts.roles import Role
@@ -16,6 +17,7 @@ from truelift.apps.experiments.lists import DECISIONS, EXPERIMENTS, LEARNINGS
 from truelift.apps.experiments.metrics import current_metrics, define_metric, take_library
 from truelift.apps.experiments.models import AnalysisRecord, ExperimentRecord
 from truelift.apps.experiments.monitoring_hiding import advice_shown_to, shown_to
+from truelift.apps.experiments.phases import change_allocation
 from truelift.apps.experiments.reads import (
     analyses_of,
     decision_document,
@@ -63,6 +65,14 @@ class MoveIn(Schema):
     reason: str = Field(default="", max_length=1000)
     reviewer: str = Field(default="", max_length=254)
     override: str = Field(default="", max_length=1000)
+
+
+class AllocationIn(Schema):
+    """By which weights the test tool draws new visitors: all variants; since now if left out."""
+
+    weights: dict[str, float]
+    reason: str = Field(max_length=300)
+    since: AwareDatetime | None = None
 
 
 class FindingsIn(Schema):
@@ -177,6 +187,25 @@ def analyse(request: HttpRequest, site: str, key: str) -> Status[Document]:
     place = _site(request, site, needs=Role.ANALYST)
     job = ask_for_analysis(place, key, by=_actor(request), now=_now())
     return Status(202, {"job": job.pk, "experiment": key, "asked_at": job.asked_at})
+
+
+@router.post("/experiments/{key}/allocation", response={201: Document})
+def allocate(request: HttpRequest, site: str, key: str, given: AllocationIn) -> Status[Document]:
+    """Write down that the test tool draws by other weights, so that it is no broken split."""
+    place, now = _site(request, site, needs=Role.ANALYST), _now()
+    phase = change_allocation(
+        place,
+        key,
+        weights=given.weights,
+        since=given.since or now,
+        reason=given.reason,
+        by=_actor(request),
+        now=now,
+    )
+    return Status(
+        201,
+        {"experiment": key, "since": phase.since, "weights": phase.weights, "reason": phase.reason},
+    )
 
 
 @router.post("/experiments/{key}/findings", response={201: Document})

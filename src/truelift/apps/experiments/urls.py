@@ -6,6 +6,7 @@ from django.urls import path
 
 from truelift.apps.experiments import (
     views,
+    views_allocation,
     views_library,
     views_lists,
     views_methods,
@@ -24,6 +25,11 @@ urlpatterns = [
     path("s/<site:site>/experiments/<experiment:key>/delete/", views_plan.delete, name="delete"),
     path("s/<site:site>/experiments/<experiment:key>/move/", views.move, name="move"),
     path("s/<site:site>/experiments/<experiment:key>/analyse/", views.analyse, name="analyse"),
+    path(
+        "s/<site:site>/experiments/<experiment:key>/allocation/",
+        views_allocation.allocation,
+        name="allocation",
+    ),
     path("s/<site:site>/experiments/<experiment:key>/progress/", views.progress, name="progress"),
     path("s/<site:site>/experiments/<experiment:key>/findings/", views.findings, name="findings"),
     path(

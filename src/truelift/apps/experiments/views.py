@@ -19,6 +19,7 @@ from truelift.apps.accounts.roles import Role
 from truelift.apps.briefs.page import brief_page
 from truelift.apps.experiments.broken_down import details_of
 from truelift.apps.experiments.card import card_of, progress_of, result_seen
+from truelift.apps.experiments.forms_allocation import AllocationForm
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.experiments.monitoring_hiding import hides_from, shown_to
 from truelift.apps.experiments.reads import experiment_of, snapshot_of
@@ -29,7 +30,7 @@ from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
 from truelift.errors import Refusal
-from truelift.lifecycle.experiment import Action, Choice
+from truelift.lifecycle.experiment import Action, Choice, Stage
 from truelift.lifecycle.obstacle import MoveRefused, Obstacle
 
 
@@ -208,6 +209,12 @@ def _card(
             if card.imported
             else brief_page(record, by=Actor(request.user), now=datetime.now(UTC)),
             "record": record,
+            "allocation": AllocationForm(record)
+            if card.can_analyse
+            and role is not None
+            and role.covers(Role.ANALYST)
+            and record.stage in _DRAWS
+            else None,
             "was_refused": bool(refused),
             "reason": request.POST.get("reason", "") if refused else "",
             "reviewer": request.POST.get("reviewer", "") if refused else "",
@@ -217,6 +224,10 @@ def _card(
         },
         status=status,
     )
+
+
+_DRAWS: Final = frozenset({Stage.RUNNING, Stage.PAUSED, Stage.STOPPED, Stage.ANALYSED})
+"""Stages at which it still matters to the result by which weights visitors were drawn."""
 
 
 def _moved(request: SignedInRequest, site: Site, key: str) -> HttpResponse:
