@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from truelift.lifecycle.experiment import Stage
+from truelift.lifecycle.freeze import FreezeStage
 from truelift.lifecycle.functions import Item
 from truelift.lifecycle.hypothesis import HypothesisStage
 from truelift.lifecycle.idea import IdeaStage
@@ -23,6 +24,7 @@ from truelift.lifecycle.stage_words import STAGE_WORDS, stage_within, stage_word
         (Item.HYPOTHESIS, HypothesisStage),
         (Item.EXPERIMENT, Stage),
         (Item.ROLLOUT, RolloutStage),
+        (Item.FREEZE, FreezeStage),
     ],
 )
 def test_every_stage_has_one_word_of_its_own_that_begins_with_a_capital(

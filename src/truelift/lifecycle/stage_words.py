@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from truelift.lifecycle.experiment import Stage
+from truelift.lifecycle.freeze import FreezeStage
 from truelift.lifecycle.functions import Item
 from truelift.lifecycle.hypothesis import HypothesisStage
 from truelift.lifecycle.idea import IdeaStage
@@ -67,6 +68,13 @@ STAGE_WORDS: Final[Mapping[Item, Mapping[str, str]]] = MappingProxyType(
             RolloutStage.VERIFIED: "Verified",
             RolloutStage.CLEANED_UP: "Cleaned up",
             RolloutStage.ABANDONED: "Abandoned",
+        },
+        Item.FREEZE: {
+            FreezeStage.PROPOSED: "Proposed",
+            FreezeStage.AGREED: "Agreed",
+            FreezeStage.ACTIVE: "Active",
+            FreezeStage.ENDED: "Ended",
+            FreezeStage.CANCELLED: "Cancelled",
         },
     }
 )
