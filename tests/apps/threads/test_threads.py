@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
+from typing import Final
 
 import pytest
 from django.test import Client
 
-from truelift.apps.accounts.models import AuditEvent, User
+from truelift import apps
+from truelift.apps.accounts.audit import record as audit
+from truelift.apps.accounts.models import AuditEvent, Facts, User
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import InsightFields
 from truelift.apps.research.services import create_insight
 from truelift.apps.sites.models import Site
-from truelift.apps.threads.items import item_of
+from truelift.apps.threads.changes import Speech, changes_said
+from truelift.apps.threads.items import Kind, item_of
 from truelift.apps.threads.models import CommentRecord
 from truelift.apps.threads.reads import mentions_of, thread_of
 from truelift.apps.threads.services import (
@@ -24,12 +30,24 @@ from truelift.apps.threads.services import (
     say,
     withdraw,
 )
+from truelift.apps.threads.telling import (
+    what_changed,
+    what_was_done,
+    who_did,
+    why_it_was_done,
+)
 from truelift.apps.threads.templatetags.threads import with_calls
+from truelift.lifecycle.experiment import Action
+from truelift.lifecycle.rollout import RolloutAction
 
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 ClientOf = Callable[[User], Client]
+
+NOBODY: Final = Speech({}, "EUR", "UTC")
+
+ACTION: Final = re.compile(r'(?:action=|Action\.[A-Z]+: )"([a-z]+\.[a-z_]+)"')
 
 
 @pytest.fixture
@@ -139,3 +157,169 @@ def test_a_stranger_says_nothing_and_takes_nothing_back(
 
 def test_a_comment_is_written_out_as_text_whatever_is_in_it() -> None:
     assert with_calls("<i>@ben\n'x'") == "&lt;i&gt;<b>@ben</b><br>&#x27;x&#x27;"
+
+
+def test_an_alert_is_named_by_its_concern_and_never_by_what_it_found() -> None:
+    event = AuditEvent(
+        actor="system",
+        action="alert.opened",
+        after={"alert": "guardrail:refund_rate", "level": "pause"},
+    )
+
+    said = f"{who_did(event, NOBODY)} {what_was_done(event, NOBODY)}"
+
+    assert said == "Truelift raised an alert about guardrail"
+
+
+def test_whoever_is_named_in_a_change_is_named_by_name(
+    site: Site, ada: User, ben: User, now: datetime
+) -> None:
+    audit(
+        actor="operator",
+        action="brief.written",
+        target="experiment:cost",
+        before={"builder": "gone@example.com", "implementer": None, "risks": {}, "decisions": {}},
+        after={
+            "builder": ben.email,
+            "implementer": ada.email,
+            "risks": {"brand": True},
+            "decisions": {"win": "ship"},
+        },
+        now=now,
+        site=site.name,
+        on_behalf_of=ben.email,
+    )
+
+    (entry,) = thread_of(site, "experiment", "cost")
+
+    assert (entry.who, entry.did) == (f"The operator, for {ben},", "wrote into the brief")
+    assert set(entry.changes) == {
+        f"The builder of the variants is now {ben}; it was somebody who is not here any more.",
+        f"The implementer of the winner is {ada}.",
+        "Could it hurt how people see the brand? Yes.",
+        "After a win the choice is “Ship”.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "before", "after", "did", "why"),
+    [
+        (
+            "rollout.signed",
+            None,
+            {"function": "cro_lead"},
+            "signed for CRO lead that everybody gets it",
+            "",
+        ),
+        (
+            "experiment.launch",
+            {"stage": "ready"},
+            {"stage": "running", "reason": "Go."},
+            "scheduled it and launched it",
+            "Go.",
+        ),
+        (
+            "experiment.decide",
+            {"stage": "analysed"},
+            {"stage": "decided", "choice": "ship", "against_advice": True, "reason": "We dare."},
+            "decided: ship, against the recommendation",
+            "We dare.",
+        ),
+        (
+            "brief.approved",
+            None,
+            {"what": "analytics", "note": ""},
+            "signed for Analytics that it may start",
+            "",
+        ),
+        ("hypothesis.created", None, {"reason": "They search."}, "wrote it down", ""),
+        (
+            "qa.run_finished",
+            None,
+            {"run": 1, "missing": 1},
+            "finished the instrumentation check: one event did not arrive",
+            "",
+        ),
+    ],
+)
+def test_what_happened_is_a_sentence(
+    action: str, before: Facts | None, after: Facts, did: str, why: str
+) -> None:
+    event = AuditEvent(actor="system", action=action, before=before, after=after)
+
+    assert (what_was_done(event, NOBODY), why_it_was_done(event)) == (did, why)
+    assert what_changed(event, NOBODY) == ()
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "sentence"),
+    [
+        ({"goal": ""}, {"goal": "Sell more."}, "The goal is “Sell more.”"),
+        ({"slot": "W 3"}, {"slot": ""}, "The slot was taken out; it was “W 3”."),
+        ({"due": None}, {"due": "2026-11-26"}, "The due day is Thu 26 Nov 2026."),
+        (
+            {"exposure": 0.5},
+            {"exposure": 1.0},
+            ("The share of visitors who get it is now 100%; it was 50%."),
+        ),
+        (
+            {"weekly_value_minor": None},
+            {"weekly_value_minor": 120000},
+            ("What it costs a week is €1,200."),
+        ),
+        (
+            {"decisions": {"win": "ship"}},
+            {"decisions": {}},
+            ("After a win no choice is agreed any more."),
+        ),
+        (
+            {"metrics": []},
+            {"metrics": [["order_rate@2", "guardrail", 0.02]]},
+            ("The metrics are now order rate (may veto within ±2.0%)."),
+        ),
+        (
+            {"variants": []},
+            {"variants": [["a", 1.0, True], ["b", 3.0, False]]},
+            ("The variants are now a (25%, control) and b (75%)."),
+        ),
+        (
+            {"odd_thing": {"x": True}},
+            {"odd_thing": {"x": False}},
+            ("The odd thing is now x no; it was x yes."),
+        ),
+    ],
+)
+def test_a_change_is_a_sentence_and_never_how_it_is_stored(
+    was: Facts, now: Facts, sentence: str
+) -> None:
+    assert changes_said(was, now, NOBODY) == (sentence,)
+
+
+def test_every_event_of_an_item_has_words_of_its_own() -> None:
+    source = Path(apps.__file__).parent
+    written = {
+        action
+        for path in source.rglob("*.py")
+        for action in ACTION.findall(path.read_text(encoding="utf-8"))
+    }
+    kinds = {*Kind, "brief", "qa", "trouble"}
+    told = {action for action in written if action.partition(".")[0] in kinds}
+    put_together = {
+        *(f"rollout.{each}" for each in RolloutAction),
+        *(f"experiment.{each}" for each in Action),
+        *(f"alert.{each}" for each in ("opened", "worse", "acknowledged", "resolved")),
+        *(f"signal.{each}" for each in ("triaged", "linked", "unlinked", "dismissed", "woken")),
+        *(f"idea.{each}" for each in ("screened", "scored", "promoted", "parked", "rejected")),
+        *(f"principle.{each}" for each in ("created", "edited", "accepted", "retired")),
+        *(f"principle.{each}" for each in ("test_linked", "guideline_added", "use_said")),
+    }
+
+    wordless = {
+        action
+        for action in told | put_together
+        if what_was_done(AuditEvent(actor="system", action=action, after={}), NOBODY)
+        == action.partition(".")[2].replace("_", " ")
+    }
+
+    assert len(told) > 25
+    assert wordless == set()

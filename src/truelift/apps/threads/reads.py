@@ -6,15 +6,28 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
-from truelift.apps.accounts.models import AuditEvent, Facts, User
+from truelift.apps.accounts.models import AuditEvent, User
+from truelift.apps.rollouts.models import RolloutCheckRecord
 from truelift.apps.sites.models import Site
+from truelift.apps.threads.changes import Speech
+from truelift.apps.threads.items import Kind
 from truelift.apps.threads.models import CommentRecord, MentionRecord
+from truelift.apps.threads.telling import (
+    speech_of,
+    what_changed,
+    what_was_done,
+    who_did,
+    why_it_was_done,
+)
 
 
 MOST: Final = 300
 """Entries that a page shows, the newest ones; the audit holds all of them."""
+
+CHECKS: Final = 20
+"""Looks of a browser that a page shows, the newest ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +38,9 @@ class Entry:
         at: When.
         who: Who, in words.
         did: What happened, in the past tense, after the name; empty for a comment.
-        changes: Fact, what it was, what it became.
+        why: The reason that they gave; may be empty.
+        changes: Sentences of what is not any more what it was.
+        picture: Digest of what a browser saw; empty without one.
         text: What was said.
         comment: Number of the comment; None for what happened.
         withdrawn: Whether its author took it back.
@@ -35,7 +50,9 @@ class Entry:
     at: datetime
     who: str
     did: str = ""
-    changes: tuple[tuple[str, str, str], ...] = ()
+    why: str = ""
+    changes: tuple[str, ...] = ()
+    picture: str = ""
     text: str = ""
     comment: int | None = None
     withdrawn: bool = False
@@ -66,8 +83,11 @@ def thread_of(site: Site, kind: str, key: str, *, user: User | None = None) -> t
     events = AuditEvent.objects.filter(site=site.name, target=f"{kind}:{key}").exclude(
         action__startswith="comment."
     )
-    names = dict(User.objects.filter(memberships__site=site).values_list("email", "name"))
-    happened = [_happened(event, names) for event in reversed(events.order_by("-id")[:MOST])]
+    newest = list(reversed(events.order_by("-id")[:MOST]))
+    speech = speech_of(site, newest)
+    happened = [_happened(event, speech) for event in newest]
+    if kind == Kind.ROLLOUT:
+        happened += _looked(site, key)
     comments = CommentRecord.objects.filter(site=site, kind=kind, key=key).select_related("by")
     said = [_said(comment, user) for comment in reversed(comments.order_by("-pk")[:MOST])]
     # What happened at one moment stays in the order in which it was written down.
@@ -85,7 +105,7 @@ def _once(entries: Iterable[Entry]) -> Iterator[Entry]:
 
 
 def _sameness(entry: Entry) -> tuple[object, ...]:
-    if entry.comment is not None or entry.changes:
+    if entry.comment is not None or entry.changes or entry.why or entry.picture:
         return (id(entry),)
     return (entry.who, entry.did)
 
@@ -118,97 +138,26 @@ def _said(comment: CommentRecord, user: User | None) -> Entry:
     )
 
 
-def _happened(event: AuditEvent, names: dict[str, str]) -> Entry:
-    who = event.on_behalf_of or event.actor
-    verb = event.action.partition(".")[2]
-    before, after = event.before or {}, event.after or {}
+def _happened(event: AuditEvent, speech: Speech) -> Entry:
     return Entry(
         at=event.occurred_at,
-        who=names.get(who) or {"operator": "The operator", "system": "Truelift"}.get(who, who),
-        did=_did(event.action, verb, after),
-        changes=tuple(
-            (
-                name.replace("_", " "),
-                _stage_or(name, before.get(name)),
-                _stage_or(name, after.get(name)),
-            )
-            for name in after
-            if name in before and before[name] != after[name]
-        ),
+        who=who_did(event, speech),
+        did=what_was_done(event, speech),
+        why=why_it_was_done(event),
+        changes=what_changed(event, speech),
     )
 
 
-def _did(action: str, verb: str, after: Facts) -> str:
-    match action:
-        case "link.added":
-            return f"linked {after.get('ticket', 'a ticket')}"
-        case "link.removed":
-            return f"unlinked {after.get('ticket', 'a ticket')}"
-        case "share.opened":
-            return f"shared the {after.get('what', 'page')} by an address"
-        case "share.revoked":
-            return f"revoked a shared {after.get('what', 'page')}"
-        case "rollout.opened":
-            return "began to follow it until it is live"
-        case "rollout.check_asked":
-            return "asked for a page check"
-        case "brief.approved":
-            return f"agreed: {str(after.get('what', '')).replace('_', ' ')}"
-        case _:
-            return _VERBS.get(verb, verb.replace("_", " "))
-
-
-_VERBS: Final = {
-    "analyse": "took the analysis",
-    "build": "started building",
-    "check": "handed it over to QA",
-    "close": "closed it",
-    "decide": "decided",
-    "design": "agreed the design",
-    "invalidate": "marked it invalid",
-    "launch": "launched it",
-    "learn": "wrote the learning",
-    "pause": "paused it",
-    "resume": "resumed it",
-    "return": "returned it to the brief",
-    "schedule": "scheduled it",
-    "stop": "stopped it",
-    "submit": "submitted the plan",
-    "planned": "planned it",
-    "replanned": "planned it anew",
-    "created": "wrote it down",
-    "received": "passed it on",
-    "edited": "edited it",
-    "start": "started it",
-    "go_live": "brought it live",
-    "verify": "verified it",
-    "clean_up": "cleaned up after it",
-    "abandon": "gave it up",
-    "verdict_given": "tried a variant",
-    "addresses_set": "said where its variants can be seen",
-    "run_asked": "asked for the instrumentation check",
-    "run_finished": "finished the instrumentation check",
-    "snapshot_stored": "kept a snapshot",
-    "followed_up": "said what follows",
-    "acknowledged": "acknowledged the brief",
-    "written": "wrote the brief",
-}
-
-
-def _shown(value: Any) -> str:  # noqa: ANN401 - a fact of the audit is any JSON
-    match value:
-        case None | "":
-            return "nothing"
-        case bool():
-            return "yes" if value else "no"
-        case list():
-            return ", ".join(map(_shown, value)) or "nothing"
-        case dict():
-            return ", ".join(f"{key}: {_shown(each)}" for key, each in value.items()) or "nothing"
-        case _:
-            return str(value)[:200]
-
-
-def _stage_or(name: str, value: Any) -> str:  # noqa: ANN401 - a fact of the audit is any JSON
-    shown = _shown(value)
-    return shown.replace("_", " ") if name == "stage" else shown
+def _looked(site: Site, key: str) -> Iterator[Entry]:
+    """Say what browsers found on the page of a winner; the audit knows that they were asked."""
+    checks = RolloutCheckRecord.objects.filter(
+        rollout__site=site, rollout__number=key.removeprefix("R-"), finished_at__isnull=False
+    )
+    for check in checks[:CHECKS]:
+        yield Entry(
+            at=check.finished_at or check.asked_at,
+            who="A browser",
+            did="found what must be on the page" if check.passed else "did not find it live",
+            why=check.problem,
+            picture=check.picture,
+        )
