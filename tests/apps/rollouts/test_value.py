@@ -9,6 +9,7 @@ import pytest
 
 from tests.apps.rollouts.conftest import DECIDED, document
 from truelift.apps.accounts.models import User
+from truelift.apps.experiments.imported import results_from, take_results
 from truelift.apps.experiments.jobs import run_due_jobs
 from truelift.apps.experiments.models import AnalysisRecord, ExperimentRecord
 from truelift.apps.experiments.services import plan_experiment, store_snapshot
@@ -16,7 +17,7 @@ from truelift.apps.experiments.spec import ExperimentSpec
 from truelift.apps.research.actor import Actor
 from truelift.apps.rollouts.models import RolloutRecord, SiteDayRecord, SiteMoneyRecord
 from truelift.apps.rollouts.reads import value_of, winners
-from truelift.apps.rollouts.value import Day, Lift, unrealised
+from truelift.apps.rollouts.value import Day, Lift, lifts, unrealised
 from truelift.apps.sites.models import Site
 from truelift.stats.shrinkage import shrink
 
@@ -138,6 +139,29 @@ def test_two_valid_tests_are_too_few_and_the_page_says_so(
     rows, counter = winners(site, now=DECIDED)
     assert (counter.value, counter.unknown) == (None, 1)
     assert rows[0].value.value is None
+
+
+@pytest.mark.database
+@pytest.mark.django_db
+def test_results_imported_alone_say_how_lifts_are_spread(
+    site: Site, winner: RolloutRecord, ada: User
+) -> None:
+    took = results_from(
+        "name,surface,n,effect,se,decision,metric\n"
+        "Guest checkout,Checkout,90000,1%,0.05,ship,order_rate\n"
+        "Short form,Checkout,90000,-2%,0.05,stop,\n"
+        "Lighter images,Home,90000,3%,0.05,iterate,\n"
+        "Nobody decided,Home,90000,40%,0.05,,\n"
+    )
+    take_results(site, took, by=Actor(ada), now=DECIDED)
+
+    lift = lifts(site, [winner])[winner.pk]
+
+    mine = AnalysisRecord.objects.get(experiment=winner.experiment).document
+    own = mine["metrics"][0]["effects"][0]["relative"]
+    expected = shrink([own["value"], 0.01, -0.02, 0.03], [own["se"], 0.05, 0.05, 0.05])
+    assert lift.tests == 4
+    assert lift.value == pytest.approx(float(expected.value[0]), rel=1e-9)
 
 
 @pytest.mark.database

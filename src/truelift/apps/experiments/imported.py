@@ -40,7 +40,10 @@ COLUMNS: Final = ("name", "surface", "n", "effect", "se", "decision")
 """Of the file, in any order; `metric` may stand beside them."""
 
 _NEEDED: Final = ("name", "n", "effect", "se")
-_SPARE_METRIC: Final = "imported_result"
+UNKNOWN_METRIC: Final = "imported_result"
+"""What a result's metric is called where nobody knows which it was."""
+
+_CHECK: Final = "imported_result"
 
 
 class BadResults(Refusal):
@@ -257,6 +260,11 @@ def _keep(
         )
 
 
+def is_result_alone(document: Mapping[str, Any]) -> bool:
+    """Say whether a snapshot is of a result that was imported without its experiment."""
+    return any(each.get("check") == _CHECK for each in document.get("integrity", ()))
+
+
 def result_document(
     line: ResultLine, *, record: ExperimentRecord, metric: MetricRecord | None, as_of: datetime
 ) -> dict[str, Any]:
@@ -279,7 +287,7 @@ def result_document(
         "variants": [{"variant": "variant", "role": "treatment", "units": line.n}],
         "metrics": [
             {
-                "metric": metric.key if metric else _SPARE_METRIC,
+                "metric": metric.key if metric else UNKNOWN_METRIC,
                 "role": "primary",
                 "kind": metric.kind if metric else None,
                 "direction": metric.better if metric else "increase",
@@ -291,7 +299,7 @@ def result_document(
         ],
         "integrity": [
             {
-                "check": "imported_result",
+                "check": _CHECK,
                 "status": "warn",
                 "value": None,
                 "detail": "Its result alone was imported: nobody can check here how it was"

@@ -14,9 +14,11 @@ from itertools import accumulate
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from truelift.apps.experiments.imported import UNKNOWN_METRIC, is_result_alone
 from truelift.apps.experiments.models import (
     AnalysisRecord,
     Better,
+    DecisionRecord,
     ExperimentRecord,
     MetricKind,
     MetricRecord,
@@ -207,17 +209,26 @@ def lifts(site: Site, wanted: Sequence[RolloutRecord]) -> dict[int, Lift]:
     """Shrink the effects of all valid tests, and give those of the winners, by rollout.
 
     Call it from a job: it reads every analysis of the site. Tests that were run elsewhere
-    are left out of what the others are drawn to: only the good ones are remembered.
+    are left out of what the others are drawn to: only the good ones are remembered. Results
+    that were imported alone, with what was decided, are there to say how lifts are spread.
     """
     orders = site.event_names.get("purchase", "purchase")
     tests = {each.experiment_id for each in wanted}
+    decided = set(
+        DecisionRecord.objects.filter(
+            experiment__site=site, experiment__origin=Origin.IMPORTED.value
+        ).values_list("experiment_id", flat=True)
+    )
     found: list[_Found] = []
     because: dict[int, str] = {}
     for analysis in _latest(site).values():
         record = analysis.experiment
-        if record.origin == Origin.IMPORTED and record.pk not in tests:
+        imported = record.origin == Origin.IMPORTED and record.pk not in tests
+        if imported and record.pk not in decided:
             continue
         document = analysis.document
+        if imported and not is_result_alone(document):
+            continue
         if problem := _invalid(record, document):
             because[record.pk] = problem
             continue
@@ -296,16 +307,18 @@ def _effects(record: ExperimentRecord, document: Mapping[str, Any], *, orders: s
         key=lambda each: (each.role != "primary", each.metric.kind != MetricKind.SUM, each.pk),
     )
     told = {each.get("metric"): each for each in document.get("metrics", ())}
-    for planned in ranked:
+    # Of a result that was imported without its metric all that is known is that it decided.
+    unknown = [UNKNOWN_METRIC] if UNKNOWN_METRIC in told else []
+    for key in [*(planned.metric.key for planned in ranked), *unknown]:
         rows = [
             _Found(
                 record.pk,
                 str(effect.get("variant")),
-                planned.metric.key,
+                key,
                 float(effect["relative"]["value"]),
                 float(effect["relative"]["se"]),
             )
-            for effect in (told.get(planned.metric.key) or {}).get("effects", ())
+            for effect in told.get(key, {}).get("effects", ())
             if _is_usable(effect.get("relative"))
         ]
         if rows:
