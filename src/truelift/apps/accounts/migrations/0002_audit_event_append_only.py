@@ -9,12 +9,12 @@ from truelift.apps.accounts.append_only import PROTECT, RELEASE
 
 def protect(apps, schema_editor):
     for statement in PROTECT[schema_editor.connection.vendor]:
-        schema_editor.execute(statement)
+        schema_editor.execute(statement, params=None)
 
 
 def release(apps, schema_editor):
     for statement in RELEASE[schema_editor.connection.vendor]:
-        schema_editor.execute(statement)
+        schema_editor.execute(statement, params=None)
 
 
 class Migration(migrations.Migration):
