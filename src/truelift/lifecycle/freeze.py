@@ -109,6 +109,8 @@ class Freeze:
         source: Where it comes from.
         of: Key of the experiment that it protects; empty for none.
         owner: What the person is called who answers for it.
+        agreed_at: When somebody agreed; None while nobody has, or where nobody had to.
+        over_at: When it was ended or cancelled; None before.
     """
 
     key: str
@@ -121,6 +123,8 @@ class Freeze:
     source: Source = Source.MANUAL
     of: str = ""
     owner: str = ""
+    agreed_at: datetime | None = None
+    over_at: datetime | None = None
 
     def at(self, now: datetime) -> Freeze:
         """Give it as it stands at a moment: what was agreed begins and ends by itself.
@@ -134,6 +138,31 @@ class Freeze:
         if stage is FreezeStage.ACTIVE and self.ends is not None and self.ends <= now:
             stage = FreezeStage.ENDED
         return self if stage is self.stage else replace(self, stage=stage)
+
+    def as_of(self, moment: datetime) -> Freeze:
+        """Give it as it stood at any moment, also one before the last step that was kept."""
+        stage = self.stage
+        if stage not in OPEN and self.over_at is not None and moment < self.over_at:
+            was_agreed = stage is FreezeStage.ENDED or self.agreed_at is not None
+            stage = FreezeStage.AGREED if was_agreed else FreezeStage.PROPOSED
+        if stage is FreezeStage.ACTIVE and (self.starts is None or moment < self.starts):
+            stage = FreezeStage.AGREED
+        if stage in {FreezeStage.AGREED, FreezeStage.ACTIVE} and (
+            self.agreed_at is not None and moment < self.agreed_at
+        ):
+            stage = FreezeStage.PROPOSED
+        return replace(self, stage=stage).at(moment)
+
+    @property
+    def window(self) -> tuple[datetime, datetime | None] | None:
+        """Give the time in which it held or will hold; None where it never did."""
+        agreed = self.stage in {FreezeStage.AGREED, FreezeStage.ACTIVE, FreezeStage.ENDED}
+        if self.starts is None or not (agreed or self.agreed_at is not None):
+            return None
+        begins = max(self.starts, self.agreed_at) if self.agreed_at else self.starts
+        known = [each for each in (self.ends, self.over_at) if each is not None]
+        ends = min(known) if known else None
+        return (begins, ends) if ends is None or begins < ends else None
 
     def covers(self, moment: datetime) -> bool:
         """Say whether a moment is within its window, whatever stage it is in."""
