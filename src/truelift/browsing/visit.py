@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import threading
@@ -138,6 +139,7 @@ class Sent:
         kind: `document`, `script`, `fetch` …
         status: None when no answer came.
         refused: Why it was not let through; empty when it was.
+        digest: SHA-256 of what came, where that was asked for and is a part of the page.
     """
 
     method: str
@@ -145,6 +147,7 @@ class Sent:
     kind: str
     status: int | None = None
     refused: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,8 @@ class Wanted:
         visitor: The visitor's id, where the page has Truelift's or Segment's tracker.
         steps: What is done once it is there.
         selectors: Of which elements it is said whether they are there.
+        without: Selectors of elements that are taken out before anything is kept.
+        digests: Whether to say what scripts, styles, pictures and fonts contained.
         seconds: How long all of it may take.
     """
 
@@ -196,6 +201,8 @@ class Wanted:
     visitor: str = ""
     steps: tuple[Step, ...] = ()
     selectors: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    digests: bool = False
     seconds: float = 60.0
 
 
@@ -288,6 +295,9 @@ _FLAGS: Final = (
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 )
 
+_PARTS: Final = frozenset({"script", "stylesheet", "image", "font", "media"})
+"""What a page is made of, beside its document."""
+
 _COLLECTOR_PATHS: Final = ("/v1/", "/t.js")
 
 
@@ -330,6 +340,7 @@ class _Seen:
         stuck = self._steps(page)
         if self.refusal is not None:
             raise self.refusal
+        self._take_out(page)
         if page.url.startswith(("http:", "https:")):
             # Whatever the way there was, nothing of a host that is not the site's is kept.
             self._own(page.url)
@@ -381,6 +392,15 @@ class _Seen:
             # Trackers gather events for a moment before they send them.
             page.wait_for_timeout(2_500)
         return ""
+
+    def _take_out(self, page: Page) -> None:
+        from playwright.sync_api import Error
+
+        for selector in self.wanted.without:
+            try:
+                page.locator(selector).evaluate_all("(found) => found.forEach((e) => e.remove())")
+            except Error as error:
+                self._wrong(f"{selector[:100]} is no selector: {error.message.splitlines()[0]}")
 
     def _text(self, page: Page) -> str:
         from playwright.sync_api import Error
@@ -460,8 +480,25 @@ class _Seen:
             status = answer.status if answer else None
             said = answer.headers.get("x-truelift-egress", "") if answer else ""
             self.requests.append(
-                Sent(request.method, _bare(request.url), request.resource_type, status, said)
+                Sent(
+                    request.method,
+                    _bare(request.url),
+                    request.resource_type,
+                    status,
+                    said,
+                    self._digest(request, answer),
+                )
             )
+
+    def _digest(self, request: Request, answer: Response | None) -> str:
+        from playwright.sync_api import Error
+
+        if not self.wanted.digests or answer is None or request.resource_type not in _PARTS:
+            return ""
+        try:
+            return hashlib.sha256(answer.body()).hexdigest()
+        except Error:  # a redirect has no body, and a page that went on has forgotten it
+            return ""
 
     def _failed(self, request: Request) -> None:
         if len(self.requests) < MOST_REQUESTS and request.failure != "net::ERR_BLOCKED_BY_CLIENT":
