@@ -26,13 +26,20 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder.")]
 
 
 @app.command("export")
-def take_out_all(folder: Folder, site: SiteOption, as_json: JsonOption = False) -> None:
-    """Write everything that a site knows as JSON, CSV and Markdown, with its pictures."""
+def take_out_all(
+    folder: Folder, site: SiteOption, as_user: AsOption = "", as_json: JsonOption = False
+) -> None:
+    """Write everything that a site knows as JSON, CSV and Markdown, with its pictures.
+
+    Where the policy hides early results, those of running tests are left out; with --as, as
+    far as they are hidden from that person.
+    """
     now = datetime.now(UTC)
     ready(now)
     from truelift.apps.memory.taking_out import take_out
 
-    counts = take_out(site_called(site), folder, now=now)
+    reader = actor_named(as_user).user
+    counts = take_out(site_called(site), folder, now=now, reader=reader)
     if as_json:
         _print({"folder": str(folder), "rows": counts})
         return

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -15,6 +17,7 @@ from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.experiments.monitoring_hiding import hides_from, shown_to, shown_to_all
 from truelift.apps.experiments.monitoring_models import AlertRecord, WatchRecord
 from truelift.apps.experiments.services import store_snapshot
+from truelift.apps.memory.taking_out import take_out
 from truelift.apps.programme.services import PolicyChange, change_policy
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
@@ -241,3 +244,22 @@ def test_an_alert_is_taken_on_and_settled_on_the_page_and_over_the_api(
     assert "It was a sale." in client.get("/s/shop/alerts/").content.decode()
     assert client.post(page, {"to": "nonsense"}).status_code == 404
     assert client.post("/s/shop/alerts/999999/", {"to": "resolved"}).status_code == 404
+
+
+def test_an_export_leaves_out_what_its_reader_may_not_see(
+    site: Site, early: ExperimentRecord, ada: User, ben: User, tmp_path: Path
+) -> None:
+    now = timezone.now()
+
+    def told(name: str, reader: User | None) -> list[str]:
+        take_out(site, tmp_path / name, now=now, reader=reader)
+        files = [path for path in (tmp_path / name).rglob("*") if path.is_file()]
+        text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+        return [each for each in (*TELLING, "The order rate rose.") if each in text]
+
+    anybody, marketing, analytics = told("all", None), told("ben", ben), told("ada", ada)
+
+    manifest = json.loads((tmp_path / "ben" / "manifest.json").read_text(encoding="utf-8"))
+    assert (anybody, marketing) == ([], [])
+    assert "0.0045" in analytics
+    assert (manifest["results_hidden"], manifest["rows"]["analyses"]) == ([early.key], 0)

@@ -118,9 +118,16 @@ def shown_to_all(
     policy: Policy | None = None,
 ) -> Mapping[str, Any]:
     """Give of a snapshot what a page may show that is the same for everybody: lists, home."""
-    held = policy_of(record.site) if policy is None else policy
-    hides = bool(held.early_hidden_from) and _early(record, now=now)
+    hides = hides_from_some(record, now=now, policy=policy)
     return veiled(record, document) if hides else document
+
+
+def hides_from_some(
+    record: ExperimentRecord, *, now: datetime, policy: Policy | None = None
+) -> bool:
+    """Say whether somebody does not see effects of an experiment yet."""
+    held = policy_of(record.site) if policy is None else policy
+    return bool(held.early_hidden_from) and _early(record, now=now)
 
 
 def advice_shown_to(analysis: AnalysisRecord, user: User | None, *, now: datetime) -> str | None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from truelift.apps.accounts.models import User
 from truelift.apps.drawing.wording import lift
+from truelift.apps.experiments.models import ExperimentRecord
+from truelift.apps.experiments.monitoring_hiding import RUNNING, hides_from, hides_from_some
 from truelift.apps.explorers.export import csv_of
 from truelift.apps.memory.digest import grounds_of, what_we_know
 from truelift.apps.memory.index import catch_up
@@ -18,6 +21,7 @@ from truelift.apps.memory.library import WATERMARK, Shelf, entry_document, pictu
 from truelift.apps.memory.models import EntryRecord, Outcome
 from truelift.apps.memory.principles import judged
 from truelift.apps.memory.tables import TABLES, Document, Names, people_named, rows_of
+from truelift.apps.programme.reads import policy_of
 from truelift.apps.qa.pictures import path_of
 from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
@@ -41,10 +45,19 @@ class NotEmpty(Refusal):
         )
 
 
-def take_out(site: Site, folder: Path, *, now: datetime) -> dict[str, int]:
+def take_out(
+    site: Site, folder: Path, *, now: datetime, reader: User | None = None
+) -> dict[str, int]:
     """Write a site's memory to a folder, and say how many rows of what it holds.
 
     An earlier export in the folder is replaced; anything else there is left alone and refused.
+
+    Args:
+        site: The site.
+        folder: Where.
+        now: The moment.
+        reader: For whom it is; None where nobody knows who will read it. Results that the
+            policy hides from them until the planned end are left out, and named.
 
     Raises:
         NotEmpty: The folder holds something else.
@@ -56,7 +69,8 @@ def take_out(site: Site, folder: Path, *, now: datetime) -> dict[str, int]:
         (folder / part).mkdir(parents=True)
     catch_up(site, most=None)
     counts = {}
-    for name, documents in documents_of(site):
+    hidden = hidden_from(site, reader, now=now)
+    for name, documents in documents_of(site, hidden=hidden):
         counts[name] = len(documents)
         _write_json(folder / "json" / f"{name}.json", documents)
         (folder / "csv" / f"{name}.csv").write_bytes(csv_of([_flat(each) for each in documents]))
@@ -75,6 +89,7 @@ def take_out(site: Site, folder: Path, *, now: datetime) -> dict[str, int]:
             "written_at": now.isoformat(),
             "rows": counts,
             "worked_out": ["library"],
+            "results_hidden": sorted(hidden),
         },
     )
     return counts
@@ -90,8 +105,32 @@ def _check_export(folder: Path) -> None:
         raise NotEmpty(folder=folder)
 
 
-def documents_of(site: Site) -> Iterable[tuple[str, list[Document]]]:
-    """Give every table as documents; what comes of an invalid experiment is marked."""
+def hidden_from(site: Site, reader: User | None, *, now: datetime) -> frozenset[str]:
+    """Name the running experiments whose effects a reader, or just anybody, may not see yet."""
+    policy = policy_of(site)
+    return frozenset(
+        each.key
+        for each in ExperimentRecord.objects.filter(
+            site=site, stage__in=[stage.value for stage in RUNNING]
+        ).select_related("site")
+        if (
+            hides_from_some(each, now=now, policy=policy)
+            if reader is None
+            else hides_from(each, reader, now=now, policy=policy)
+        )
+    )
+
+
+def documents_of(
+    site: Site, *, hidden: Collection[str] = ()
+) -> Iterable[tuple[str, list[Document]]]:
+    """Give every table as documents; what comes of an invalid experiment is marked.
+
+    Args:
+        site: The site.
+        hidden: Experiments whose analyses are left out.
+    """
+    veiled = {json.dumps([key], ensure_ascii=False) for key in hidden}
     names = Names()
     people_named(site, names)
     broken = set(
@@ -102,6 +141,8 @@ def documents_of(site: Site) -> Iterable[tuple[str, list[Document]]]:
         documents = []
         for row in rows_of(site, table, names):
             document = row.document
+            if table.name == "analyses" and document["experiment"] in veiled:
+                continue
             if (table.name == "experiments" and document["key"] in broken) or (
                 table.name in _MARKED and document["experiment"] in marked
             ):
