@@ -108,6 +108,9 @@ def stock(site: Site, browser: Client, *, who: str, text: str, now: datetime) ->
         f"qa/{EXPERIMENT}/addresses",
         {"addresses": shown, "left_out": [text[:60]], "left_out_because": text},
     )
+    named = {"patterns": ["/checkout/**"], "code": ["checkout/**"]}
+    words = dict.fromkeys(("name", "funnel", "team", "incentive", "bundle"), text[:80])
+    tell("post", "surfaces", {**named, **words, "owner": who})
     tell("put", "backlog/ID-1/facts", dict.fromkeys(("if_wins", "if_loses"), text))
     rule = ("statement", "detail", "holds_for", "not_for", "unknown", "would_change")
     listed = {name: [text[:40]] for name in ("types", "elements")}

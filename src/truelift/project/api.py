@@ -31,6 +31,7 @@ APPS: Final = (
     "intake",
     "experiments",
     "briefs",
+    "surfaces",
     "backlog",
     "observations",
     "qa",

@@ -22,6 +22,7 @@ APPS: Final = (
     "intake",
     "experiments",
     "briefs",
+    "surfaces",
     "backlog",
     "observations",
     "qa",

@@ -33,7 +33,6 @@ def text_of(response: object) -> str:
     [
         ("backlog", "Hypotheses and ideas will be ranked here"),
         ("backlog/ranks", "The score decides about every rank."),
-        ("backlog/surfaces", "No surface is known by its traffic yet."),
     ],
 )
 def test_every_page_says_what_to_do_when_it_is_empty(
@@ -145,12 +144,10 @@ def test_an_address_that_makes_no_sense_is_still_a_page(
         ("get", "backlog/"),
         ("get", "backlog/export.csv"),
         ("get", "backlog/ranks/"),
-        ("get", "backlog/surfaces/"),
         ("get", "backlog/H-1/"),
         ("post", "backlog/H-1/score/"),
         ("post", "backlog/H-1/facts/"),
         ("post", "backlog/H-1/rank/"),
-        ("post", "backlog/surfaces/"),
     ],
 )
 def test_mallory_finds_nothing_and_viewers_change_nothing(

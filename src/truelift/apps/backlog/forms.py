@@ -1,4 +1,4 @@
-"""What people type in the backlog: filters, answers, facts, ranks, surfaces."""
+"""What people type in the backlog: filters, answers, facts, ranks."""
 
 from __future__ import annotations
 
@@ -175,17 +175,3 @@ class RankForm(forms.Form):
 
     rank = forms.IntegerField(label="Rank", min_value=1, max_value=100_000)
     reason = forms.CharField(label="Because", max_length=500)
-
-
-class SurfaceForm(forms.Form):
-    """A surface and its pages."""
-
-    name = forms.CharField(
-        label="Surface", max_length=120, help_text="As findings and ideas call it: Checkout."
-    )
-    path = forms.CharField(
-        label="The path of its pages contains",
-        max_length=200,
-        required=False,
-        help_text="“/checkout”. Empty: the whole site.",
-    )

@@ -11,7 +11,7 @@ from truelift.apps.experiments.job_kinds import does, queue
 from truelift.apps.experiments.models import Job
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_named
-from truelift.apps.surfaces.counting import measure
+from truelift.apps.surfaces.counting import count_pages, measure
 from truelift.apps.surfaces.models import SurfaceRecord
 
 
@@ -30,5 +30,6 @@ def _nightly(job: Job, now: datetime) -> datetime | None:
         return None
     for surface in SurfaceRecord.objects.filter(site=site).order_by("pk"):
         measure(surface, now=now)
+    count_pages(site, now=now)
     refresh(site, now=now)
     return now + timedelta(days=1)

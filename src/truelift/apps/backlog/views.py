@@ -1,14 +1,16 @@
-"""The backlog: the ranking, the scoring panel of an item, given ranks, surfaces."""
+"""The backlog: the ranking, the scoring panel of an item, given ranks."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.forms import Form
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
 
 from truelift.apps.accounts.reads import role_of
 from truelift.apps.accounts.requests import SignedInRequest
@@ -19,10 +21,8 @@ from truelift.apps.backlog.forms import (
     FilterForm,
     RankForm,
     ScoreForm,
-    SurfaceForm,
 )
 from truelift.apps.backlog.models import PriorityRecord, ScoreRecord
-from truelift.apps.backlog.nightly import count_from_data
 from truelift.apps.backlog.page import backlog_page, item_page, override_rows
 from truelift.apps.backlog.reads import item_of, placed
 from truelift.apps.backlog.rule import Agreed
@@ -32,8 +32,6 @@ from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
-from truelift.apps.surfaces.reads import records_of
-from truelift.apps.surfaces.services import set_surface
 from truelift.errors import Refusal
 from truelift.lifecycle.scoring import BadValue
 
@@ -195,47 +193,14 @@ def ranks(request: SignedInRequest, site: str) -> HttpResponse:
     return render(request, "backlog/ranks.html", context)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe
 def surfaces(request: SignedInRequest, site: str) -> HttpResponse:
-    """List the surfaces with what their data show, and name another."""
-    if request.method != "POST":
-        place = site_for(request.user, site)
-        return _surfaces(
-            request, place, SurfaceForm(initial={"name": request.GET.get("name", "")[:120]})
-        )
-    place = site_for(request.user, site, needs=Role.ANALYST)
-    form = SurfaceForm(request.POST)
-    now = datetime.now(UTC)
-    if form.is_valid():
-        try:
-            set_surface(place, **form.cleaned_data, by=Actor(request.user), now=now)
-        except BadFields as refusal:
-            _blame(form, refusal.wrong)
-        else:
-            count_from_data(place, by=request.user, now=now)
-            messages.success(request, "It is being counted; look again in a minute.")
-            return redirect("backlog:surfaces", site=place.name)
-    return _surfaces(request, place, form, status=422)
-
-
-@require_POST
-def count_surfaces(request: SignedInRequest, site: str) -> HttpResponse:
-    """Have every surface counted anew, and everything scored with it."""
-    place = site_for(request.user, site, needs=Role.ANALYST)
-    count_from_data(place, by=request.user, now=datetime.now(UTC))
-    messages.success(request, "It is being counted; look again in a minute.")
-    return redirect("backlog:surfaces", site=place.name)
-
-
-def _surfaces(
-    request: SignedInRequest, place: Site, form: SurfaceForm, *, status: int = 200
-) -> HttpResponse:
-    context = {
-        "surfaces": records_of(place),
-        "form": form,
-        "may_write": _may_write(request, place),
-    }
-    return render(request, "backlog/surfaces.html", context, status=status)
+    """Lead on to where surfaces are now."""
+    place = site_for(request.user, site)
+    name = request.GET.get("name", "")
+    if name:
+        return redirect(f"{reverse('surfaces:new', args=[place.name])}?{urlencode({'name': name})}")
+    return redirect("surfaces:list", site=place.name)
 
 
 def _item(

@@ -87,3 +87,24 @@ class SurfaceRecord(models.Model):
             return ()
         open_end = "" if self.path.endswith("/") else "*"
         return (f"/**/{inner}{open_end}/**",)
+
+
+class TrafficRecord(models.Model):
+    """Which addresses the site's visits went to, for finding those that no surface claims.
+
+    Attributes:
+        pages: Path and views, the most viewed first.
+        views: Of all pages together, also of those that are not listed.
+    """
+
+    site = models.OneToOneField("sites.Site", on_delete=models.CASCADE, related_name="+")
+    pages = models.JSONField(default=list)
+    views = models.PositiveBigIntegerField(default=0)
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "surface_traffic"
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.site_id}: {self.views}"
