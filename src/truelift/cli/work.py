@@ -77,6 +77,7 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
 
     django.setup()
 
+    from truelift.apps.backlog.nightly import plan_nights
     from truelift.apps.experiments.jobs import run_due_jobs
     from truelift.apps.experiments.monitoring_jobs import begin_watches
     from truelift.apps.inbox.rounds import begin_rounds
@@ -90,7 +91,7 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
     begin_rounds(datetime.now(UTC))
     begin_watches(datetime.now(UTC))
     say_ready()
-    nights = plan_every_hour()
+    nights = plan_every_hour(plan_nights)
     while not stop.is_set():
         nights(datetime.now(UTC))
         run_due_jobs(datetime.now(UTC))

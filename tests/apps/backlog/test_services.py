@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import pytest
 
 from truelift.apps.accounts.models import AuditEvent, User
 from truelift.apps.backlog import services
 from truelift.apps.backlog.models import OverrideRecord, PriorityRecord
-from truelift.apps.backlog.nightly import count_from_data
+from truelift.apps.backlog.nightly import count_from_data, plan_nights
 from truelift.apps.backlog.page import ItemPage, item_page, override_rows
 from truelift.apps.backlog.reads import Wanted, placed, waiting
 from truelift.apps.backlog.rule import agreed_of
 from truelift.apps.experiments.jobs import run_due_jobs
+from truelift.apps.experiments.models import Job
 from truelift.apps.intake import services as intake
 from truelift.apps.intake.models import IdeaRecord
+from truelift.apps.progress.nightly import plan_every_hour
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields
 from truelift.apps.research.models import HypothesisRecord
 from truelift.apps.sites.models import Site
+from truelift.apps.sites.services import create_site
 from truelift.apps.surfaces.counting import measure
 from truelift.apps.surfaces.models import SurfaceRecord
 from truelift.apps.surfaces.services import set_surface
@@ -355,6 +359,20 @@ def test_a_night_counts_surfaces_and_comes_again(
     assert surface.measured_at in {None, now}
     assert run_due_jobs(now) == 0
     measure(surface, now=now)
+
+
+def test_nights_are_planned_when_a_site_is_made_and_when_a_worker_starts(
+    site: Site, now: datetime, django_capture_on_commit_callbacks: Any
+) -> None:
+    started = plan_every_hour(plan_nights)
+    started(now)
+    with django_capture_on_commit_callbacks(execute=True):
+        create_site("other", by="tests", now=now)
+
+    jobs = Job.objects.filter(kind="backlog.nightly", finished_at=None)
+    assert sorted(each.subject for each in jobs) == ["site:other", "site:shop"]
+    assert plan_nights(now) == 0
+    assert Job.objects.filter(kind="progress.nightly", subject="site:shop").count() == 1
 
 
 def test_a_surface_whose_pages_change_is_counted_anew(

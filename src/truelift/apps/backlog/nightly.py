@@ -7,7 +7,7 @@ from typing import Final
 
 from truelift.apps.accounts.models import User
 from truelift.apps.backlog.services import refresh
-from truelift.apps.experiments.job_kinds import does, queue
+from truelift.apps.experiments.job_kinds import does, queue, queue_for_every_site
 from truelift.apps.experiments.models import Job
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_named
@@ -21,6 +21,17 @@ KIND: Final = "backlog.nightly"
 def count_from_data(site: Site, *, by: User | None, now: datetime) -> None:
     """Have the surfaces of a site counted and everything scored, now and every night."""
     queue(KIND, f"site:{site.name}", by=by, now=now)
+
+
+def plan_nights(now: datetime) -> int:
+    """See that every site is counted and scored each night; asking again changes nothing.
+
+    Called by the worker, now and then, and when a site was made.
+
+    Returns:
+        For how many sites it was planned just now.
+    """
+    return queue_for_every_site(KIND, now=now)
 
 
 @does(KIND)

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from truelift.apps.accounts.models import User
 from truelift.apps.experiments.models import Job
+from truelift.apps.sites.models import Site
 
 
 Work = Callable[[Job, datetime], datetime | None]
@@ -57,3 +58,17 @@ def queue(
         defaults={"asked_by": by, "asked_at": now, "run_after": run_after or now},
     )
     return job
+
+
+def queue_for_every_site(kind: str, *, now: datetime) -> int:
+    """See that a kind of work waits for every site; asking again changes nothing.
+
+    Returns:
+        For how many sites it was queued just now.
+    """
+    waiting = set(Job.objects.filter(kind=kind, finished_at=None).values_list("subject", flat=True))
+    names = Site.objects.order_by("pk").values_list("name", flat=True)
+    missing = [name for name in names if f"site:{name}" not in waiting]
+    for name in missing:
+        queue(kind, f"site:{name}", by=None, now=now)
+    return len(missing)

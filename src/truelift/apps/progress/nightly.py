@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from truelift.apps.experiments.domain import day_at, midnight_at
-from truelift.apps.experiments.job_kinds import does, queue
+from truelift.apps.experiments.job_kinds import does, queue_for_every_site
 from truelift.apps.experiments.models import Job
 from truelift.apps.progress.services import keep_figures
 from truelift.apps.sites.models import Site
@@ -39,20 +39,15 @@ def plan_nights(now: datetime) -> int:
     Returns:
         For how many sites it was planned just now.
     """
-    planned = {
-        subject.removeprefix("site:")
-        for subject in Job.objects.filter(kind=NIGHTLY, finished_at=None).values_list(
-            "subject", flat=True
-        )
-    }
-    missing = [each for each in Site.objects.order_by("pk") if each.name not in planned]
-    for site in missing:
-        queue(NIGHTLY, f"site:{site.name}", by=None, now=now)
-    return len(missing)
+    return queue_for_every_site(NIGHTLY, now=now)
 
 
-def plan_every_hour() -> Callable[[datetime], None]:
-    """Give what a worker calls again and again, and what then plans the nights once an hour."""
+def plan_every_hour(*others: Callable[[datetime], object]) -> Callable[[datetime], None]:
+    """Give what a worker calls again and again, and what then plans the nights once an hour.
+
+    Args:
+        others: What else is to be planned as often.
+    """
     due: list[datetime] = []
 
     def plan(now: datetime) -> None:
@@ -60,5 +55,7 @@ def plan_every_hour() -> Callable[[datetime], None]:
             return
         due[:] = [now + timedelta(hours=1)]
         plan_nights(now)
+        for other in others:
+            other(now)
 
     return plan

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final, cast
 from zoneinfo import available_timezones
 
@@ -196,7 +197,15 @@ def create_site(
     public = make_key(site, kind="public", by=by, now=now, key=write_key)
     secret = make_key(site, kind="secret", by=by, now=now)
     publish_after_commit()
+    transaction.on_commit(partial(_plan_nights, now))
     return NewSite(site, public.key, secret.key)
+
+
+def _plan_nights(now: datetime) -> None:
+    # The backlog knows sites; loading it at once would close a circle.
+    from truelift.apps.backlog.nightly import plan_nights
+
+    plan_nights(now)
 
 
 @transaction.atomic
