@@ -90,7 +90,7 @@ def demo(
         return
     from rich.console import Console
 
-    Console(highlight=False).print(_panel(found, world))
+    Console(highlight=False).print(_panel(found, world, home))
 
 
 @contextmanager
@@ -105,27 +105,17 @@ def _told() -> Iterator[Callable[[str], None]]:
         yield lambda words: status.update(f"building the demo company: {words}")
 
 
-def _panel(found: Findings, world: World | None) -> RenderableType:
+def _panel(found: Findings, world: World | None, home: Path | None) -> RenderableType:
     from rich.console import Group
     from rich.padding import Padding
     from rich.panel import Panel
-    from rich.text import Text
 
     parts = [
         _part("Where do visitors drop off?", *_leak(found.leak)),
         _part("What should be changed next?", *_proposal(found.proposal)),
         _part("Is the uplift real?", *_verdict(found.verdict)),
+        _signing_in(world, home),
     ]
-    if world is not None:
-        parts.append(
-            Text.assemble(
-                ("Sign in  ", "bold"),
-                world.email,
-                ("  password  ", "dim"),
-                world.password or "as shown when the build was begun",
-                ("  (shown now and never again)" if world.password else "", "dim"),
-            )
-        )
     spaced = [each if n == 0 else Padding(each, (1, 0, 0, 0)) for n, each in enumerate(parts)]
     return Panel(
         Group(*spaced),
@@ -134,6 +124,27 @@ def _panel(found: Findings, world: World | None) -> RenderableType:
         border_style="green",
         padding=(1, 2),
         width=88,
+    )
+
+
+def _signing_in(world: World | None, home: Path | None) -> RenderableType:
+    from rich.text import Text
+
+    from truelift.worlds.people import LOGIN
+
+    if world is None or not world.password:
+        return Text.assemble(
+            ("Sign in  ", "bold"),
+            LOGIN,
+            ("  as before; for another password: ", "dim"),
+            f"{'' if home is None else f'TRUELIFT_HOME={home} '}truelift users reset {LOGIN}",
+        )
+    return Text.assemble(
+        ("Sign in  ", "bold"),
+        world.email,
+        ("  password  ", "dim"),
+        world.password,
+        ("  (shown now and never again)", "dim"),
     )
 
 
