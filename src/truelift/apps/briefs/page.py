@@ -225,8 +225,8 @@ def _facts(row: BriefRecord | None) -> Iterable[tuple[str, str]]:
     if row.builder:
         yield "Builds it", str(row.builder)
     if row.slot or row.effort_days:
-        days = f"{row.effort_days:g} days" if row.effort_days else ""
-        yield "Slot", ", ".join(each for each in (row.slot, days) if each)
+        days = "1 day" if row.effort_days == 1 else f"{row.effort_days or 0:g} days"
+        yield "Slot", ", ".join(each for each in (row.slot, row.effort_days and days) if each)
     if row.qa_notes:
         yield "Seen in QA", row.qa_notes
 

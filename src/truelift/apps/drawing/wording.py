@@ -28,6 +28,11 @@ def count(number: float) -> str:
     return f"{round(number):,}".replace("-", MINUS)
 
 
+def amount(value: float, one: str, many: str = "") -> str:
+    """Write a whole number with its noun: 1 test, 2,400 tests."""
+    return f"{count(value)} {one if round(value) == 1 else many or f'{one}s'}"
+
+
 def number(value: float, *, digits: int | None = None) -> str:
     """Write a level: as many decimals as given, otherwise three significant digits."""
     if digits is None:

@@ -20,13 +20,10 @@ from truelift.apps.experiments.models import (
     Job,
     JobKind,
     LearningRecord,
-    MoveRecord,
-    PhaseRecord,
 )
 from truelift.apps.experiments.monitoring_hiding import WHY, hides_from, shown_to
 from truelift.apps.experiments.monitoring_page import Wrong, wrong_of
 from truelift.apps.experiments.panel import Panel, panel_of
-from truelift.apps.experiments.phases import shares_in_words
 from truelift.apps.experiments.result import (
     Result,
     result_of,
@@ -36,7 +33,6 @@ from truelift.apps.experiments.wording import (
     INFERENCES,
     LEDES,
     METHODS,
-    PAST,
     SEGMENTS,
     SPENDINGS,
     STAGES,
@@ -49,15 +45,6 @@ from truelift.apps.experiments.wording import (
 from truelift.apps.research.actor import Actor
 from truelift.lifecycle.experiment import PREPARING, Experiment, Origin, plan_digest
 from truelift.lifecycle.obstacle import Obstacle
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A move that was made, on the timeline."""
-
-    when: str
-    what: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +81,6 @@ class ExperimentCard:
         progress: An analysis under way.
         can_analyse: Whether asking for one makes sense.
         needs_findings: Whether somebody has to write down what was found.
-        steps: What happened, the newest first.
         plan: Terms and descriptions of the plan.
         sentence: The hypothesis that it tests; empty without one.
         insights: Key and problem of the insights that it rests on.
@@ -117,7 +103,6 @@ class ExperimentCard:
     progress: Progress
     can_analyse: bool
     needs_findings: bool
-    steps: tuple[Step, ...]
     plan: tuple[tuple[str, str], ...]
     sentence: str
     insights: tuple[tuple[str, str], ...]
@@ -175,7 +160,6 @@ def card_of(
         progress=progress_of(record),
         can_analyse=domain.randomised and started,
         needs_findings=not domain.randomised and started and snapshot is None,
-        steps=_steps(record),
         plan=tuple(_plan(record)),
         sentence=record.hypothesis.as_domain().sentence if record.hypothesis else "",
         insights=tuple(
@@ -217,32 +201,6 @@ def _lede(record: ExperimentRecord, domain: Experiment) -> str:
     elif record.origin == Origin.IMPORTED:
         parts = ["It ended elsewhere and was imported: nothing was promised here beforehand."]
     return " ".join(parts)
-
-
-def _steps(record: ExperimentRecord) -> tuple[Step, ...]:
-    zone = record.site.time_zone
-    moves = MoveRecord.objects.filter(experiment=record).select_related("by").order_by("-pk")
-    told: list[tuple[datetime, Step]] = []
-    for each in moves:
-        who = _who(each)
-        what = f"{who} {PAST[each.action]}"
-        told.append((each.moved_at, Step(moment(each.moved_at, zone), what, each.reason)))
-    for phase in record.phases.select_related("by").order_by("-pk"):
-        shares = shares_in_words(record, phase)
-        what = f"{_who(phase)} said that from {moment(phase.since, zone)} on it drew {shares}"
-        told.append((phase.made_at, Step(moment(phase.made_at, zone), what, phase.reason)))
-    # What happened at one moment stays in its order.
-    steps = [step for _, step in sorted(told, key=lambda one: one[0], reverse=True)]
-    made = str(record.made_by) if record.made_by else "The operator"
-    verb = "imported it" if record.origin == Origin.IMPORTED else "planned it"
-    steps.append(Step(moment(record.made_at, zone), f"{made} {verb}", ""))
-    return tuple(steps)
-
-
-def _who(row: MoveRecord | PhaseRecord) -> str:
-    if row.by and row.operator:
-        return f"The operator, for {row.by},"
-    return str(row.by) if row.by else "The operator"
 
 
 def _judged(record: ExperimentRecord) -> list[tuple[str, str]]:

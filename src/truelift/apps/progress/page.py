@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from truelift.apps.drawing.bars import Bar, Bars
 from truelift.apps.drawing.forest import Interval
-from truelift.apps.drawing.wording import Kind, Measure, clock, day, lift, number, percent
+from truelift.apps.drawing.wording import Kind, Measure, amount, clock, day, lift, number, percent
 from truelift.apps.progress.figures import Document
 from truelift.apps.progress.troubles import Found
 from truelift.apps.sites.models import Site
@@ -214,13 +214,13 @@ def _rates(results: Document) -> Bars:
 def _counts(document: Document) -> str:
     results, imported = document["results"], document["imported"]
     said = (
-        f"{results['wins']} wins, {results['losses']} losses, {results['nulls']} conclusive nulls,"
-        f" {results['unclear']} inconclusive; {results['invalid']} invalid."
+        f"{amount(results['wins'], 'win')}, {amount(results['losses'], 'loss', 'losses')},"
+        f" {amount(results['nulls'], 'conclusive null')}, {results['unclear']} inconclusive;"
+        f" {results['invalid']} invalid."
     )
     if imported["n"]:
-        said += (
-            f" {imported['n']} imported tests are counted apart, {imported['wins']} of them wins."
-        )
+        are = amount(imported["n"], "imported test is", "imported tests are")
+        said += f" {are} counted apart, {amount(imported['wins'], 'win')} among them."
     return said
 
 
@@ -318,7 +318,7 @@ def _flow(flow: Document) -> str:
     if flow["expected"] is None or flow["mean"] is None:
         return "Nothing has come out yet."
     return (
-        f"{number(flow['mean'], digits=1)} tests are under way on average;"
+        f"On average {number(flow['mean'], digits=1)} tests are under way;"
         f" {flow['out']} that came out in {_days(flow['days'])}, each after"
         f" {_days(flow['cycle_days'])}, account for {number(flow['expected'], digits=1)}."
     )
@@ -330,8 +330,8 @@ def _facts(document: Document) -> Iterable[tuple[str, str, str]]:
         yield (
             "Implementation rate",
             percent(done["rate"]["value"], digits=0),
-            f"{done['verified']} of {done['shipped']} decisions to ship are live and verified,"
-            f" {done['given_up']} given up"
+            f"of {amount(done['shipped'], 'decision')} to ship {done['verified']} live and"
+            f" verified, {done['given_up']} given up"
             + (
                 f"; {percent(done['in_time'], digits=0)} within 30 days"
                 if done["in_time"] is not None
@@ -343,8 +343,8 @@ def _facts(document: Document) -> Iterable[tuple[str, str, str]]:
             "Rework",
             percent(back["rate"], digits=0),
             (
-                f"{back['returned']} back to the brief, {back['resumed']} restarts,"
-                f" {back['invalid']} invalid, by {back['launched']} launches"
+                f"{back['returned']} back to the brief, {amount(back['resumed'], 'restart')},"
+                f" {back['invalid']} invalid, by {amount(back['launched'], 'launch', 'launches')}"
             ),
         )
     over = document["overrides"]
@@ -352,34 +352,41 @@ def _facts(document: Document) -> Iterable[tuple[str, str, str]]:
         yield (
             "Decided against the rule",
             percent(over["decisions"]["rate"]["value"], digits=0),
-            f"{over['decisions']['against']} of {over['decisions']['n']} decisions",
+            f"{over['decisions']['against']} of {amount(over['decisions']['n'], 'decision')}",
         )
     if over["ranks"]["rate"]:
         odd, others = over["outcomes"]["overridden"], over["outcomes"]["others"]
         yield (
             "Ranked against the score",
             percent(over["ranks"]["rate"]["value"], digits=0),
-            f"{odd['wins']} of {odd['n']} such tests won; {others['wins']} of {others['n']} others",
+            (
+                f"{odd['wins']} of {amount(odd['n'], 'such test')} won;"
+                f" {others['wins']} of {amount(others['n'], 'other')}"
+            ),
         )
     if document["duplicates"]["rate"]:
         yield (
             "Repeats",
             percent(document["duplicates"]["rate"]["value"], digits=0),
-            f"{document['duplicates']['repeats']} hypotheses were tried before",
+            amount(
+                document["duplicates"]["repeats"],
+                "hypothesis was tried before",
+                "hypotheses were tried before",
+            ),
         )
     backlog = document["backlog"]
     if backlog["months"]:
         last = backlog["months"][-1]
         yield (
             "Backlog",
-            f"{backlog['waiting']} wait",
+            amount(backlog["waiting"], "waits", "wait"),
             f"{last['came']} came and {last['left']} left in {last['period']}",
         )
     grades = document["evidence"]["grades"]
     if document["evidence"]["hypotheses"]:
         yield (
             "Evidence",
-            f"{document['evidence']['hypotheses']} hypotheses",
+            amount(document["evidence"]["hypotheses"], "hypothesis", "hypotheses"),
             ", ".join(f"{count} of grade {grade}" for grade, count in grades.items() if count),
         )
     power = document["power"]
@@ -387,7 +394,10 @@ def _facts(document: Document) -> Iterable[tuple[str, str, str]]:
         yield (
             "Power reached",
             percent(power["median"], digits=0),
-            f"median of {power['n']} tests; {power['short']} fell short of what was planned",
+            (
+                f"median of {amount(power['n'], 'test')}; {power['short']} fell short of what was"
+                " planned"
+            ),
         )
     nobody = document["work"]["ownerless"]
     if nobody:

@@ -118,7 +118,7 @@ ROLLOUTS: Final = Listing(
     ),
     columns=(
         Column("Winner", "name"),
-        Column("Decided", "decided", "n"),
+        Column("Decided", "decided", "n only-wide"),
         Column("Lost so far", "lost", "n"),
         Column("State", "stage"),
         Column("Next step", "due"),

@@ -25,7 +25,7 @@ from truelift.apps.rollouts.reads import (
 from truelift.apps.rollouts.services import SIGNING
 from truelift.apps.rollouts.value import Unrealised
 from truelift.apps.sites.models import Site
-from truelift.lifecycle.functions import Item
+from truelift.lifecycle.functions import Function, Item
 from truelift.lifecycle.obstacle import Obstacle
 from truelift.lifecycle.rollout import (
     CRITICAL_AFTER_DAYS,
@@ -56,14 +56,6 @@ ACTIONS: Final = {
     RolloutAction.VERIFY: "Verify it",
     RolloutAction.CLEAN_UP: "It is cleaned up",
     RolloutAction.ABANDON: "Abandon it",
-}
-
-_PAST: Final = {
-    "start": "started it",
-    "go_live": "brought it live",
-    "verify": "verified it",
-    "clean_up": "cleaned it up",
-    "abandon": "abandoned it",
 }
 
 
@@ -115,16 +107,6 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
-    """A line of the timeline."""
-
-    at: datetime
-    when: str
-    text: str
-    picture: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class RolloutPage:
     """One winner."""
 
@@ -138,7 +120,6 @@ class RolloutPage:
     checking: bool
     to_sign: tuple[tuple[str, str], ...]
     signed: tuple[str, ...]
-    timeline: tuple[Happened, ...]
 
 
 def winners_page(
@@ -216,10 +197,9 @@ def rollout_page(record: RolloutRecord, *, by: Actor, now: datetime) -> RolloutP
         checking=check is not None and check.finished_at is None,
         to_sign=tuple((each.value, each.called) for each in SIGNING if live and each not in have),
         signed=tuple(
-            f"{each.by}, {each.function.replace('_', ' ')}, {_when(each.signed_at, site)}"
+            f"{each.by} signed for {Function(each.function).called}, {_when(each.signed_at, site)}"
             for each in signatures
         ),
-        timeline=_timeline(record, site),
     )
 
 
@@ -299,32 +279,6 @@ def _sum_said(record: RolloutRecord, value: Unrealised, site: Site) -> str:
         f" {record.lift_metric} (shrunken with {record.lift_tests} valid results{measured})."
         " Taken as if revenue moved as that metric did."
     )
-
-
-def _timeline(record: RolloutRecord, site: Site) -> tuple[Happened, ...]:
-    found = [
-        Happened(record.decided_at, _when(record.decided_at, site), "It was decided to ship it.")
-    ]
-    for move in record.moves.select_related("by"):
-        who = str(move.by) if move.by else "The operator"
-        why = f" {move.reason}" if move.reason else ""
-        text = f"{who} {_PAST[move.action]}.{why}"
-        found.append(Happened(move.moved_at, _when(move.moved_at, site), text))
-    for check in record.checks.all()[:20]:
-        at = check.finished_at or check.asked_at
-        said = (
-            "A page check is under way."
-            if check.finished_at is None
-            else "The page check passed."
-            if check.passed
-            else f"The page check did not pass. {check.problem}"
-        )
-        found.append(Happened(at, _when(at, site), said.strip(), check.picture))
-    for each in record.signatures.select_related("by"):
-        text = f"{each.by} signed for {each.function.replace('_', ' ')}."
-        found.append(Happened(each.signed_at, _when(each.signed_at, site), text))
-    found.sort(key=lambda each: each.at)
-    return tuple(found[::-1])
 
 
 def _per_day(counter: Counter, site: Site) -> str:

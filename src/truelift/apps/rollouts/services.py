@@ -321,7 +321,8 @@ def sign(site: Site, key: str, function: str, *, by: User, now: datetime) -> Rol
     if function not in SIGNING or (
         functions_in_use(site) and Function(function) not in functions_of(by, site)
     ):
-        raise NotYours(function=function[:20].replace("_", " "))
+        known = function in set(Function)
+        raise NotYours(function=Function(function).called if known else function[:20])
     if record.stage != RolloutStage.LIVE:
         raise NothingToSign(key=record.key, stage=record.stage)
     RolloutSignatureRecord.objects.update_or_create(

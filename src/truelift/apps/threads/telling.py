@@ -36,7 +36,9 @@ def speech_of(site: Site, events: Sequence[AuditEvent]) -> Speech:
             found |= set(_addresses(each))
     people = User.objects.filter(email__in=found)
     drawn = {event.target.partition(":")[2] for event in events if event.action == _ALLOCATED}
-    variants = VariantRecord.objects.filter(experiment__site=site, experiment__key__in=drawn)
+    variants = VariantRecord.objects.filter(
+        experiment__site=site, experiment__key__in=drawn
+    ).order_by("pk")
     return Speech(
         {each.email: str(each) for each in people},
         site.currency,
@@ -114,9 +116,10 @@ def _function(name: str) -> str:
 def _allocated(facts: _Facts, speech: Speech) -> str:
     weights: Mapping[str, float] = facts.get("weights") or {}
     whole = sum(weights.values()) or 1
+    order = {key: place for place, key in enumerate(speech.variants)}
     parts = [
         f"{percent(weight / whole, digits=0)} {speech.variants.get(key, key)}"
-        for key, weight in weights.items()
+        for key, weight in sorted(weights.items(), key=lambda each: order.get(each[0], 0))
     ]
     if "since" not in facts:
         return "changed what each variant draws"
