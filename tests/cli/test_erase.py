@@ -92,6 +92,37 @@ def test_the_receipt_counts_and_names_nobody(loaded: Home) -> None:
     assert "dora" not in out
 
 
+def test_no_address_of_a_contact_stays_in_the_database(tmp_path: Path) -> None:
+    installed = Served(tmp_path / "home")
+    installed.command("sites", "create", "shop")
+    events = tmp_path / "events.csv"
+    events.write_text(
+        "name,visitor_id,user_id,occurred_at,email\n"
+        "identify,vera-0001,u-47110815,2026-05-01,vera@example.com\n"
+        "identify,emil-0002,u-47110816,2026-05-01,emil@example.com\n"
+    )
+    installed.command("load", str(events), "--site", "shop")
+    mails = tmp_path / "mails"
+    mails.mkdir()
+    for name in ("Vera", "Emil"):
+        (mails / f"{name}.eml").write_text(
+            f"From: {name} <{name}@Example.com>\nMessage-ID: <{name}.1@mail.example>\n"
+            f"Subject: Where is my parcel?\n\nWrite to {name.lower()}@example.com, please.\n"
+        )
+    installed.command("intake", "mail", str(mails), "--site", "shop")
+    before = files_naming(installed.home, "Vera@Example.com")
+
+    said = json.loads(
+        installed.command("erase", "--site", "shop", "--user", "u-47110815", "--json")
+    )
+
+    assert before
+    assert said["database"]["changed"] == 1
+    for address in ("vera@example.com", "Vera@Example.com"):
+        assert files_naming(installed.home, address) == []
+    assert files_naming(installed.home, "Emil@Example.com") == ["truelift.sqlite3"]
+
+
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     served = Served(tmp_path / "served")

@@ -6,7 +6,7 @@ import fcntl
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -131,6 +131,7 @@ class Erasure:
                 " WHERE user_id IS NOT NULL AND person IN (SELECT person FROM persons)",
             )
             users = {name for name in candidates if _person_of(known, site, name) in persons}
+            addresses = _addresses(rows, persons, users)
         if kind is Who.VISITOR:
             visitors.add(who)
         if kind is Who.USER:
@@ -142,6 +143,7 @@ class Erasure:
             visitors=tuple(sorted(visitors)),
             users=tuple(sorted(users)),
             persons=tuple(sorted(persons)),
+            addresses=tuple(sorted(addresses)),
         )
 
     def _listed(self) -> Iterator[Target]:
@@ -156,12 +158,15 @@ class Erasure:
                 users = [there[digest] for digest in entry.users if digest in there]
                 persons = [int(there[digest]) for digest in entry.persons if digest in there]
                 if visitors or users or persons:
+                    with self._rows(site) as rows:
+                        addresses = _addresses(rows, persons, users)
                     yield Target(
                         site=site,
                         visitors=tuple(sorted(visitors)),
                         users=tuple(sorted(users)),
                         persons=tuple(sorted(persons)),
                         until_ms=entry.erased_at_ms,
+                        addresses=tuple(sorted(addresses)),
                     )
 
     def _there(self, site: str, until_ms: int) -> dict[str, str]:
@@ -397,7 +402,7 @@ _NO_ROWS: Final = pa.table(
         "position": pa.array([], pa.int64()),
         "received_at": pa.array([], pa.timestamp("us", tz="UTC")),
         **{name: pa.array([], pa.string()) for name in ("visitor_id", "user_id", "state")},
-        "properties": pa.array([], pa.string()),
+        **{name: pa.array([], pa.string()) for name in ("event", "properties")},
     }
 )
 
@@ -420,6 +425,25 @@ _FORGET: Final = (
     "DELETE FROM user WHERE user IN (SELECT id FROM u)",
     "DELETE FROM move WHERE person IN (SELECT id FROM p) OR target IN (SELECT id FROM p)",
 )
+
+
+def _addresses(
+    rows: duckdb.DuckDBPyConnection, persons: Collection[int], users: Collection[str]
+) -> set[str]:
+    """Give the addresses that the site has told of somebody when it said who they are."""
+    rows.register("told_of", pa.table({"person": pa.array(sorted(persons), pa.int64())}))
+    rows.register("told_as", pa.table({"id": pa.array(sorted(users), pa.string())}))
+    told = _column(
+        rows,
+        "SELECT DISTINCT properties FROM all_events WHERE event = 'identify'"
+        " AND properties IS NOT NULL AND person IN (SELECT person FROM told_of)"
+        " AND (user_id IS NULL OR user_id IN (SELECT id FROM told_as))",
+    )
+    found = (json.loads(each).get("email") for each in told)
+    return {each for each in found if isinstance(each, str) and _ADDRESS.fullmatch(each)}
+
+
+_ADDRESS: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
 
 
 def _forget_undo_requests(home: Home, site: str, numbers: set[int]) -> None:

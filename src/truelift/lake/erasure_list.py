@@ -85,6 +85,7 @@ class Target:
         stored: Stored rows that were removed.
         quarantined: Quarantined rows that were.
         unnamed: Rows of others that named this person and stayed without the name.
+        addresses: E-mail addresses that the site has told of this person; texts may name them.
     """
 
     site: str
@@ -96,11 +97,12 @@ class Target:
     stored: int = 0
     quarantined: int = 0
     unnamed: int = 0
+    addresses: tuple[str, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """All ids that stand in rows."""
-        return tuple(sorted({*self.visitors, *self.users}))
+        """Everything that names the person in rows and texts."""
+        return tuple(sorted({*self.visitors, *self.users, *self.addresses}))
 
     def document(self) -> dict[str, object]:
         """Write it as it stands in a request."""
@@ -114,6 +116,7 @@ class Target:
             "stored": self.stored,
             "quarantined": self.quarantined,
             "unnamed": self.unnamed,
+            "addresses": list(self.addresses),
         }
 
 

@@ -33,10 +33,13 @@ def pattern_of(ids: Iterable[str]) -> str | None:
 
     Groups 1 and 2 are what stands around the id; None where no id is telling.
     """
-    forms = {form for name in ids if telling(name) for form in _forms(name)}
-    if not forms:
-        return None
-    return f"{_BEFORE}(?:{_any(forms)}){_AFTER}"
+    named = [name for name in ids if telling(name)]
+    forms = {form for name in named if "@" not in name for form in _forms(name)}
+    # One writes one's address with capitals here and without them there.
+    addresses = {form for name in named if "@" in name for form in _forms(name)}
+    found = [_any(forms)] if forms else []
+    found += [f"(?i:{_any(addresses)})"] if addresses else []
+    return f"{_BEFORE}(?:{'|'.join(found)}){_AFTER}" if found else None
 
 
 def bad_item_pattern(ids: Iterable[str]) -> str | None:

@@ -7,6 +7,7 @@ import pytest
 from tests.conftest import NOON
 from truelift.apps.accounts.audit import record
 from truelift.apps.explorers.models import Annotation
+from truelift.apps.intake.models import SignalRecord, Way
 from truelift.apps.sites.erasure import erase_mentions, finish_erasures
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.publish import settings_of
@@ -29,6 +30,36 @@ def test_what_people_wrote_keeps_its_words_without_the_id(site: Site) -> None:
 
     assert note.text == "erased,erased saw dora-00012"
     assert (cleaned.changed, cleaned.kept) == (1, ())
+
+
+def test_an_address_goes_however_it_is_written_and_two_that_must_differ_still_do(
+    site: Site,
+) -> None:
+    signals = [
+        SignalRecord.objects.create(
+            site=site,
+            number=number,
+            title="Where is it?",
+            contact=contact,
+            outside_id=outside,
+            way=Way.API,
+            due_at=NOON,
+            made_at=NOON,
+        )
+        for number, contact, outside in (
+            (1, "Dora@Example.com", "dora@example.com"),
+            (2, "emil@example.com", "DORA@example.com"),
+        )
+    ]
+
+    cleaned = erase_mentions(["dora@example.com"])
+    for each in signals:
+        each.refresh_from_db()
+
+    assert (cleaned.changed, cleaned.kept) == (2, ())
+    assert [each.contact for each in signals] == ["erased", "emil@example.com"]
+    assert signals[0].outside_id == "erased"
+    assert signals[1].outside_id.startswith("erased-")
 
 
 def test_what_may_only_be_added_to_is_named_instead(site: Site) -> None:

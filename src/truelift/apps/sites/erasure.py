@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from django.apps import apps
-from django.db import DatabaseError, connection, models, transaction
+from django.db import DatabaseError, IntegrityError, connection, models, transaction
 
 from truelift.lake.erasure_list import handed_over
 from truelift.lake.home import Home
@@ -83,14 +84,33 @@ def _clean(model: type[models.Model], names: re.Pattern[str], kept: set[str]) ->
         found = {name: value for name, value in masked.items() if value != row[name]}
         if not found:
             continue
+        if _write(rows.filter(pk=row["pk"]), found):
+            changed += 1
+        else:
+            kept.add(about.db_table)
+    return changed
+
+
+def _write(row: models.QuerySet[models.Model], masked: dict[str, object]) -> bool:
+    """Change a row, unless it may only be added to; say whether."""
+    try:
+        with transaction.atomic():
+            row.update(**masked)
+    except IntegrityError:
+        # Two that must differ would be the same: each is erased in a way of its own.
+        mark = f"erased-{secrets.token_hex(4)}"
+        own = {
+            name: value.replace("erased", mark) if isinstance(value, str) else value
+            for name, value in masked.items()
+        }
         try:
             with transaction.atomic():
-                rows.filter(pk=row["pk"]).update(**found)
+                row.update(**own)
         except DatabaseError:
-            kept.add(about.db_table)
-        else:
-            changed += 1
-    return changed
+            return False
+    except DatabaseError:
+        return False
+    return True
 
 
 def _masked(value: object, names: re.Pattern[str]) -> object:
