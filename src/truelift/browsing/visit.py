@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin, urlsplit
 
 from truelift.browsing.steps import Step, Verb
-from truelift.egress.gate import BadAddress, Gate, HostNotVerified, named, parsed
+from truelift.egress.gate import (
+    BadAddress,
+    Gate,
+    HostNotVerified,
+    named,
+    of_hosts,
+    parsed,
+)
 from truelift.egress.proxy import Passage, passage
 from truelift.errors import Outage, Refusal, TrueliftError
 
@@ -464,10 +471,7 @@ class _Seen:
             self.refusal = self.refusal or error
 
     def _own(self, url: str) -> None:
-        parts, host, port = parsed(url)
-        usual = port == {"http": 80, "https": 443}[parts.scheme]
-        if not named(host, port, self.outside.hosts, usual=usual):
-            raise HostNotVerified(host=host if usual else f"{host}:{port}")
+        of_hosts(url, hosts=self.outside.hosts)
 
     def _said(self, answer: Response) -> None:
         request = answer.request

@@ -155,9 +155,7 @@ class Gate:
             HostUnknown: Its host has no address.
             PrivateAddress: It is not on the public internet, and nobody allowed it.
         """
-        parts, host, port = parsed(url)
-        if hosts is not None and not named(host, port, hosts, usual=(port == _PORTS[parts.scheme])):
-            raise HostNotVerified(host=host if port == _PORTS[parts.scheme] else f"{host}:{port}")
+        parts, host, port = parsed(url) if hosts is None else of_hosts(url, hosts=hosts)
         path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_KEPT)
         return Target(parts.scheme, host, port, self.pinned(host, port), path)
 
@@ -219,6 +217,20 @@ def parsed(url: str) -> tuple[SplitResult, str, int]:
             # 2130706433, 0x7f.1 and 0177.0.0.1 are 127.0.0.1 to many programs.
             raise BadAddress(url=url, reason="its host is a number in an unusual form")
     return parts, host, port or _PORTS[parts.scheme]
+
+
+def of_hosts(url: str, *, hosts: Sequence[str]) -> tuple[SplitResult, str, int]:
+    """Take an address apart that must be of one of these hosts; no name is looked up.
+
+    Raises:
+        BadAddress: It is none, or not of the web.
+        HostNotVerified: Its host is not one of those given.
+    """
+    parts, host, port = parsed(url)
+    usual = port == _PORTS[parts.scheme]
+    if not named(host, port, hosts, usual=usual):
+        raise HostNotVerified(host=host if usual else f"{host}:{port}")
+    return parts, host, port
 
 
 def named(host: str, port: int, hosts: Sequence[str], *, usual: bool) -> bool:
