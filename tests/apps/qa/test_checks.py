@@ -15,6 +15,7 @@ from truelift.apps.briefs.models import BriefRecord
 from truelift.apps.experiments.jobs import run_due_jobs
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.qa.models import HostRecord, PictureRecord, QaRunRecord
+from truelift.apps.qa.page import qa_page
 from truelift.apps.qa.pictures import BadPicture, keep_picture, path_of
 from truelift.apps.qa.plan import (
     Address,
@@ -394,3 +395,24 @@ def test_programs_ask_and_read_the_same(
     assert browser.get(f"{api}/runs/1?site=shop").json()["visits"][0]["variant"] == "late"
     assert browser.get(f"{api}/runs/9?site=shop").status_code == 404
     assert browser.get("/api/v1/qa/nothing?site=shop").status_code == 404
+
+
+def test_the_page_of_a_running_test_says_what_was_true_of_its_start(
+    site: Site, host: HostRecord, cell: int, ben: User, now: datetime
+) -> None:
+    record = ExperimentRecord.objects.select_related("site").get(key=KEY)
+    before = qa_page(record, plan_for(site, KEY), user=ben, now=now)
+    record.stage, record.started_at = "running", now
+    missing = qa_page(record, plan_for(site, KEY), user=ben, now=now)
+    for variant in ("late", "early"):
+        give_verdict(site, KEY, cell=cell, variant=variant, passed=True, by=Actor(ben), now=now)
+    plan = plan_for(site, KEY)
+    QaRunRecord.objects.create(plan=plan, number=1, asked_at=now, finished_at=now)
+
+    after = qa_page(record, plan, user=ben, now=now + timedelta(days=40))
+
+    assert before.heading == "Not ready, for 2 reasons"
+    assert missing.answer == "It started with two things not looked at."
+    assert missing.heading == "Not looked at when it started"
+    assert (after.answer, after.reasons) == ("Everything was looked at before it started.", ())
+    assert "now: running" in after.grounds

@@ -16,8 +16,10 @@ from truelift.apps.qa.plan import makers_of, required_events
 from truelift.apps.qa.reads import NOTHING, evidence_of, latest_verdicts, run_of
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.experiment import PREPARING
+from truelift.lifecycle.functions import Item
 from truelift.lifecycle.obstacle import Obstacle
 from truelift.lifecycle.qa import qa_obstacles
+from truelift.lifecycle.stage_words import stage_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class QaPage:
     """What is known of an experiment's quality.
 
     Attributes:
+        heading: What the reasons are: why it may not start, or what was not looked at before.
         reasons: What is missing before the start, each with the part of the page that removes it.
         required: Events that a visit has to cause, in words.
         waits: Whether the worker is at work, so that the page looks again by itself.
@@ -87,6 +90,7 @@ class QaPage:
 
     answer: str
     grounds: str
+    heading: str
     experiment: ExperimentRecord
     reasons: tuple[tuple[Obstacle, str], ...]
     complete: bool
@@ -154,7 +158,9 @@ def qa_page(
         typed: Addresses that were not taken, as they were typed.
     """
     site = record.site
-    evidence = evidence_of(plan, now=now) if plan else NOTHING
+    # What was true of its start does not age while it runs.
+    since = record.started_at if record.stage not in PREPARING else None
+    evidence = evidence_of(plan, now=min(now, since) if since else now) if plan else NOTHING
     reasons = tuple((each, _PLACES.get(each.code, "run")) for each in qa_obstacles(evidence))
     variants = tuple(record.variants.all())
     known = {each.variant: each for each in plan.addresses.all()} if plan else {}
@@ -162,12 +168,10 @@ def qa_page(
     required = required_events(record, plan.left_out if plan else ())
     building = bool(plan and plan.building)
     return QaPage(
-        answer="Everything that has to be looked at was looked at."
-        if evidence.complete
-        else f"{_counted(len(reasons), 'thing')} {'is' if len(reasons) == 1 else 'are'} missing"
-        f" {_when_needed(record)}.",
+        answer=_answer(record, len(reasons)),
         grounds="Each variant is opened by a real browser and tried by a person on the devices that"
-        " visitors use.",
+        f" visitors use.{_since(record)}",
+        heading=_heading(record, len(reasons)),
         experiment=record,
         reasons=reasons,
         complete=evidence.complete,
@@ -296,11 +300,34 @@ def _when(at: datetime, site: Site) -> str:
     return clock(at.astimezone(ZoneInfo(site.time_zone)))
 
 
-def _when_needed(record: ExperimentRecord) -> str:
-    """Say of what is missing by when it is needed."""
+def _answer(record: ExperimentRecord, missing: int) -> str:
+    if record.stage not in PREPARING:
+        return (
+            f"It started with {_counted(missing, 'thing').lower()} not looked at."
+            if missing
+            else "Everything was looked at before it started."
+        )
+    if not missing:
+        return "Everything that has to be looked at was looked at."
+    return (
+        f"{_counted(missing, 'thing')} {'is' if missing == 1 else 'are'} missing before it may"
+        " start."
+    )
+
+
+def _heading(record: ExperimentRecord, missing: int) -> str:
     if record.stage in PREPARING:
-        return "before it may start"
-    return "that should have been looked at before it started"
+        return f"Not ready, for {missing} reason{'' if missing == 1 else 's'}"
+    return "Not looked at when it started"
+
+
+def _since(record: ExperimentRecord) -> str:
+    """Say of one that has begun where it stands; what is looked at now keeps nothing back."""
+    if record.stage in PREPARING or record.started_at is None:
+        return ""
+    stands = stage_within(Item.EXPERIMENT, record.stage)
+    begun = _when(record.started_at, record.site)
+    return f" It started {begun} (now: {stands}); a check that is run now is of the live page."
 
 
 def _counted(number: int, what: str) -> str:
