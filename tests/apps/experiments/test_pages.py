@@ -583,7 +583,10 @@ def test_what_another_site_has_is_not_reached_through_ones_own(
     )
 
 
-def test_the_list_takes_the_same_queries_for_one_experiment_and_for_many(
+@pytest.mark.parametrize("page", ["experiments/", ""])
+@pytest.mark.usefixtures("events")
+def test_lists_take_the_same_queries_for_one_experiment_and_for_many(
+    page: str,
     site: Site,
     analysed: ExperimentRecord,
     spec: ExperimentSpec,
@@ -593,7 +596,7 @@ def test_the_list_takes_the_same_queries_for_one_experiment_and_for_many(
     client_of: ClientOf,
     django_assert_num_queries: Callable[..., object],
 ) -> None:
-    client, here = client_of(ada), f"/s/{site.name}/experiments/"
+    client, here = client_of(ada), f"/s/{site.name}/{page}"
     client.get(here)
     with CaptureQueriesContext(connection) as one:
         client.get(here)

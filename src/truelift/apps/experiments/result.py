@@ -139,9 +139,16 @@ class Result:
         return bool(self.integrity.broken)
 
 
+def metrics_of(record: ExperimentRecord) -> dict[str, MetricRecord]:
+    """Give an experiment's metrics by key, from what a list has fetched for all its rows."""
+    fetched = "metrics" in getattr(record, "_prefetched_objects_cache", {})
+    planned = record.metrics.all() if fetched else record.metrics.select_related("metric")
+    return {each.metric.key: each.metric for each in planned}
+
+
 def result_of(record: ExperimentRecord, document: Mapping[str, Any]) -> Result:
     """Lay out a snapshot of an experiment."""
-    planned = {each.metric.key: each.metric for each in record.metrics.select_related("metric")}
+    planned = metrics_of(record)
     names = {each.key: each.name or each.key for each in record.variants.all()}
     home = home_of(record)
     integrity = integrity_card(document.get("integrity", []), home=home)

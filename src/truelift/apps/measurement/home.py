@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from truelift.apps.backlog.reads import first_to_test
@@ -24,6 +25,9 @@ from truelift.questions.trend import Interval, Trend, TrendAnswer
 
 MOST_TESTS = 12
 """Rows of the table of experiments on the home page."""
+
+_OF_EACH_TEST: Final = ("metrics__metric", "variants")
+"""What a row of that table needs, fetched for all rows at once."""
 
 MINUTE = timedelta(minutes=1)
 
@@ -72,7 +76,7 @@ def home_of(site: Site, *, now: datetime) -> HomePage:
                 if (text := getattr(record, "newest_text", None))
                 else None,
             )
-            for record in experiments_of(site)[:MOST_TESTS]
+            for record in experiments_of(site).prefetch_related(*_OF_EACH_TEST)[:MOST_TESTS]
         ],
         learnings=list(learnings_of(site)[:1]),
         orders=orders,

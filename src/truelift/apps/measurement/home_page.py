@@ -23,7 +23,13 @@ from truelift.apps.drawing.wording import (
     short_day,
 )
 from truelift.apps.experiments.models import ExperimentRecord, LearningRecord
-from truelift.apps.experiments.result import LIFT, effect_row, primary_effect, result_of
+from truelift.apps.experiments.result import (
+    LIFT,
+    effect_row,
+    metrics_of,
+    primary_effect,
+    result_of,
+)
 from truelift.apps.experiments.wording import STAGES
 from truelift.apps.measurement.funnel_page import segment_said
 from truelift.apps.measurement.naming import spoken
@@ -461,7 +467,7 @@ def _alone(record: ExperimentRecord, document: Mapping[str, object]) -> Forest |
     found = primary_effect(document)
     if found is None:
         return None
-    metrics = {each.metric.key: each.metric for each in record.metrics.select_related("metric")}
+    metrics = metrics_of(record)
     broken = result_of(record, document).integrity.broken
     row = effect_row(found[0], found[1], metrics.get(found[0]["metric"]), broken=broken)
     if row.knowledge is Knowledge.HIDDEN or row.interval is None:
@@ -554,7 +560,7 @@ def _test(record: ExperimentRecord, document: Mapping[str, object] | None, base:
     )
     found = primary_effect(document) if document is not None else None
     if document is not None and found is not None:
-        metrics = {each.metric.key: each.metric for each in record.metrics.all()}
+        metrics = metrics_of(record)
         broken = result_of(record, document).integrity.broken
         row = effect_row(found[0], found[1], metrics.get(found[0]["metric"]), broken=broken)
     return replace(
