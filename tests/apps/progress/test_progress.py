@@ -13,10 +13,10 @@ from django.test import Client
 
 from tests.apps.rollouts.conftest import DECIDED
 from truelift.apps.accounts.models import AuditEvent, User
-from truelift.apps.briefs.services import BriefChange, write_brief
+from truelift.apps.briefs.services import BriefChange, approve, write_brief
 from truelift.apps.experiments.domain import day_at, midnight_at
 from truelift.apps.experiments.jobs import run_due_jobs
-from truelift.apps.experiments.models import ExperimentRecord, Job
+from truelift.apps.experiments.models import ExperimentRecord, Job, MoveRecord
 from truelift.apps.experiments.services import plan_experiment
 from truelift.apps.experiments.spec import ExperimentSpec
 from truelift.apps.explorers.models import Annotation, AnnotationKind
@@ -39,7 +39,7 @@ from truelift.apps.progress.services import BadReason, NotInTrouble, keep_figure
 from truelift.apps.research.actor import Actor
 from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
-from truelift.lifecycle.experiment import Origin
+from truelift.lifecycle.experiment import Method, Origin
 from truelift.lifecycle.programme_causes import Reason, Trouble
 from truelift.lifecycle.programme_metrics import Step
 
@@ -126,6 +126,38 @@ def test_a_launch_counts_in_the_month_that_it_is_at_the_site(
 
     assert {row["period"]: row["launched"] for row in months if row["launched"]} == {"2026-05": 1}
     assert winner.key
+
+
+def test_approvals_take_from_the_design_on_and_what_is_not_given_waits(
+    site: Site, winner: RolloutRecord, ada: User, ben: User, client_of: ClientOf
+) -> None:
+    history = history_of(site, as_of=LATER)
+    [test] = history.tests
+    designed = test.trial.steps[0].at
+    for what, days in (("analytics", 2), ("goals", 3), ("guardrails", 5)):
+        approve(site, test.key, what, by=Actor(ben), now=designed + timedelta(days=days))
+    other = plan_experiment(
+        site,
+        ExperimentSpec(key="usability", method=Method.USABILITY_TEST),
+        by=Actor(ada),
+        now=designed,
+    )
+    MoveRecord.objects.create(
+        experiment=other, action="design", before="briefed", after="designed", moved_at=designed
+    )
+
+    document = computed(site, now=designed + timedelta(days=9))
+    page = client_of(ada).get(f"/s/{site.name}/progress/")
+
+    found = {tuple(each["functions"]): each for each in document["approvals"]}
+    assert set(found) == {("analytics",), ("sponsor", "stakeholder")}
+    assert [found["analytics",][name] for name in ("n", "done", "open")] == [2, 1, 1]
+    assert found["analytics",]["median"]["value"] == 2
+    assert found["sponsor", "stakeholder"]["n"] == 4
+    assert "approvals.sponsor_or_stakeholder.done,2" in as_csv(document)
+    said = progress_page(site, document, (), kept=None)
+    assert [each.name for each in said.approvals] == ["Analytics", "Sponsor or stakeholder"]
+    assert "Until each function agreed" in page.content.decode()
 
 
 def test_an_imported_test_is_counted_apart(site: Site, winner: RolloutRecord, ada: User) -> None:

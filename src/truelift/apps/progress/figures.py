@@ -70,6 +70,10 @@ def figures_of(history: History) -> Document:
             "analysis_to_decision": _lead_time(_to_decision(own), now),
         },
         "stages": _stages(own, now),
+        "approvals": [
+            {"functions": list(functions), **_lead_time(waits, now)}
+            for functions, waits in history.approvals.items()
+        ],
         "results": _results(own, counted),
         "power": _power(counted),
         "impact": _impact(history, counted),

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 from truelift.apps.accounts.models import AuditEvent
 from truelift.apps.backlog.models import OverrideRecord
+from truelift.apps.briefs.models import ApprovalRecord, BriefRecord
+from truelift.apps.briefs.services import approvers
 from truelift.apps.experiments.domain import midnight_at
 from truelift.apps.experiments.models import (
     AnalysisRecord,
@@ -24,9 +26,10 @@ from truelift.apps.intake.models import IdeaRecord
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
 from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
+from truelift.lifecycle.brief import Review, Risk
 from truelift.lifecycle.experiment import RANDOMISED, Action, Origin, Stage
 from truelift.lifecycle.insight import EvidenceKind, Grade
-from truelift.lifecycle.programme_metrics import CONCLUDED, Handled, Step, Trial
+from truelift.lifecycle.programme_metrics import CONCLUDED, Handled, Step, Trial, Wait
 from truelift.stats.outcome import Outcome
 
 
@@ -201,6 +204,7 @@ class History:
         as_of: What came later is left out.
         launched_first: Insight → when the first test that rests on it was launched.
         releases: Moments and texts of releases that were noted on the time axis.
+        approvals: By the functions of which one gives it: from the design to each approval.
     """
 
     site: Site
@@ -214,6 +218,7 @@ class History:
     rollouts: tuple[Shipped, ...]
     ranks: tuple[Ranked, ...]
     releases: tuple[tuple[datetime, str], ...]
+    approvals: Mapping[tuple[str, ...], tuple[Wait, ...]]
 
     @property
     def own(self) -> tuple[OneTest, ...]:
@@ -251,6 +256,7 @@ def history_of(site: Site, *, as_of: datetime) -> History:
                 site=site, kind=AnnotationKind.RELEASE, at__lte=as_of
             ).values_list("at", "text")
         ),
+        approvals=_approvals(site, tests, as_of),
     )
 
 
@@ -305,6 +311,43 @@ def _tests(site: Site, as_of: datetime) -> Iterable[OneTest]:
             because=decision.reason if decision else said.get(record.pk, ""),
             result=results.get(record.pk),
         )
+
+
+def _approvals(
+    site: Site, tests: Iterable[OneTest], as_of: datetime
+) -> dict[tuple[str, ...], tuple[Wait, ...]]:
+    """Give how long each function took to agree; what was asked of it and not given waits on.
+
+    Asked is what this programme has ever had approved: of a risk only where there is one.
+    """
+    given: dict[str, dict[str, datetime]] = defaultdict(dict)
+    for what, key, moment in (
+        ApprovalRecord.objects.filter(experiment__site=site, given_at__lte=as_of)
+        .order_by("pk")
+        .values_list("what", "experiment__key", "given_at")
+    ):
+        given[what][key] = moment
+    risks = dict(
+        BriefRecord.objects.filter(experiment__site=site).values_list("experiment__key", "risks")
+    )
+    found: dict[tuple[str, ...], list[Wait]] = defaultdict(list)
+    for what in sorted(given):
+        functions = tuple(sorted(each.value for each in approvers(what)))
+        for test in tests:
+            began = test.trial.first(Action.DESIGN)
+            at = given[what].get(test.key)
+            asked = what not in _OF_SOME or bool(risks.get(test.key, {}).get(what))
+            waits = asked and test.trial.stage in _ASKED
+            if began is not None and not test.imported and (at is not None or waits):
+                found[functions].append(Wait(test.key, began, at))
+    return {functions: tuple(found[functions]) for functions in sorted(found)}
+
+
+_ASKED: Final = frozenset({Stage.DESIGNED, Stage.BUILD, Stage.QA})
+"""Stages in which an approval is waited for."""
+
+_OF_SOME: Final = frozenset({*Risk, *Review})
+"""What is asked of some tests alone."""
 
 
 def _results(

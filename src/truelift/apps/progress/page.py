@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 from truelift.apps.drawing.bars import Bar, Bars
 from truelift.apps.drawing.forest import Interval
 from truelift.apps.drawing.wording import Kind, Measure, amount, clock, day, lift, number, percent
+from truelift.apps.experiments.wording import inner, sentence_case
 from truelift.apps.progress.figures import Document
 from truelift.apps.progress.troubles import Found
 from truelift.apps.sites.models import Site
-from truelift.lifecycle.functions import Item
+from truelift.lifecycle.functions import Function, Item
 from truelift.lifecycle.programme_causes import Reason, Trouble
 from truelift.lifecycle.stage_words import stage_word
 
@@ -82,6 +83,7 @@ class ProgressPage:
     unclear: str
     leads: tuple[Lead, ...]
     stages: tuple[Lead, ...]
+    approvals: tuple[Lead, ...]
     gains: tuple[Gain, ...]
     gain_said: str
     pareto: Bars
@@ -124,6 +126,16 @@ def progress_page(
         stages=tuple(
             _lead(stage_word(Item.EXPERIMENT, row["stage"]), "stays", row)
             for row in document["stages"]
+        ),
+        approvals=tuple(
+            _lead(
+                sentence_case(
+                    " or ".join(inner(Function(each).called) for each in row["functions"])
+                ),
+                "from the design",
+                row,
+            )
+            for row in document.get("approvals", ())
         ),
         gains=tuple(_gains(document["impact"])),
         gain_said=_gain_said(document["impact"]),

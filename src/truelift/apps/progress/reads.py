@@ -47,6 +47,7 @@ PARTS: Final = (
     "velocity",
     "lead_times",
     "stages",
+    "approvals",
     "results",
     "power",
     "impact",
@@ -143,7 +144,8 @@ def widget(document: Document, names: Sequence[str]) -> Document:
     return {
         "site": document["site"],
         "as_of": document["as_of"],
-        **{name: document[name] for name in names},
+        # A day that was kept before a figure was thought of does not have it.
+        **{name: document.get(name) for name in names},
     }
 
 
@@ -173,6 +175,8 @@ def _flat(prefix: str, value: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN
 def _label(each: object) -> str:
     if not isinstance(each, dict):
         return ""
+    if each.get("functions"):
+        return "_or_".join(each["functions"])
     names = ("period", "stage", "metric", "experiment", "key", "surface")
     return next((str(each[name]) for name in names if each.get(name)), "")
 
