@@ -107,6 +107,7 @@ def test_a_machine_drafts_and_watches_and_accepts_and_decides_nothing() -> None:
         "experiment:paused",
         "experiment:stopped",
         "experiment:analysed",
+        "experiment:invalid",
         "rollout:planned",
         "rollout:in_progress",
         "rollout:live",

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.test import Client
 
+from truelift.apps.changes.models import ChangeRecord, ContaminationRecord
 from truelift.apps.experiments.models import ExperimentRecord, LearningRecord
 from truelift.apps.qa.models import HostRecord
 from truelift.apps.rollouts.models import RolloutRecord
@@ -126,6 +127,12 @@ def stock(site: Site, browser: Client, *, who: str, text: str, now: datetime) ->
         "changed_on": "2026-04-20",
     }
     tell("post", "before-after", {"name": text, **changed})
+    said = dict.fromkeys(("what", "repo", "sha", "actor"), text[:80])
+    where = {"surfaces": [text[:80]], "paths": [text[:80]], "urls": [text[:80]]}
+    tell("post", "changes", {"source": "ci", "external_id": "1", "kind": "deploy", **said, **where})
+    happened = {"kind": "incident", "what": text, "since": "2026-05-04T10:00:00Z"}
+    tell("post", "incidents", {**happened, "arms": [text[:80]]})
+    tell("post", "change-senders", {"kind": "cms", "name": text[:60]})
 
     post("annotations/add/", day="2026-05-01", kind="release", text=text)
     post("views/save/", explorer="trend", query="event=x", name=text[:60])
@@ -139,6 +146,16 @@ def stock(site: Site, browser: Client, *, who: str, text: str, now: datetime) ->
     if refused:
         return refused
     experiment = ExperimentRecord.objects.get(site=site, key=EXPERIMENT)
+    ContaminationRecord.objects.create(
+        experiment=experiment,
+        change=ChangeRecord.objects.get(site=site),
+        at=now,
+        scope="page",
+        policy="suspect",
+        verdict="suspect",
+        reason=text,
+        made_at=now,
+    )
     RolloutRecord.objects.create(
         site=site,
         number=1,

@@ -32,6 +32,7 @@ OPEN_TO_STRANGERS = (
     r"^/setup/",
     r"^/invitations/",
     r"^/(intake|share|hooks|stop-mail)/",
+    r"^/changes/in/",
     r"^/api/v1/intake/",
     r"^/accounts/(login|signup|password/reset|inactive|confirm-email|2fa/authenticate|logout)",
     r"^/accounts/(login/code|reauthenticate)",
@@ -75,6 +76,8 @@ NAMED = {
     "tickets": "I-1",
     "stats": "srm",
     "hooks": "jira",
+    "changes": "C-1",
+    "incidents": "IN-1",
 }
 """What stands for a key or a name, by the folder that it is in."""
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from truelift.lifecycle.contamination import Tested
+from truelift.lifecycle.contamination import UnderTest
 from truelift.lifecycle.obstacle import Obstacle
 
 
@@ -82,7 +82,7 @@ def incident_obstacles(incident: Incident, *, what: str) -> tuple[Obstacle, ...]
     return tuple(found)
 
 
-def overlaps(incident: Incident, test: Tested, *, now: datetime) -> bool:
+def overlaps(incident: Incident, test: UnderTest, *, now: datetime) -> bool:
     """Whether it fell into the time of a test, and on its surface."""
     if test.since is None:
         return False

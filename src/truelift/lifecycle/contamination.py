@@ -58,7 +58,7 @@ says: who knows what was changed, and who knows what that does to the numbers.""
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class UnderTest:
     """A test, as far as changes can touch it.
 
     Attributes:
@@ -83,7 +83,7 @@ class Tested:
 
 
 def scope_of(
-    change: Change, where: Iterable[str], test: Tested, surfaces: Sequence[Surface]
+    change: Change, where: Iterable[str], test: UnderTest, surfaces: Sequence[Surface]
 ) -> Scope | None:
     """Say how near a change came to a test, by the nearest of its surfaces; None: not at all.
 
@@ -124,7 +124,7 @@ class Classed:
     reason: str
 
 
-def classify(change: Change, test: Tested, scope: Scope) -> Classed:
+def classify(change: Change, test: UnderTest, scope: Scope) -> Classed:
     """Say by policy what a change means for a test that it touched (R074).
 
     Fatal is what changes what visitors see on the tested surface and was not part of the plan;

@@ -252,7 +252,8 @@ WHO: Final[Mapping[tuple[Item, str], Who]] = MappingProxyType(
         (Item.EXPERIMENT, "decided"): Who(parts=_DECIDERS),
         (Item.EXPERIMENT, "learned"): Who(_LEAD),
         (Item.EXPERIMENT, "closed"): Who(_LEAD),
-        (Item.EXPERIMENT, "invalid"): Who(_ANALYSTS | _LEAD, parts=_DECIDERS),
+        # By policy alone: a change that is fatal for the test leaves nobody anything to choose.
+        (Item.EXPERIMENT, "invalid"): Who(_ANALYSTS | _LEAD, parts=_DECIDERS, machine=True),
         (Item.ROLLOUT, "planned"): Who(
             _LEAD | _ENGINEERS, parts=_DECIDERS | {Part.IMPLEMENTER, Part.OWNER}, machine=True
         ),

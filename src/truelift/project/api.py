@@ -40,6 +40,7 @@ APPS: Final = (
     "statistics",
     "inbox",
     "links",
+    "changes",
     "memory",
 )
 

@@ -32,6 +32,8 @@ APPS: Final = (
     "lists",
     "inbox",
     "links",
+    "changes",
+    "watching",
     "memory",
 )
 

@@ -1,1 +1,109 @@
-"""What the worker does for this app."""
+"""What the worker does for this app: counts visitors around changes, and ends tests in time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from truelift.apps.changes.confounding import COUNT, keep
+from truelift.apps.changes.counting import asked, counts_of, days_of, support_of
+from truelift.apps.changes.models import ContaminationRecord
+from truelift.apps.changes.spoiling import ENFORCE, WEIGH, enforce
+from truelift.apps.changes.where import tested
+from truelift.apps.experiments.analysing import NothingDecides
+from truelift.apps.experiments.domain import day_at
+from truelift.apps.experiments.job_kinds import does
+from truelift.apps.experiments.models import ExperimentRecord, Job, MetricRole
+from truelift.lake.lake import NoSuchSite
+from truelift.lifecycle.contamination import Verdict
+from truelift.stats.contamination import Adjudication
+
+
+EVERY: Final = timedelta(days=1)
+"""How often visitors are counted again while a test runs, or somebody's time is not over."""
+
+_ADJUDICATED: Final = {
+    Verdict.FATAL: Adjudication.FATAL,
+    Verdict.SUSPECT: Adjudication.SUSPECT,
+    Verdict.BENIGN: Adjudication.BENIGN,
+}
+
+
+@does(WEIGH)
+def _weigh(job: Job, now: datetime) -> datetime | None:
+    made = (
+        ContaminationRecord.objects.select_related(
+            "experiment__site", "change__site", "experiment__hypothesis"
+        )
+        .filter(pk=_number(job))
+        .first()
+    )
+    if made is None:
+        return None
+    record = made.experiment
+    if not record.variants.exists():
+        return None
+    try:
+        plan, answer = asked(record, now=now)
+    except (NothingDecides, NoSuchSite):
+        return None
+    day = day_at(record.site, made.at)
+    counts = counts_of(days_of(answer), day)
+    made.units_before, made.units_after = dict(counts.before), dict(counts.after)
+    made.counted_at = now
+    if _over(record, now=now):
+        # Not before: to compare the effect while a test runs is to look at it.
+        made.support = support_of(
+            record, plan, answer, day, verdict=_ADJUDICATED[Verdict(made.verdict)]
+        )
+    made.save(update_fields=["units_before", "units_after", "counted_at", "support"])
+    enforce(made, now=now)
+    return _again(record, now=now)
+
+
+@does(ENFORCE)
+def _enforce(job: Job, now: datetime) -> None:
+    made = (
+        ContaminationRecord.objects.select_related("experiment__site", "change__site")
+        .filter(pk=_number(job))
+        .first()
+    )
+    if made is not None:
+        enforce(made, now=now)
+
+
+@does(COUNT)
+def _count(job: Job, now: datetime) -> datetime | None:
+    record = (
+        ExperimentRecord.objects.select_related("site", "hypothesis")
+        .filter(pk=_number(job))
+        .first()
+    )
+    met = list(record.confounders.select_related("incident__site")) if record else []
+    if record is None or not met or not record.variants.exists():
+        return None
+    try:
+        _, answer = asked(record, now=now)
+    except (NothingDecides, NoSuchSite):
+        return None
+    days = days_of(answer)
+    for each in met:
+        keep(each.incident, record, days, now=now)
+    return _again(record, now=now)
+
+
+def _over(record: ExperimentRecord, *, now: datetime) -> bool:
+    until = tested(record).until
+    return until is not None and until <= now
+
+
+def _again(record: ExperimentRecord, *, now: datetime) -> datetime | None:
+    """Count until the time of the last visitor is over."""
+    until = tested(record).until
+    primary = record.metrics.select_related("metric").filter(role=MetricRole.PRIMARY).first()
+    window = timedelta(days=primary.metric.window_days if primary else 0)
+    return None if until is not None and until + window <= now else now + EVERY
+
+
+def _number(job: Job) -> int:
+    return int(job.subject.rpartition(":")[2])

@@ -9,11 +9,11 @@ from django.db.models import Q
 from truelift.apps.experiments.domain import midnight_at
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.sites.models import Site
-from truelift.lifecycle.contamination import Tested
+from truelift.lifecycle.contamination import UnderTest
 from truelift.lifecycle.experiment import PREPARING, Origin
 
 
-def tested(record: ExperimentRecord) -> Tested:
+def tested(record: ExperimentRecord) -> UnderTest:
     """Give an experiment as changes see it: what visitors did when is part of its result."""
     since = record.started_at
     if record.origin == Origin.IMPORTED and record.starts_on is not None:
@@ -21,7 +21,7 @@ def tested(record: ExperimentRecord) -> Tested:
     ends = [midnight_at(record.site, record.ends_on)] if record.ends_on else []
     if record.stopped_at is not None:
         ends.append(record.stopped_at)
-    return Tested(
+    return UnderTest(
         key=record.key,
         surface=record.surface,
         since=since,
@@ -29,17 +29,17 @@ def tested(record: ExperimentRecord) -> Tested:
     )
 
 
-def tests_at(site: Site, at: datetime) -> tuple[tuple[ExperimentRecord, Tested], ...]:
+def tests_at(site: Site, at: datetime) -> tuple[tuple[ExperimentRecord, UnderTest], ...]:
     """List the experiments of which a moment is part, by age."""
     return tuple(each for each in _launched(site) if each[1].counts_at(at))
 
 
-def tests_since(site: Site, since: datetime) -> tuple[tuple[ExperimentRecord, Tested], ...]:
+def tests_since(site: Site, since: datetime) -> tuple[tuple[ExperimentRecord, UnderTest], ...]:
     """List the experiments that were not over before a moment, by age."""
     return tuple(each for each in _launched(site) if each[1].until is None or each[1].until > since)
 
 
-def _launched(site: Site) -> tuple[tuple[ExperimentRecord, Tested], ...]:
+def _launched(site: Site) -> tuple[tuple[ExperimentRecord, UnderTest], ...]:
     rows = (
         ExperimentRecord.objects.filter(site=site)
         .exclude(stage__in=[each.value for each in PREPARING])

@@ -73,6 +73,7 @@ from truelift.stats.analysis import (
     analyse,
 )
 from truelift.stats.comparison import Comparison
+from truelift.stats.integrity import Check
 from truelift.stats.multiplicity import Correction
 from truelift.stats.outcome import Direction
 from truelift.stats.srm import Phase
@@ -156,6 +157,7 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
             splits,
             covariate_balance(plan, asked.answer, days=question.covariate_s // DAY_S),
             plan_check(record, now=plan_digest(as_domain(record))),
+            *_changes(record),
         ],
     )
     document: dict[str, Any] = {**analysis.document(), **_facts(record, question, asked)}
@@ -178,6 +180,19 @@ def analyse_experiment(site: Site, key: str, *, by: Actor, now: datetime) -> Ana
         if held.stage == Stage.STOPPED:
             move_experiment(site, held.key, Action.ANALYSE, by=by, now=now, machine=True)
     return snapshot
+
+
+def _changes(record: ExperimentRecord) -> list[Check]:
+    # The room of changes knows experiments; loading it at once would close a circle.
+    from truelift.apps.changes.reads import change_checks
+
+    return change_checks(record)
+
+
+def _clean_until(record: ExperimentRecord) -> datetime | None:
+    from truelift.apps.changes.reads import clean_until
+
+    return clean_until(record)
 
 
 def _units_by_phase(
@@ -307,6 +322,10 @@ def plan_and_question(
         raise NothingDecides(key=record.key)
     site = record.site
     ends_at = midnight_at(site, record.ends_on) if record.ends_on else None
+    clean = _clean_until(record)
+    if clean is not None:
+        # Whoever came later met something else; that so many suffice was looked at before.
+        ends_at = clean if ends_at is None else min(clean, ends_at)
     as_of, until = now, ends_at
     if record.stopped_at is not None and ends_at is not None and record.stopped_at < ends_at:
         # Stopped early: what came later belongs to nobody, and the look stays an early one

@@ -95,10 +95,21 @@ def as_domain(record: ExperimentRecord, *, now: datetime | None = None) -> Exper
         plan_hash=record.plan_hash,
         started_at=record.started_at,
         stopped_at=record.stopped_at,
-        evidence=evidence_of(latest),
+        evidence=_spoiled(record, evidence_of(latest)),
         has_learning=record.learnings.exists(),
     )
     return _with_brief(experiment, record, now=now)
+
+
+def _spoiled(record: ExperimentRecord, evidence: Evidence | None) -> Evidence | None:
+    """Let nothing be decided on a result that a change has spoiled since it was computed."""
+    if evidence is None or record.stage != Stage.ANALYSED:
+        return evidence
+    # The room of changes knows experiments; loading it at once would close a circle.
+    from truelift.apps.changes.reads import spoiled_by
+
+    said = [each for each in spoiled_by(record) if each not in evidence.broken]
+    return replace(evidence, broken=(*evidence.broken, *said)) if said else evidence
 
 
 def _with_brief(

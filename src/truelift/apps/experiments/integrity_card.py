@@ -31,6 +31,16 @@ TITLES: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
         "srm_phases": ("Split in each phase", "An early phase was uneven", "A phase is uneven"),
         "novelty": ("Effect stays", "Effect moves", "Effect moves"),
         "outliers": ("Not made by a few", "Made by a few", "Made by a few"),
+        "contamination": (
+            "What changed did no harm",
+            "Something changed meanwhile",
+            "Spoiled by a change",
+        ),
+        "confounders": (
+            "Nothing else happened",
+            "Something else happened",
+            "Something hit one variant",
+        ),
         "tracking": ("Measured alike", "Not measured alike", "Not measured alike"),
     }
 )
@@ -71,6 +81,10 @@ TO_DO: Final[Mapping[str, str]] = MappingProxyType(
         "novelty": "Look at the effect over time; run on until it is level, or repeat the test"
         " with new visitors.",
         "outliers": "Look at who they are, and cap the metric in the next plan.",
+        "contamination": "Let engineering and analytics say what it did, or take one of the three"
+        " ways out: repeat the test, read the part before, or discard it.",
+        "confounders": "Say in the learning for which times it holds; repeat the test when one"
+        " variant was hit.",
         "tracking": "Find out what changed on that day, and whether both variants had it.",
     }
 )

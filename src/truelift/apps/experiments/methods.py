@@ -50,6 +50,7 @@ CHECK_PAGES: Final[Mapping[str, str]] = MappingProxyType(
         "novelty": "novelty",
         "outliers": "outlier-influence",
         "tracking": "contamination-split",
+        "contamination": "contamination-split",
         "power": "power-reached",
         "sample_size": "sample-size",
     }

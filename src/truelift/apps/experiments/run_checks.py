@@ -270,8 +270,54 @@ def _by_period(plan: AnalysisPlan, data: AnalysisData, cuts: Sequence[int]) -> E
     return differences(told[:1], told[1:], scale=Scale.LOG)
 
 
+def effect_split_at(
+    plan: AnalysisPlan,
+    data: AnalysisData,
+    change: date,
+    *,
+    worth: float | None,
+    verdict: Adjudication,
+) -> dict[str, Any] | None:
+    """Compare the effect before and after a day; None where there is too little of one.
+
+    Args:
+        plan: With the metric that decides.
+        data: With its samples by the day of first exposure.
+        change: The first day that counts as after it.
+        worth: The smallest lift that the plan looks for.
+        verdict: What people found the change to be.
+
+    Source:
+        docs/methods/contamination-split.md.
+    """
+    split = _split_at(plan, data, change, worth=worth, verdict=verdict)
+    if split is None:
+        return None
+    where = int(np.argmin(split.test.p))
+    power = float(split.power[where])
+    return {
+        "sentence": _smallest(split),
+        "variant": plan.treatments[where].key,
+        "p": float(split.test.p[where]),
+        "power": None if np.isnan(power) else power,
+        "periods": [
+            {
+                "lift": float(np.expm1(split.periods.value[where, nth])),
+                "low": float(np.expm1(split.periods.low[where, nth])),
+                "high": float(np.expm1(split.periods.high[where, nth])),
+            }
+            for nth in range(2)
+        ],
+    }
+
+
 def _split_at(
-    plan: AnalysisPlan, data: AnalysisData, change: date, *, worth: float | None
+    plan: AnalysisPlan,
+    data: AnalysisData,
+    change: date,
+    *,
+    worth: float | None,
+    verdict: Adjudication = Adjudication.SUSPECT,
 ) -> SplitByChange | None:
     days = sorted(data.days)
     before = sum(day < change.isoformat() for day in days)
@@ -283,7 +329,7 @@ def _split_at(
     return split_by_change(
         estimates,
         method=FIXED,
-        verdict=Adjudication.SUSPECT,
+        verdict=verdict,
         worth=np.nan if worth is None else np.log1p(worth),
         alpha=plan.alpha,
     )
