@@ -16,7 +16,9 @@ from django.test import Client
 
 from truelift.apps.accounts.models import User
 from truelift.apps.explorers.models import SavedView
-from truelift.apps.intake.models import SignalRecord
+from truelift.apps.intake.fields import Arrival, IdeaFields, SignalFields
+from truelift.apps.intake.models import IdeaRecord, SignalRecord, Way
+from truelift.apps.intake.services import receive_idea, receive_signal
 from truelift.apps.lists.bulk import listing_of
 from truelift.apps.lists.places import LISTS
 from truelift.apps.research.actor import Actor
@@ -158,6 +160,31 @@ def test_many_drafts_are_placed_and_nothing_else_of_them_changes(
         ("Cart", "C cost", "Phones"),
     ]
     assert InsightRecord.objects.get(number=1).evidence.get().text == "Funnel of April"
+
+
+def test_many_signals_and_ideas_are_placed_until_they_are_settled(
+    site: Site, ada: User, client_of: ClientOf, now: datetime
+) -> None:
+    client, by = client_of(ada), Actor(ada)
+    for number in (1, 2):
+        receive_signal(
+            site, SignalFields(title=f"Lost {number}"), Arrival(Way.MEMBER, by=by), now=now
+        )
+    receive_idea(site, IdeaFields(change="Show the cost"), Arrival(Way.MEMBER, by=by), now=now)
+    SignalRecord.objects.filter(number=2).update(stage="dismissed")
+
+    given = {"step": "place", "surface": "Basket"}
+    mixed = client.post("/s/shop/lists/signals/many/", {**given, "key": ["S-1", "S-2"]})
+    client.post("/s/shop/lists/ideas/many/", {**given, "key": "ID-1"})
+    nowhere = client.post("/s/shop/lists/ideas/many/", {"step": "place", "key": "ID-1"})
+
+    assert list(SignalRecord.objects.order_by("number").values_list("surface", flat=True)) == [
+        "Basket",
+        "",
+    ]
+    assert IdeaRecord.objects.get().surface == "Basket"
+    assert "S-2 is dismissed" in mixed.content.decode()
+    assert "Say where it is" in nowhere.content.decode()
 
 
 def test_steps_for_many_ask_for_the_role_that_one_asks_for(

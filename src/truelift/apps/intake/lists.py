@@ -12,6 +12,7 @@ from django.db.models import Case, IntegerField, Value, When
 
 from truelift.apps.intake import services
 from truelift.apps.intake.models import IdeaRecord, SignalRecord, Way
+from truelift.apps.intake.placing import place_idea, place_signal
 from truelift.apps.intake.reads import (
     IDEA_SHOWS,
     SHOWS,
@@ -145,6 +146,14 @@ SIGNALS: Final = Listing(
         _signal_step(SignalAction.TRIAGE, "Triage"),
         _signal_step(SignalAction.DISMISS, "Dismiss (why)", ("reason",)),
         _signal_step(SignalAction.SNOOZE, "Snooze (why, until)", ("reason", "until")),
+        Step(
+            "place",
+            "Say where it is",
+            lambda site, key, given, by, now: place_signal(
+                site, key, surface=given.surface, by=by, now=now
+            ),
+            ("surface",),
+        ),
     ),
 )
 
@@ -181,6 +190,14 @@ IDEAS: Final = Listing(
         Step("park", "Park (why)", _idea_mover(IdeaAction.PARK), ("reason",)),
         Step("reject", "Reject (why)", _idea_mover(IdeaAction.REJECT), ("reason",)),
         Step("take_up", "Take up again", _idea_mover(IdeaAction.TAKE_UP)),
+        Step(
+            "place",
+            "Say where it is",
+            lambda site, key, given, by, now: place_idea(
+                site, key, surface=given.surface, by=by, now=now
+            ),
+            ("surface",),
+        ),
     ),
 )
 

@@ -282,6 +282,7 @@ _VERBS: Final[Mapping[str, str]] = MappingProxyType(
         "parked": "parked it",
         "received": "passed it on",
         "rejected": "rejected it",
+        "placed": "said where it is",
         "reopened": "opened it again",
         "restored": "restored it",
         "retired": "retired it",
