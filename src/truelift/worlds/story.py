@@ -20,6 +20,13 @@ from truelift.apps.intake.services import (
     receive_idea,
     receive_signal,
 )
+from truelift.apps.memory.services import (
+    PrincipleFields,
+    add_guideline,
+    create_principle,
+    describe_surface,
+    link_test,
+)
 from truelift.apps.programme.reads import policy_of
 from truelift.apps.programme.services import PolicyChange, change_policy
 from truelift.apps.research.actor import Actor
@@ -94,6 +101,19 @@ SURFACES: Final = (
 
 SAVED_CART: Final = "saved-cart"
 
+RULE: Final = PrincipleFields(
+    statement="Show what people look for before they buy right where they decide.",
+    detail="People check two things before they act: what others say, and what it comes to. Those"
+    " who have to look for it leave the step.",
+    holds_for="Product pages and the payment step, every device",
+    unknown="Category pages; the trade portal",
+    would_change="Two valid tests of it on other pages whose effect is zero or below.",
+    elements=("price",),
+)
+"""What the company takes for true after two tests."""
+
+RULE_TRIED: Final = ("reviews-higher", "order-summary")
+
 _FOLLOWS: Final = {"reviews-higher": "rating", "urgency-timer": "saved-cart"}
 """Trial → idea that follows from it."""
 
@@ -128,6 +148,7 @@ class Story:
             self._is_proposed(proposed)
         self._prepares()
         self._fills_backlog()
+        self.days.at(self.days.ago(6, hour=11), self._generalises)
         self._talks()
 
     def live(self) -> None:
@@ -459,6 +480,26 @@ class Story:
 
     def _moves_saved_cart(self, action: Action, *, by: str) -> None:
         move_experiment(self.site, SAVED_CART, action, by=self.who[by], now=self.days.moment())
+
+    def _generalises(self) -> None:
+        """Make of what two tests taught a rule for every page, and have it built into one."""
+        by, now = self.who["priya"], self.days.moment
+        made = create_principle(self.site, RULE, by=by, now=now())
+        for experiment in RULE_TRIED:
+            link_test(self.site, made.key, experiment, by=by, now=now(later=2))
+        for surface, kind in (("Product page", "product"), ("Category page", "listing")):
+            describe_surface(
+                self.site, surface, type_=kind, elements=RULE.elements, by=by, now=now(later=4)
+            )
+        add_guideline(
+            self.site,
+            made.key,
+            text="Put the rating beside the price into the template of product and category pages.",
+            owner=address_of("ines"),
+            due=(self.days.ends + timedelta(days=12)).date(),
+            by=by,
+            now=now(later=6),
+        )
 
     def _fills_backlog(self) -> None:
         """Find and propose from what the lake shows these days."""

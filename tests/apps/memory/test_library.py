@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
     from tests.apps.memory.conftest import Ended
 
+ClientOf = Callable[[User], "Client"]
+
 
 def keys(site: Site, **wanted: str) -> list[str]:
     return [each.experiment.key for each in look_for(site, Wanted.of(wanted)).entries]
@@ -43,6 +47,23 @@ def test_words_in_any_form_and_synonyms_find_a_test(
     assert keys(site, q="L-1 basket") == [learned.key]
     assert keys(site, q="nothing of the kind") == []
     assert keys(site) == [learned.key, "gift-cards"]
+
+
+def test_the_file_holds_everything_that_fits_and_no_formula_of_it_is_run(
+    site: Site, learned: ExperimentRecord, ended: Ended, ada: User, client_of: ClientOf
+) -> None:
+    for number in range(26):
+        ended(f"gift-cards-{number}", -0.05, outcome="loss", surface="=Gift cards")
+
+    page = client_of(ada).get(f"/s/{site.name}/library/?outcome=loss").context["page"]
+    answer = client_of(ada).get(f"/s/{site.name}/library/{page.file}")
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
+
+    assert len(page.rows) == 25
+    assert answer["Content-Disposition"] == f'attachment; filename="{site.name}-library.csv"'
+    assert len(rows) == 26
+    assert {row["surface"] for row in rows} == {"'=Gift cards"}
+    assert {row["outcome"] for row in rows} == {"loss"}
 
 
 @pytest.mark.parametrize(

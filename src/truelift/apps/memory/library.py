@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.db.models import Prefetch, Q, QuerySet
 
 from truelift.apps.experiments.models import LearningRecord
+from truelift.apps.explorers.table import Row
 from truelift.apps.memory.index import catch_up
 from truelift.apps.memory.models import EntryRecord, Outcome, Season, TrialRecord
 from truelift.apps.qa.models import QaVerdictRecord, QaVisitRecord
@@ -117,8 +118,14 @@ class Shelf:
     left: int = 0
 
 
-def look_for(site: Site, wanted: Wanted) -> Shelf:
-    """Search the library; everything about a page is asked in a fixed number of questions."""
+def look_for(site: Site, wanted: Wanted, *, whole: bool = False) -> Shelf:
+    """Search the library; everything about a page is asked in a fixed number of questions.
+
+    Args:
+        site: Whose.
+        wanted: What somebody looks for.
+        whole: Whether to give everything that fits instead of one page of it.
+    """
     left = catch_up(site)
     tried = _tried(site)
     rows = list(
@@ -145,7 +152,7 @@ def look_for(site: Site, wanted: Wanted) -> Shelf:
     found, counts = _narrowed(told, wanted)
     pages = max(1, -(-len(found) // PER_PAGE))
     first = (min(wanted.page, pages) - 1) * PER_PAGE
-    shown = [row["pk"] for row in found[first : first + PER_PAGE]]
+    shown = [row["pk"] for row in (found if whole else found[first : first + PER_PAGE])]
     entries = _entries(shown)
     return Shelf(
         entries=entries,
@@ -284,6 +291,22 @@ def entry_document(entry: EntryRecord, shelf: Shelf) -> dict[str, Any]:
             {"variant": variant, "sha256": digest}
             for variant, digest in sorted(shelf.pictures.get(record.pk, {}).items())
         ],
+    }
+
+
+def entry_row(entry: EntryRecord, shelf: Shelf) -> Row:
+    """Write an entry as a line of a file: the same, with every part in a column of its own."""
+    document = entry_document(entry, shelf)
+    effect = document.pop("effect") or {}
+    learnings = document.pop("learnings")
+    del document["pictures"]
+    return {
+        **{
+            name: ", ".join(map(str, value)) if isinstance(value, list) else value
+            for name, value in document.items()
+        },
+        **{f"effect_{name}": effect.get(name) for name in ("variant", "value", "low", "high")},
+        "learnings": " ".join(f"{each['key']}: {each['text']}" for each in learnings),
     }
 
 

@@ -110,6 +110,7 @@ class LibraryPage:
     pages: int
     before: str
     after: str
+    file: str
     empty: bool
 
 
@@ -157,6 +158,7 @@ def library_page(wanted: Wanted, shelf: Shelf) -> LibraryPage:
         pages=shelf.pages,
         before="?" + urlencode(wanted.query(page=number - 1)) if number > 1 else "",
         after="?" + urlencode(wanted.query(page=number + 1)) if number < shelf.pages else "",
+        file="?" + urlencode(wanted.query(page="", format="csv")),
         empty=not wanted.narrowed and not shelf.total,
     )
 
@@ -220,6 +222,8 @@ def principles_page(found: tuple[Judged, ...], reuse: Reuse) -> PrinciplesPage:
     firm = sum(each.status is PrincipleStatus.SUPPORTED for each in found)
     answer = (
         f"{sentence_case(counted(firm, 'principle'))} can be relied on."
+        if firm
+        else "No principle can be relied on yet."
         if found
         else "No principle is written down yet."
     )
@@ -251,7 +255,7 @@ def status_words(found: Judged) -> str:
     name = found.status.value.capitalize()
     if found.status is PrincipleStatus.RETIRED or not found.tests:
         return name
-    said = f"{counted(support, 'supports', 'support')}"
+    said = counted(support, "supports", "support") if support else "no support yet"
     if against:
         said += f", {counted(against, 'contradicts', 'contradict')}"
     return f"{name}: {said}"
@@ -311,10 +315,7 @@ def principle_page(found: Judged, *, now: datetime) -> PrinciplePage:
         forest=_forest(found, site),
         left_out=tuple(each for each in found.tests if each.reading is Reading.INVALID),
         adoption=adoption,
-        adopted=sentence_case(
-            f"{counted(adoption.live, 'of', 'of')} {counted(adoption.eligible, 'surface')}"
-            f" {'follows' if adoption.live == 1 else 'follow'} it"
-        )
+        adopted=sentence_case(_part(adoption.live, adoption.eligible, "surface", "follow"))
         if adoption.eligible
         else "No surface that it concerns is known yet",
         surfaces=tuple(_surface(each, site) for each in adoption.surfaces),
@@ -340,14 +341,21 @@ def principle_page(found: Judged, *, now: datetime) -> PrinciplePage:
     )
 
 
+def _part(number: int, whole: int, noun: str, verb: str) -> str:
+    """Say how many of all do it: "one of two tests supports it", "no test supports it"."""
+    if not number:
+        return f"no {noun} {verb}s it"
+    ending = "s" if number == 1 else ""
+    return f"{counted(number, 'of', 'of')} {counted(whole, noun)} {verb}{ending} it"
+
+
 def _heading(found: Judged) -> str:
     counted_tests = len(found.tests) - found.count(Reading.INVALID)
     if not counted_tests:
         return "No valid test has tried it yet"
     support, against = found.count(Reading.SUPPORTS), found.count(Reading.CONTRADICTS)
     silent = found.count(Reading.CANNOT_SAY)
-    verb = "supports" if support == 1 else "support"
-    said = f"{counted(support, 'of', 'of')} {counted(counted_tests, 'test')} {verb} it"
+    said = _part(support, counted_tests, "test", "support")
     if against:
         said += f", {counted(against, 'contradicts', 'contradict')} it"
     if silent:

@@ -13,12 +13,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from truelift.apps.accounts.reads import role_of
 from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
+from truelift.apps.explorers.export import file_of
+from truelift.apps.lists.page import file_wanted
 from truelift.apps.memory import services
 from truelift.apps.memory.digest import what_we_know
 from truelift.apps.memory.drafting import draft, matters, records_of
 from truelift.apps.memory.forms import GuidelineForm, PrincipleForm, TrialForm, comma_separated
 from truelift.apps.memory.jobs import plan_indexing
-from truelift.apps.memory.library import Wanted, look_for
+from truelift.apps.memory.library import Wanted, entry_row, look_for
 from truelift.apps.memory.model_service import service_of
 from truelift.apps.memory.models import PrincipleRecord, UseState
 from truelift.apps.memory.page import (
@@ -41,9 +43,13 @@ def library(request: SignedInRequest, site: str) -> HttpResponse:
     """Search the results of every experiment."""
     place = site_for(request.user, site)
     wanted = Wanted.of(request.GET.dict())
-    shelf = look_for(place, wanted)
+    wants_file = file_wanted(request)
+    shelf = look_for(place, wanted, whole=wants_file)
     if shelf.left:
         plan_indexing(place, now=_now())
+    if wants_file:
+        rows = [entry_row(each, shelf) for each in shelf.entries]
+        return file_of("csv", rows, name=f"{place.name}-library")
     return render(
         request, "memory/library.html", {"page": library_page(wanted, shelf), "wanted": wanted}
     )

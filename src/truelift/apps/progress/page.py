@@ -342,7 +342,7 @@ def _facts(document: Document) -> Iterable[tuple[str, str, str]]:
         yield (
             "Implementation rate",
             percent(done["rate"]["value"], digits=0),
-            f"of {amount(done['shipped'], 'decision')} to ship {done['verified']} live and"
+            f"of {amount(done['shipped'], 'decision')} to ship, {done['verified']} live and"
             f" verified, {done['given_up']} given up"
             + (
                 f"; {percent(done['in_time'], digits=0)} within 30 days"

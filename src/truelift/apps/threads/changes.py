@@ -70,17 +70,20 @@ def _said(name: str, was: Any, now: Any, speech: Speech) -> Iterator[str]:  # no
         label, say = _LABELS.get(name, (f"the {name.replace('_', ' ')}", _plain))
         old, new = (say(value, speech) if _holds(value) else "" for value in (was, now))
         if not new:
-            yield _sentence(f"{label} was taken out; it was {old}")
+            yield _begun(f"{label} was taken out; it was {old}")
         elif not old:
-            yield _sentence(f"{label} is {new}")
+            yield _begun(f"{label} is {new}")
         else:
-            yield _sentence(f"{label} is now {new}; it was {old}")
+            yield _begun(f"{label} is now {new}; it was {old}")
 
 
-def _sentence(said: str) -> str:
-    """Begin with a capital, and end with one full stop whether or not a quoted text has its own."""
-    ended = said.endswith((".”", "?”"))
-    return sentence_case(said) if ended else f"{sentence_case(said)}."
+def ended(said: str) -> str:
+    """End a sentence with one full stop, whether or not a quoted text has its own."""
+    return said if said.endswith((".”", "?”", "!”")) else f"{said}."
+
+
+def _begun(said: str) -> str:
+    return sentence_case(ended(said))
 
 
 def _holds(value: Any) -> bool:  # noqa: ANN401 - a fact of the audit is any JSON

@@ -11,7 +11,7 @@ from typing import Final
 from truelift.apps.accounts.models import AuditEvent, User
 from truelift.apps.rollouts.models import RolloutCheckRecord
 from truelift.apps.sites.models import Site
-from truelift.apps.threads.changes import Speech
+from truelift.apps.threads.changes import Speech, ended
 from truelift.apps.threads.items import Kind
 from truelift.apps.threads.models import CommentRecord, MentionRecord
 from truelift.apps.threads.telling import (
@@ -57,6 +57,11 @@ class Entry:
     comment: int | None = None
     withdrawn: bool = False
     own: bool = False
+
+    @property
+    def happened(self) -> str:
+        """What happened as a sentence."""
+        return ended(f"{self.who} {self.did}")
 
 
 @dataclass(frozen=True, slots=True)

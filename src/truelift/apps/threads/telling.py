@@ -249,6 +249,7 @@ _DID: Final[Mapping[str, str]] = MappingProxyType(
         "brief.written": "wrote into the brief",
         "experiment.handed_over": "handed it over",
         "experiment.replanned": "planned it anew",
+        "experiment.rescheduled": "moved its dates",
         "experiment.result_imported": "imported its result",
         "hypothesis.repeat_answered": "said why it is tried again",
         "hypothesis.returned": "returned it",
