@@ -31,11 +31,11 @@ TODAY = date(2026, 1, 1)
 SURFACES = tuple(
     Surface(
         f"Surface {number}",
-        funnel=f"funnel {number % 10}",
-        step=1 + number // 10 % 3,
-        bundle=f"bundle {number % 15}" if number % 2 else "",
+        funnel=f"funnel {number % 20}",
+        step=1 + number // 20 % 3,
+        bundle=f"bundle {number % 30}" if number % 2 else "",
     )
-    for number in range(60)
+    for number in range(120)
 )
 CONTEXT = ConflictContext(
     seasons=(Season("Christmas", date(2026, 11, 23), date(2026, 12, 27)),),
@@ -68,7 +68,7 @@ def _item(number: int, draw: np.random.Generator) -> RoadmapItem:
         kind=kind,
         what=f"Work number {number}",
         stage=ItemStage.PLANNED,
-        surfaces=tuple(f"Surface {each}" for each in draw.integers(0, 60, draw.integers(1, 3))),
+        surfaces=tuple(f"Surface {each}" for each in draw.integers(0, 120, draw.integers(1, 3))),
         elements=(f"element {draw.integers(0, 12)}",),
         start=start,
         end=start + timedelta(days=int(draw.integers(*LENGTHS[kind]))),

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import Final
 
 from truelift.lifecycle.overlap import Stay, exposure_overlap
@@ -85,6 +86,7 @@ def overfull(
     today: date,
     shared: Callable[[RoadmapItem, RoadmapItem], float],
     free: Collection[date] = (),
+    about: str = "",
 ) -> Iterator[tuple[Stay, Overfull]]:
     """Name the items for which nothing is left, because others come first.
 
@@ -94,10 +96,34 @@ def overfull(
         today: Weeks that are over are left alone.
         shared: What the audiences of two items share, 0 to 1.
         free: Days besides weekends on which nobody works.
+        about: Key of the one that is asked about; empty for all.
     """
     ordered = list(stays)
+    if about:
+        at = next((at for at, each in enumerate(ordered) if each.item.key == about), None)
+        if at is None:
+            return
+        # Who comes later takes nothing from it.
+        mine, before = ordered[at], ordered[:at]
+        weeks = work_by_week(mine, capacity, free=free)
+        reach = [week for _, week in weeks]
+        near = [
+            each for each in before if reach and _works_in(each, min(reach), max(reach) + 7, free)
+        ]
+        work = _of_work([*near, mine], capacity, week_of(today.toordinal()), free)
+        there = [each for each in before if each.end > mine.start]
+        visitors = _of_visitors([*there, mine], today.toordinal(), shared)
+        yield from (each for each in chain(work, visitors) if each[0] is mine)
+        return
     yield from _of_work(ordered, capacity, week_of(today.toordinal()), free)
     yield from _of_visitors(ordered, today.toordinal(), shared)
+
+
+def _works_in(stay: Stay, since: int, until: int, free: Collection[date]) -> bool:
+    """Say whether an item's work can fall into some weeks: none lies further from it than it is."""
+    effort = min(max(stay.item.effort.values(), default=0.0), LONGEST_EFFORT)
+    reach = 2 * effort + 7 + len(free)
+    return effort > 0 and stay.start - reach < until and stay.end + reach > since
 
 
 def _of_work(

@@ -15,7 +15,7 @@ from truelift.lifecycle.conflict_of_changes import (
 )
 from truelift.lifecycle.conflict_of_tests import conflicts_of_tests
 from truelift.lifecycle.conflict_rules import Rule
-from truelift.lifecycle.overlap import stay_of
+from truelift.lifecycle.overlap import Stay, stay_of
 from truelift.lifecycle.roadmap_item import RoadmapItem
 from truelift.lifecycle.surface import Surface
 
@@ -29,6 +29,7 @@ def conflicts(
     surfaces: Iterable[Surface],
     today: date,
     context: ConflictContext = NOTHING_KNOWN,
+    about: str = "",
 ) -> tuple[Conflict, ...]:
     """Find every conflict between items that are neither over nor cancelled.
 
@@ -40,6 +41,8 @@ def conflicts(
         surfaces: The surfaces of the site.
         today: The day that it is at the site.
         context: What is known beside the items.
+        about: Key of an item whose conflicts alone are asked for, which takes a small part
+            of the time; empty for all.
 
     Returns:
         Ordered by the day from which they hold, then by rule and keys.
@@ -49,16 +52,29 @@ def conflicts(
     placed = [stay for item in given if (stay := stay_of(item, today=today)) is not None]
     placed.sort(key=lambda each: (each.start, each.item.key))
     table = {rule: (context.severity(rule), rule.resolutions) for rule in Rule}
-    look = Look(placed, known, today, context, table)
+    near = _around(placed, about, context) if about else placed
+    look = Look(near, known, today, context, table, about)
     found = chain(
         conflicts_of_tests(look),
         changes_under_tests(look),
         features_in_motion(look),
         changes_of_what_is_frozen(look),
         in_season(look),
-        too_much(look),
-        not_there_in_time(look, {item.key: item for item in given}),
+        too_much(look, placed),
+        not_there_in_time(look, given),
     )
     return tuple(
-        sorted(found, key=lambda each: (each.starts, each.rule.number, each.first, each.second))
+        sorted(
+            (each for each in found if not about or each.is_about(about)),
+            key=lambda each: (each.starts, each.rule.number, each.first, each.second),
+        )
     )
+
+
+def _around(placed: list[Stay], key: str, context: ConflictContext) -> list[Stay]:
+    """Give an item and those that share its time, or a day of its wash-out."""
+    mine = next((each for each in placed if each.item.key == key), None)
+    if mine is None:
+        return []
+    start, end = mine.start - context.washout_days, mine.end + context.washout_days
+    return [each for each in placed if each.start < end and start < each.end]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Final
 
+from truelift.lifecycle.back_schedule import LONGEST_LEAD, predecessors
 from truelift.lifecycle.capacity import Overfull, overfull
 from truelift.lifecycle.conflict_look import Conflict, Look, is_test, listed, named, percent, when
 from truelift.lifecycle.conflict_rules import Rule, Severity
 from truelift.lifecycle.overlap import Stay
-from truelift.lifecycle.roadmap_item import OVER, DependencyKind, ItemStage, RoadmapItem
+from truelift.lifecycle.roadmap_item import OVER, ItemStage, RoadmapItem
+from truelift.lifecycle.working_days import working_days_after
 
 
 LAST_DAYS: Final = 2
@@ -23,7 +25,7 @@ def in_season(look: Look) -> Iterator[Conflict]:
     spans = [(each, each.start.toordinal(), each.end.toordinal()) for each in seasons]
     today = look.today.toordinal()
     for test in look.placed:
-        if not is_test(test.item):
+        if not is_test(test.item) or (look.about and look.about != test.item.key):
             continue
         met = [
             (season, max(test.start, start), min(test.end, end))
@@ -45,15 +47,21 @@ def in_season(look: Look) -> Iterator[Conflict]:
             )
 
 
-def too_much(look: Look) -> Iterator[Conflict]:
-    """C11: others come first, and nothing is left: no day of work, no visitors."""
+def too_much(look: Look, everything: Sequence[Stay]) -> Iterator[Conflict]:
+    """C11: others come first, and nothing is left: no day of work, no visitors.
+
+    Args:
+        look: What all rules look at.
+        everything: All items that have their time: work is done before an item begins.
+    """
     found: dict[str, tuple[Stay, list[Overfull]]] = {}
     for stay, over in overfull(
-        look.placed,
+        everything,
         capacity=look.context.capacity,
         today=look.today,
         shared=look.context.shared_audience,
         free=look.context.free,
+        about=look.about,
     ):
         found.setdefault(stay.item.key, (stay, []))[1].append(over)
     for stay, overs in found.values():
@@ -78,69 +86,71 @@ def _overfull(over: Overfull) -> str:
     return f"tests take {percent(over.taken)} of the visitors of {over.what} from {day:%-d %B %Y}"
 
 
-def not_there_in_time(look: Look, items: Mapping[str, RoadmapItem]) -> Iterator[Conflict]:
-    """C13: an item is to start, and something that it needs is not there before."""
-    today = look.today.toordinal()
+def not_there_in_time(look: Look, items: Sequence[RoadmapItem]) -> Iterator[Conflict]:
+    """C13: an item is to start, and something that it needs is not there before.
+
+    Args:
+        look: What all rules look at.
+        items: All of the site, with those that are over.
+    """
+    by_key = {item.key: item for item in items}
+    before = predecessors(items)
     usual = look.context.severities.get(Rule.C13)
     for stay in look.placed:
         item = stay.item
-        if item.stage is ItemStage.RUNNING or stay.end <= today:
+        if item.stage is ItemStage.RUNNING or stay.end <= look.today.toordinal():
             continue
-        last = stay.start - today <= LAST_DAYS
+        needed = [by_key[key] for key in before.get(item.key, ()) if key != item.key]
+        if not needed and not item.assets:
+            continue
+        start = date.fromordinal(stay.start)
+        days = stay.end - stay.start
+        last = (start - look.today).days <= LAST_DAYS
         severity = usual or (Severity.BLOCK if last else Rule.C13.severity)
-        lacks = [*_late_assets(item, stay.start, today, last=last), *_lost(item, items)]
+        says = f"{named(item)} starts on {start:%-d %B %Y}"
+        lacks = [*_late_assets(look, item, start, last=last), *_lost(needed)]
         if lacks:
             yield look.alone(
                 Rule.C13,
                 stay,
-                f"{named(item)} starts on {date.fromordinal(stay.start):%-d %B %Y}, and"
-                f" {listed(lacks)}.",
+                f"{says}, and {listed(lacks)}.",
                 starts=stay.start,
-                days=stay.end - stay.start,
+                days=days,
                 severity=severity,
             )
-        for key in _needed(item):
-            other = items.get(key)
-            if other is None or other.stage in OVER:
+        for other in needed:
+            if other.stage in OVER or (other.end is not None and other.end <= start):
                 continue
-            if other.end is None or other.end.toordinal() > stay.start:
-                when = "has no end" if other.end is None else f"ends on {other.end:%-d %B %Y}"
-                yield look.alone(
-                    Rule.C13,
-                    stay,
-                    f"{named(item)} starts on {date.fromordinal(stay.start):%-d %B %Y} and needs"
-                    f" {named(other)} before, which {when}.",
-                    starts=stay.start,
-                    days=stay.end - stay.start,
-                    severity=severity,
-                    other=other,
-                )
+            when_over = "has no end" if other.end is None else f"ends on {other.end:%-d %B %Y}"
+            yield look.alone(
+                Rule.C13,
+                stay,
+                f"{says} and needs {named(other)} before, which {when_over}.",
+                starts=stay.start,
+                days=days,
+                severity=severity,
+                other=other,
+            )
 
 
-def _late_assets(item: RoadmapItem, start: int, today: int, *, last: bool) -> Iterator[str]:
+def _late_assets(look: Look, item: RoadmapItem, start: date, *, last: bool) -> Iterator[str]:
     for asset in item.assets:
         if asset.done:
             continue
-        if asset.due is None:
+        if asset.due is None and not asset.lead_days:
             yield f"nobody has said by when {asset.what} is there"
-        elif asset.due.toordinal() > start:
-            yield f"{asset.what} is due only on {asset.due:%-d %B %Y}"
-        elif asset.due.toordinal() < today:
-            yield f"{asset.what} was due on {asset.due:%-d %B %Y}"
+            continue
+        lead = min(asset.lead_days, LONGEST_LEAD)
+        due = asset.due or working_days_after(look.today, lead, free=look.context.free)
+        if due < look.today:
+            yield f"{asset.what} was due on {due:%-d %B %Y}"
+        elif working_days_after(due, 1, free=look.context.free) > start:
+            yield f"{asset.what} is there only on {due:%-d %B %Y}"
         elif last:
             yield f"{asset.what} is not there"
 
 
-def _needed(item: RoadmapItem) -> Iterable[str]:
-    return dict.fromkeys(
-        each.on
-        for each in item.dependencies
-        if each.kind is not DependencyKind.REFERENCES_FEATURE and each.on != item.key
-    )
-
-
-def _lost(item: RoadmapItem, items: Mapping[str, RoadmapItem]) -> Iterator[str]:
-    for key in _needed(item):
-        other = items.get(key)
-        if other is not None and other.stage is ItemStage.CANCELLED:
+def _lost(needed: Iterable[RoadmapItem]) -> Iterator[str]:
+    for other in needed:
+        if other.stage is ItemStage.CANCELLED:
             yield f"{named(other)}, which it needs before, was cancelled"

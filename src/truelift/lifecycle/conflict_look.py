@@ -161,6 +161,7 @@ class Look:
         today: The day that it is at the site.
         context: What is known beside the items.
         table: Rule → how bad it is here, and what can be done.
+        about: Key of the item that is asked about; empty for all.
     """
 
     placed: list[Stay]
@@ -168,6 +169,7 @@ class Look:
     today: date
     context: ConflictContext
     table: Mapping[Rule, tuple[Severity, tuple[Resolution, ...]]]
+    about: str = ""
 
     def measure(self, first: Stay, second: Stay, *, washout_days: int = 0) -> Measure:
         """Say how much two items have of each other."""

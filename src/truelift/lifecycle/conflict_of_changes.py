@@ -60,16 +60,16 @@ def changes_under_tests(look: Look) -> Iterator[Conflict]:
     tracking = [each for each in work if Touch.TRACKING in touches_of(each.item)]
     seen: set[tuple[str, str]] = set()
     for test, change in chain(
-        _meeting_by(tests, changing, lambda item: item.surfaces),
-        _meeting_by(tests, in_bundles, look.bundles),
+        _meeting_by(look, tests, changing, lambda item: item.surfaces),
+        _meeting_by(look, tests, in_bundles, look.bundles),
     ):
         keys = (test.item.key, change.item.key)
         if keys not in seen:
             seen.add(keys)
             yield from _under_a_test(look, test, change)
-    for test, turn in _meeting_by(tests, turning, lambda item: item.surfaces):
+    for test, turn in _meeting_by(look, tests, turning, lambda item: item.surfaces):
         yield from _turning(look, test, turn)
-    for test, change in _meeting_by(tests, tracking, lambda item: item.events):
+    for test, change in _meeting_by(look, tests, tracking, lambda item: item.events):
         events = [name for name in test.item.events if name in change.item.events]
         yield from look.between(
             Rule.C12,
@@ -82,6 +82,7 @@ def changes_under_tests(look: Look) -> Iterator[Conflict]:
 
 
 def _meeting_by(
+    look: Look,
     tests: list[Stay],
     others: list[Stay],
     keys: Callable[[RoadmapItem], Iterable[Hashable]],
@@ -91,7 +92,7 @@ def _meeting_by(
     mine = grouped(tests, keys) if theirs else {}
     seen: set[tuple[str, str]] = set()
     for key in mine.keys() & theirs.keys():
-        for test, other in meetings_between(mine[key], theirs[key]):
+        for test, other in meetings_between(mine[key], theirs[key], about=look.about):
             pair = (test.item.key, other.item.key)
             if pair not in seen:
                 seen.add(pair)
@@ -148,9 +149,10 @@ def features_in_motion(look: Look) -> Iterator[Conflict]:
     changing = grouped(work, lambda item: map(folded, item.features)) if speaking else {}
     spoken: dict[tuple[str, str], list[str]] = defaultdict(list)
     for feature in sorted(speaking.keys() & changing.keys(), key=str):
-        for one, other in meetings_between(speaking[feature], changing[feature]):
+        for one, other in meetings_between(speaking[feature], changing[feature], about=look.about):
             if one is not other:
-                spoken[one.item.key, other.item.key].append(str(feature))
+                said = next(each for each in one.item.references if folded(each) == feature)
+                spoken[one.item.key, other.item.key].append(" ".join(said.split()))
     for each in work:
         for dependency in each.item.dependencies:
             if (
@@ -168,7 +170,7 @@ def features_in_motion(look: Look) -> Iterator[Conflict]:
             one,
             other,
             f"{named(one.item)} speaks of {what}, which {named(other.item)} changes",
-            surface=one_shared(one.item, other.item),
+            surface=one_shared(one.item, other.item) or min(one.item.surfaces, default=""),
         )
 
 
@@ -187,7 +189,7 @@ def changes_of_what_is_frozen(look: Look) -> Iterator[Conflict]:
         for each in look.placed
         if each.item.kind in _USUAL_TOUCHES and touches_of(each.item) != {Touch.TRAFFIC}
     ]
-    for change, freeze in _meeting_by(work, freezes, lambda item: item.surfaces):
+    for change, freeze in _meeting_by(look, work, freezes, lambda item: item.surfaces):
         whose = f", for {freeze.item.of}" if freeze.item.of else ""
         surfaces = sorted(set(change.item.surfaces) & set(freeze.item.surfaces))
         yield from look.between(

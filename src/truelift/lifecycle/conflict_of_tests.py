@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from itertools import chain
 from typing import Final
 
@@ -49,7 +49,7 @@ def conflicts_of_tests(look: Look) -> Iterator[Conflict]:
 
     pairs: dict[tuple[str, str], tuple[Stay, Stay]] = {}
     for group in grouped(felt, shared_ground).values():
-        for first, second in meetings(group):
+        for first, second in meetings(group, about=look.about):
             keys = (first.item.key, second.item.key)
             if keys not in pairs:
                 pairs[keys] = (by_key[keys[0]], by_key[keys[1]])
@@ -58,27 +58,39 @@ def conflicts_of_tests(look: Look) -> Iterator[Conflict]:
     yield from held
     for keys, (one, other) in pairs.items():
         mine, theirs = places[keys[0]], places[keys[1]]
-        found = list(_of_two_tests(look, one, other, mine, theirs))
+        found = _of_two_tests(look, one, other, mine, theirs)
         if not found and keys not in claimed and keys[::-1] not in claimed:
-            found = list(_same_metric(look, one, other))
+            found = _same_metric(look, one, other)
         yield from found
 
 
 def _of_two_tests(
     look: Look, first: Stay, second: Stay, mine: Place, theirs: Place
-) -> Iterator[Conflict]:
-    surfaces = mine.surfaces & theirs.surfaces
-    funnels = mine.begins.keys() & theirs.begins.keys()
+) -> Collection[Conflict]:
+    surfaces = not mine.surfaces.isdisjoint(theirs.surfaces)
+    # A test begins for a visitor at its first step; what changes later steps comes too late.
+    above = below = ""
+    funnels = False
+    for funnel, step in mine.begins.items():
+        begins = theirs.begins.get(funnel)
+        if begins is None:
+            continue
+        funnels = True
+        if step < begins:
+            above = min(above or funnel, funnel)
+        elif begins < step:
+            below = min(below or funnel, funnel)
     if not surfaces and not funnels:
-        return
+        return ()
     measure = look.measure(first, second, washout_days=look.context.washout_days)
+    found: list[Conflict] = []
     if surfaces:
-        yield from _on_one_surface(look, first, second, (mine, theirs), measure)
+        found.extend(_on_one_surface(look, first, second, (mine, theirs), measure))
     if measure.exposure <= 0 or not funnels:
-        return
+        return found
     if not surfaces and (steps := mine.steps.keys() & theirs.steps.keys()):
         funnel, step = min(steps)
-        yield from look.between(
+        found += look.between(
             Rule.C3,
             first,
             second,
@@ -88,13 +100,11 @@ def _of_two_tests(
             surface=min(theirs.steps[funnel, step]),
             measure=measure,
         )
-    # A test begins for a visitor at its first step; what changes later steps comes too late.
-    above = [each for each in funnels if mine.begins[each] < theirs.begins[each]]
     if above and first.item.changes_reach:
-        yield from _upstream(look, first, second, theirs, min(above), measure)
-    below = [each for each in funnels if theirs.begins[each] < mine.begins[each]]
+        found += _upstream(look, first, second, theirs, above, measure)
     if below and second.item.changes_reach:
-        yield from _upstream(look, second, first, mine, min(below), measure)
+        found += _upstream(look, second, first, mine, below, measure)
+    return found
 
 
 def _on_one_surface(
@@ -146,21 +156,22 @@ def _upstream(
     )
 
 
-def _same_metric(look: Look, first: Stay, second: Stay) -> Iterator[Conflict]:
+def _same_metric(look: Look, first: Stay, second: Stay) -> tuple[Conflict, ...]:
     metric = folded(first.item.metric)
     if not metric or metric != folded(second.item.metric):
-        return
+        return ()
     measure = look.measure(first, second, washout_days=look.context.washout_days)
-    if measure.exposure >= NOTICEABLE_EXPOSURE:
-        yield from look.between(
-            Rule.C5,
-            first,
-            second,
-            f"{named(first.item)} and {named(second.item)} are both judged by"
-            f" {first.item.metric.strip()}",
-            exposed(measure.exposure),
-            measure=measure,
-        )
+    if measure.exposure < NOTICEABLE_EXPOSURE:
+        return ()
+    return look.between(
+        Rule.C5,
+        first,
+        second,
+        f"{named(first.item)} and {named(second.item)} are both judged by"
+        f" {first.item.metric.strip()}",
+        exposed(measure.exposure),
+        measure=measure,
+    )
 
 
 def _held_out(look: Look) -> Iterator[Conflict]:
@@ -168,7 +179,9 @@ def _held_out(look: Look) -> Iterator[Conflict]:
     if not holders:
         return
     tests = [each for each in look.placed if is_test(each.item) and not each.item.holdout]
-    pairs = chain(meetings_between(tests, holders), meetings(holders))
+    pairs = chain(
+        meetings_between(tests, holders, about=look.about), meetings(holders, about=look.about)
+    )
     for test, holder in pairs:
         measure = look.measure(test, holder)
         if measure.exposure > 0:

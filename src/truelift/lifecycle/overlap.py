@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import chain
 from typing import Final
 
 from truelift.lifecycle.roadmap_item import OVER, Audience, ItemStage, RoadmapItem
@@ -50,12 +51,20 @@ def stay_of(item: RoadmapItem, *, today: date) -> Stay | None:
     return Stay(item, start, max(end.toordinal(), start + 1))
 
 
-def meetings(stays: Iterable[Stay]) -> Iterator[tuple[Stay, Stay]]:
+def meetings(stays: Sequence[Stay], *, about: str = "") -> Iterator[tuple[Stay, Stay]]:
     """Give every two that share a day, the earlier first; time is their number and the pairs'.
 
     Args:
         stays: Ordered by their start.
+        about: Key of the one whose pairs are asked for; empty for all.
     """
+    if about:
+        at = next((at for at, each in enumerate(stays) if each.item.key == about), None)
+        if at is not None:
+            mine = stays[at]
+            yield from ((each, mine) for each in stays[:at] if each.end > mine.start)
+            yield from ((mine, each) for each in stays[at + 1 :] if each.start < mine.end)
+        return
     present: list[Stay] = []
     for stay in stays:
         present = [each for each in present if each.end > stay.start]
@@ -64,19 +73,46 @@ def meetings(stays: Iterable[Stay]) -> Iterator[tuple[Stay, Stay]]:
         present.append(stay)
 
 
-def meetings_between(these: Iterable[Stay], those: Iterable[Stay]) -> Iterator[tuple[Stay, Stay]]:
-    """Give every one of these with every one of those that share a day."""
-    both = sorted(
-        [(each.start, 0, each) for each in these] + [(each.start, 1, each) for each in those],
-        key=lambda each: each[:2],
-    )
-    present: tuple[list[Stay], list[Stay]] = ([], [])
-    for start, side, stay in both:
-        others = present[1 - side]
-        others[:] = [each for each in others if each.end > start]
-        for each in others:
-            yield (stay, each) if side == 0 else (each, stay)
-        present[side].append(stay)
+def meetings_between(
+    these: Sequence[Stay], those: Sequence[Stay], *, about: str = ""
+) -> Iterator[tuple[Stay, Stay]]:
+    """Give every one of these with every one of those that share a day.
+
+    Args:
+        these: Ones, ordered by their start.
+        those: Others, ordered likewise.
+        about: Key of the one whose pairs are asked for; empty for all.
+    """
+    if about:
+        mine = [each for each in these if each.item.key == about]
+        theirs = [each for each in those if each.item.key == about]
+        pairs = chain(
+            ((one, other) for one in mine for other in those),
+            ((one, other) for other in theirs for one in these if one.item.key != about),
+        )
+        yield from (
+            (one, other) for one, other in pairs if one.start < other.end and other.start < one.end
+        )
+        return
+    here: list[Stay] = []
+    there: list[Stay] = []
+    at = 0
+    for stay in these:
+        while at < len(those) and those[at].start < stay.start:
+            late = those[at]
+            here = [each for each in here if each.end > late.start]
+            for each in here:
+                yield each, late
+            there.append(late)
+            at += 1
+        there = [each for each in there if each.end > stay.start]
+        for each in there:
+            yield stay, each
+        here.append(stay)
+    for late in those[at:]:
+        here = [each for each in here if each.end > late.start]
+        for each in here:
+            yield each, late
 
 
 def days_together(first: Stay, second: Stay, *, washout_days: int = 0) -> int:
