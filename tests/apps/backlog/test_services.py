@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from truelift.apps.accounts.models import AuditEvent, User
 from truelift.apps.backlog import services
 from truelift.apps.backlog.models import OverrideRecord, PriorityRecord
 from truelift.apps.backlog.nightly import count_from_data, plan_nights
-from truelift.apps.backlog.page import ItemPage, item_page, override_rows
+from truelift.apps.backlog.page import ItemPage, backlog_page, item_page, override_rows
 from truelift.apps.backlog.reads import Wanted, placed, waiting
 from truelift.apps.backlog.rule import agreed_of
 from truelift.apps.experiments.jobs import run_due_jobs
@@ -35,6 +38,7 @@ from truelift.lifecycle.scoring import BadValue
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 Agree = Callable[..., None]
+ClientOf = Callable[[User], Client]
 
 
 def row_of(site: Site, key: str, now: datetime) -> PriorityRecord:
@@ -160,6 +164,36 @@ def test_other_settings_of_the_policy_are_no_new_version_of_the_framework(
     agree("pxl", weights={"fold": 3})
     assert agreed_of(site).rule.version == 3
     assert agreed_of(site).rule.highest == 16
+
+
+def test_the_ranking_hides_a_score_from_those_who_have_not_answered_yet(
+    site: Site,
+    pickup: HypothesisRecord,
+    ada: User,
+    ben: User,
+    cleo: User,
+    client_of: ClientOf,
+    now: datetime,
+) -> None:
+    services.submit_score(site, "H-1", {"confidence": 2, "ease": 3}, by=Actor(ada), now=now)
+    services.catch_up(site, now=now)
+
+    def row(person: User) -> dict[str, object]:
+        (row,) = backlog_page(site, agreed_of(site), Wanted(), to=person).rows
+        (shown,) = client_of(person).get("/api/v1/backlog", {"site": site.name}).json()["items"]
+        answer = client_of(person).get(f"/s/{site.name}/backlog/export.csv").content.decode()
+        (line,) = csv.DictReader(io.StringIO(answer))
+        assert row.hidden is shown["hidden"] is (line["hidden"] == "true")
+        assert bool(row.value) is (shown["score"] is not None) is bool(line["score"])
+        return {"hidden": row.hidden, "value": bool(row.value), "drawn": bool(row.at)}
+
+    seen, blind = row(ada), row(ben)
+    page = client_of(ben).get(f"/s/{site.name}/backlog/").content.decode()
+
+    assert seen == {"hidden": False, "value": True, "drawn": True}
+    assert blind == {"hidden": True, "value": False, "drawn": False}
+    assert "answer it to see its score" in page
+    assert row(cleo) == seen
 
 
 def test_nobody_sees_other_answers_before_their_own(

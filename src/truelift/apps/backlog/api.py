@@ -15,6 +15,7 @@ from truelift.apps.backlog.reads import (
     PAGE,
     Placed,
     Wanted,
+    blind_to,
     item_document,
     item_of,
     placed,
@@ -75,14 +76,14 @@ def list_backlog(request: HttpRequest, site: str, given: Query[Listed]) -> Docum
     agreed = services.catch_up(place, now=_now())
     wanted = Wanted(**given.dict())
     first = (given.page - 1) * PAGE
+    found = placed(place, agreed, wanted, first=first)
+    hidden = blind_to(_actor(request).user, (each.item for each in found), agreed, site=place)
     return {
         "framework": agreed.rule.framework.value,
         "version": agreed.rule.version,
         "count": wanted_items(place, agreed, wanted).count(),
         "page": given.page,
-        "items": [
-            item_document(each, agreed) for each in placed(place, agreed, wanted, first=first)
-        ],
+        "items": [item_document(each, agreed, hidden=hidden) for each in found],
     }
 
 
@@ -90,7 +91,7 @@ def list_backlog(request: HttpRequest, site: str, given: Query[Listed]) -> Docum
 def show_item(request: HttpRequest, site: str, key: str) -> Document:
     """Show an item with its rank in the whole backlog; 0 where it does not compete."""
     place = site_for(request.user, site)
-    return _document(place, key, services.catch_up(place, now=_now()))
+    return _document(request, place, key, services.catch_up(place, now=_now()))
 
 
 @router.post("/backlog/{key}/score")
@@ -99,7 +100,7 @@ def score_item(request: HttpRequest, site: str, key: str, given: ScoreIn) -> Doc
     place = site_for(request.user, site, needs=Role.ANALYST)
     agreed = services.catch_up(place, now=_now())
     services.submit_score(place, key, given.values, by=_actor(request), now=_now(), note=given.note)
-    return _document(place, key, agreed)
+    return _document(request, place, key, agreed)
 
 
 @router.put("/backlog/{key}/facts")
@@ -117,7 +118,7 @@ def set_facts(request: HttpRequest, site: str, key: str, given: FactsIn) -> Docu
         by=_actor(request),
         now=_now(),
     )
-    return _document(place, key, agreed)
+    return _document(request, place, key, agreed)
 
 
 @router.put("/backlog/{key}/rank")
@@ -134,7 +135,7 @@ def give_rank(request: HttpRequest, site: str, key: str, given: RankIn) -> Docum
         by=_actor(request),
         now=_now(),
     )
-    return _document(place, key, agreed)
+    return _document(request, place, key, agreed)
 
 
 @router.delete("/backlog/{key}/rank")
@@ -143,15 +144,16 @@ def take_rank_back(request: HttpRequest, site: str, key: str) -> Document:
     place = site_for(request.user, site, needs=Role.EDITOR)
     agreed = services.catch_up(place, now=_now())
     services.take_rank_back(place, key, by=_actor(request), now=_now())
-    return _document(place, key, agreed)
+    return _document(request, place, key, agreed)
 
 
-def _document(site: Site, key: str, agreed: Agreed) -> Document:
+def _document(request: HttpRequest, site: Site, key: str, agreed: Agreed) -> Document:
     found = item_of(site, key)
     if found is None:
         raise NoSuchItem(key=key[:40])
     override = found.overrides.filter(withdrawn_at=None).select_related("made_by").first()
-    return item_document(Placed(_rank(site, key, agreed), found, override), agreed)
+    hidden = blind_to(_actor(request).user, [found], agreed, site=site)
+    return item_document(Placed(_rank(site, key, agreed), found, override), agreed, hidden=hidden)
 
 
 def _rank(site: Site, key: str, agreed: Agreed) -> int:

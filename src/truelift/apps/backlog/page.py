@@ -17,6 +17,7 @@ from truelift.apps.backlog.reads import (
     Placed,
     Wanted,
     better_not_tested,
+    blind_to,
     overrides_of,
     placed,
     wanted_items,
@@ -54,6 +55,7 @@ class Row:
         missing: What is missing, in words.
         by_hand: Whether people judged any of its inputs.
         at: Where its dot stands on the axis; empty for none.
+        hidden: Others have answered and the person who looks has not: they see no score yet.
         hollow: Its interval holds zero, or the order with the first is open.
         pinned: Who gave it its rank and why; empty where the score decides.
     """
@@ -67,6 +69,7 @@ class Row:
     mde: str
     work: str
     value: str
+    hidden: bool
     missing: str
     by_hand: bool
     at: str
@@ -202,14 +205,24 @@ _OUTCOMES: Final = {
 _WORK: Final = ("work", "effort", "ease")
 
 
-def backlog_page(site: Site, agreed: Agreed, wanted: Wanted) -> BacklogPage:
-    """Lay out the ranking."""
+def backlog_page(
+    site: Site, agreed: Agreed, wanted: Wanted, *, to: User | None = None
+) -> BacklogPage:
+    """Lay out the ranking.
+
+    Args:
+        site: Whose.
+        agreed: How it scores.
+        wanted: Which items, in which order.
+        to: Who looks: what others answered is hidden from them until they have answered.
+    """
     first = (wanted.page - 1) * PAGE
     found = wanted_items(site, agreed, wanted)
     total = found.count()
     stretch = placed(site, agreed, wanted, first=first)
     measure = _measure(site, agreed)
-    axis = _axis(stretch, measure)
+    hidden = blind_to(to, (each.item for each in stretch), agreed, site=site)
+    axis = _axis([each for each in stretch if each.item.pk not in hidden], measure)
     ranking = wanted.sort == "rank" and wanted.page == 1
     # Where a person put an item says nothing about how far its score is from the others.
     free = [each for each in stretch if each.override is None]
@@ -224,11 +237,20 @@ def backlog_page(site: Site, agreed: Agreed, wanted: Wanted) -> BacklogPage:
             axis=axis,
             measure=measure,
             focus=each.item.pk in among,
+            hidden=each.item.pk in hidden,
         )
         for each in stretch
     )
     return BacklogPage(
-        answer=_answer(stretch, wanted, total, open_first, measure, agreed),
+        answer=_answer(
+            stretch,
+            wanted,
+            total,
+            0 if hidden else open_first,
+            measure,
+            agreed,
+            hidden=bool(stretch) and stretch[0].item.pk in hidden,
+        ),
         grounds=_grounds(agreed),
         drawn=_drawn(open_first, sum(each.value is not None for each in scores), ranking=ranking),
         unit=_unit(agreed),
@@ -263,6 +285,8 @@ def _answer(
     open_first: int,
     measure: Measure,
     agreed: Agreed,
+    *,
+    hidden: bool,
 ) -> tuple[str, str, str]:
     if not total:
         return ("Nothing competes for the next slot yet.", "", "")
@@ -272,6 +296,8 @@ def _answer(
     top = stretch[0]
     if top.item.score is None:
         return (f"{_many(total, 'item waits', 'items wait')} for a score.", "", "")
+    if hidden:
+        return (f"{top.item.title} comes first; answer it to see its score.", "", "")
     value = measure.said(top.item.score)
     unit = " per slot-week" if agreed.rule.framework is Framework.EV else ""
     if top.override is not None:
@@ -326,6 +352,7 @@ def _row(
     axis: Axis | None,
     measure: Measure,
     focus: bool,
+    hidden: bool,
 ) -> Row:
     item = place.item
     inputs = {each["name"]: each for each in item.inputs}
@@ -333,9 +360,9 @@ def _row(
     tags = []
     if item.solution_only:
         tags.append("solution only")
-    if item.discuss:
+    if item.discuss and not hidden:
         tags.append("discuss")
-    drawn = axis is not None and item.score is not None
+    drawn = axis is not None and item.score is not None and not hidden
     by = ""
     if place.override is not None:
         who = str(place.override.made_by) if place.override.made_by else "the operator"
@@ -352,8 +379,9 @@ def _row(
         leak="" if item.leak_minor is None else rough_money(item.leak_minor, site.currency),
         units="" if item.weekly_units is None else count(item.weekly_units),
         mde="" if item.mde is None else percent(item.mde, digits=1),
-        work="" if work is None else f"{work['value']:g}",
-        value="" if item.score is None else measure.said(item.score),
+        work="" if work is None or hidden else f"{work['value']:g}",
+        value="" if item.score is None or hidden else measure.said(item.score),
+        hidden=hidden,
         missing=_missing(item, agreed),
         by_hand=any(each["origin"] == Origin.JUDGEMENT for each in item.inputs),
         at=axis.x(item.score) if drawn and axis and item.score is not None else "",

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from truelift.apps.backlog.models import OverrideRecord, PriorityRecord
+from truelift.apps.accounts.models import User
+from truelift.apps.accounts.reads import role_of
+from truelift.apps.accounts.roles import Role
+from truelift.apps.backlog.models import OverrideRecord, PriorityRecord, ScoreRecord
 from truelift.apps.backlog.rule import Agreed, agreed_of
 from truelift.apps.backlog.services import item_called
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.hypothesis import HypothesisStage
 from truelift.lifecycle.idea import OPEN
+from truelift.lifecycle.scoring import Origin
 from truelift.lifecycle.scoring_route import Route
 
 
@@ -221,25 +225,49 @@ def overrides_of(site: Site) -> tuple[OverrideRecord, ...]:
     )
 
 
+def blind_to(
+    user: User | None, items: Iterable[PriorityRecord], agreed: Agreed, *, site: Site
+) -> frozenset[int]:
+    """Give the items whose score a person may not see yet: others answered, they did not.
+
+    Who only looks has nothing to be influenced in, and sees every score.
+    """
+    role = role_of(user, site) if user is not None else None
+    if user is None or role is None or not role.covers(Role.ANALYST):
+        return frozenset()
+    scorers: dict[int, set[int]] = {}
+    for item, scorer in ScoreRecord.objects.filter(
+        priority__in=[each.pk for each in items], framework=agreed.rule.framework.value
+    ).values_list("priority_id", "scorer_id"):
+        scorers.setdefault(item, set()).add(scorer)
+    return frozenset(item for item, who in scorers.items() if user.pk not in who)
+
+
 def waiting(site: Site) -> Mapping[str, QuerySet[Any]]:
     """Give what waits for a person in the backlog: what scorers should talk about."""
     return {"backlog": PriorityRecord.objects.filter(site=site, discuss=True)}
 
 
-def item_document(place: Placed, agreed: Agreed) -> dict[str, object]:
-    """Give an item as the API and the export show it."""
+def item_document(
+    place: Placed, agreed: Agreed, *, hidden: frozenset[int] = frozenset()
+) -> dict[str, object]:
+    """Give an item as the API shows it; of a hidden one nothing that others answered."""
     item = place.item
+    blind = item.pk in hidden
     return {
         "key": item.key,
         "change": item.title,
         "rank": place.rank,
         "framework": item.framework,
         "version": item.version,
-        "score": item.score,
-        "low": item.low,
-        "high": item.high,
+        "hidden": blind,
+        "score": None if blind else item.score,
+        "low": None if blind else item.low,
+        "high": None if blind else item.high,
         "missing": list(item.missing),
-        "inputs": list(item.inputs),
+        "inputs": [
+            each for each in item.inputs if not (blind and each["origin"] == Origin.JUDGEMENT)
+        ],
         "surface": item.surface,
         "weekly_units": item.weekly_units,
         "leak_minor": item.leak_minor,
@@ -248,7 +276,7 @@ def item_document(place: Placed, agreed: Agreed) -> dict[str, object]:
         "route": item.route,
         "reasons": list(item.reasons),
         "solution_only": item.solution_only,
-        "discuss": item.discuss,
+        "discuss": not blind and item.discuss,
         "scorers": item.scorers,
         "override": None
         if place.override is None

@@ -24,7 +24,7 @@ from truelift.apps.backlog.forms import (
 )
 from truelift.apps.backlog.models import PriorityRecord, ScoreRecord
 from truelift.apps.backlog.page import backlog_page, item_page, override_rows
-from truelift.apps.backlog.reads import item_of, placed
+from truelift.apps.backlog.reads import blind_to, item_of, placed
 from truelift.apps.backlog.rule import Agreed
 from truelift.apps.explorers.export import file_of
 from truelift.apps.explorers.table import Row
@@ -45,7 +45,7 @@ def backlog(request: SignedInRequest, site: str) -> HttpResponse:
     place = site_for(request.user, site)
     agreed = services.catch_up(place, now=datetime.now(UTC))
     form = FilterForm(request.GET)
-    page = backlog_page(place, agreed, form.wanted())
+    page = backlog_page(place, agreed, form.wanted(), to=request.user)
     shown = FilterForm(initial=request.GET.dict())
     context = {"page": page, "filters": shown, "may_write": _may_write(request, place)}
     return render(request, "backlog/backlog.html", context)
@@ -58,8 +58,11 @@ def export(request: SignedInRequest, site: str) -> HttpResponse:
     agreed = services.catch_up(place, now=datetime.now(UTC))
     wanted = FilterForm(request.GET).wanted()
     rows: list[Row] = []
-    for each in placed(place, agreed, wanted, most=MOST_EXPORTED):
+    found = placed(place, agreed, wanted, most=MOST_EXPORTED)
+    hidden = blind_to(request.user, (each.item for each in found), agreed, site=place)
+    for each in found:
         entry, override = each.item, each.override
+        blind = entry.pk in hidden
         rows.append(
             {
                 "rank": each.rank,
@@ -68,9 +71,10 @@ def export(request: SignedInRequest, site: str) -> HttpResponse:
                 "surface": entry.surface,
                 "framework": entry.framework,
                 "version": entry.version,
-                "score": entry.score,
-                "low": entry.low,
-                "high": entry.high,
+                "score": None if blind else entry.score,
+                "low": None if blind else entry.low,
+                "high": None if blind else entry.high,
+                "hidden": blind,
                 "missing": ", ".join(entry.missing),
                 "weekly_units": entry.weekly_units,
                 "leak_minor": entry.leak_minor,
@@ -78,7 +82,7 @@ def export(request: SignedInRequest, site: str) -> HttpResponse:
                 "route": entry.route,
                 "why": " ".join(entry.reasons),
                 "solution_only": entry.solution_only,
-                "discuss": entry.discuss,
+                "discuss": not blind and entry.discuss,
                 "scorers": entry.scorers,
                 "rank_given_because": override.reason if override else "",
             }
