@@ -542,6 +542,18 @@ def test_one_pair_has_one_conflict_of_a_rule_however_many_places_it_shares() -> 
     assert "changes Cart, Checkout and Home under EXP-1" in conflict.sentence
 
 
+@pytest.mark.parametrize("rule", PAIRS)
+def test_a_conflict_stays_the_same_when_the_later_of_two_becomes_the_earlier(rule: Rule) -> None:
+    first, second = PAIRS[rule]
+    second = replace(second, end=END)
+    earlier = replace(second, start=START - 3 * DAY)
+    later = replace(second, start=START + 3 * DAY)
+
+    assert [each.identity for each in found(first, earlier) if each.second] == [
+        each.identity for each in found(first, later) if each.second
+    ]
+
+
 def test_a_deputy_is_asked_for_an_owner_who_left_and_one_owner_once() -> None:
     left = replace(TEST, owner_active=False, deputy="dora")
 

@@ -50,18 +50,23 @@ def conflicts_of_tests(look: Look) -> Iterator[Conflict]:
     pairs: dict[tuple[str, str], tuple[Stay, Stay]] = {}
     for group in grouped(felt, shared_ground).values():
         for first, second in meetings(group, about=look.about):
-            keys = (first.item.key, second.item.key)
+            # By key, not by start: a pair whose order turns round has the same conflicts.
+            keys = _in_order(first.item.key, second.item.key)
             if keys not in pairs:
                 pairs[keys] = (by_key[keys[0]], by_key[keys[1]])
     held = list(_held_out(look))
-    claimed = {(each.first, each.second) for each in held}
+    claimed = {_in_order(each.first, each.second) for each in held}
     yield from held
     for keys, (one, other) in pairs.items():
         mine, theirs = places[keys[0]], places[keys[1]]
         found = _of_two_tests(look, one, other, mine, theirs)
-        if not found and keys not in claimed and keys[::-1] not in claimed:
+        if not found and keys not in claimed:
             found = _same_metric(look, one, other)
         yield from found
+
+
+def _in_order(first: str, second: str) -> tuple[str, str]:
+    return (first, second) if first < second else (second, first)
 
 
 def _of_two_tests(
@@ -182,7 +187,9 @@ def _held_out(look: Look) -> Iterator[Conflict]:
     pairs = chain(
         meetings_between(tests, holders, about=look.about), meetings(holders, about=look.about)
     )
-    for test, holder in pairs:
+    for one, other in pairs:
+        turned = one.item.holdout and other.item.key < one.item.key
+        test, holder = (other, one) if turned else (one, other)
         measure = look.measure(test, holder)
         if measure.exposure > 0:
             yield from look.between(

@@ -82,7 +82,9 @@ def nearest_free_slot(
         moved = replace(item, start=start, end=start + length)
         held = [
             each
-            for each in conflicts([moved, *near], surfaces=known, today=today, context=context)
+            for each in conflicts(
+                [moved, *near], surfaces=known, today=today, context=context, about=item.key
+            )
             if each.stops
             and each.identity not in settled
             and (each.first == item.key or each.rule is not Rule.C13)
