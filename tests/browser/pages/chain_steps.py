@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Locator, Page, expect
@@ -14,12 +15,25 @@ def press(button: Locator) -> None:
     if button.get_attribute("aria-disabled") == "true":
         reasons = page.locator("main #why-not, main .refusal").all_inner_texts()
         raise AssertionError(f"{page.url}: {button.inner_text()} is refused: {reasons}")
-    with page.expect_response(lambda answer: answer.request.method == "POST") as answered:
-        button.click()
-    page.wait_for_load_state()
-    if answered.value.status >= 400:
+    status = answered(button, button.click)
+    if status >= 400:
         said = page.locator("main [role=alert], main .refusal, main .errorlist").all_inner_texts()
-        raise AssertionError(f"{page.url}: {answered.value.status}: {said}")
+        raise AssertionError(f"{page.url}: {status}: {said}")
+
+
+def answered(target: Locator, act: Callable[[], None]) -> int:
+    """Press something, wait until the page has the answer, and give its status.
+
+    Who goes elsewhere before it is there takes the next page away from under the answer.
+    """
+    page = target.page
+    if target.evaluate("each => each.closest('[hx-post]') !== null"):
+        with page.expect_response(lambda each: each.request.method == "POST") as said:
+            act()
+        return said.value.status
+    with page.expect_navigation() as gone:
+        act()
+    return gone.value.status
 
 
 def step(page: Page, place: str, action: str) -> None:
@@ -52,9 +66,11 @@ def by_key(target: Locator, words: str | None = None) -> None:
         keyboard.press("Tab")
     expect(target).to_be_focused()
     kind = target.evaluate("each => each.type || each.tagName")
-    if words is None:
-        keyboard.press("Space" if kind == "checkbox" else "Enter")
-        target.page.wait_for_load_state()
+    if kind == "checkbox":
+        keyboard.press("Space")
+        expect(target).to_be_checked()
+    elif words is None:
+        answered(target, lambda: keyboard.press("Enter"))
     elif kind == "select-one":
         keyboard.type(words)
         expect(target.locator("option:checked")).to_have_text(re.compile(re.escape(words)))
