@@ -14,6 +14,7 @@ from truelift.apps.experiments.broken_down import (
     segments_of,
     stopped_of,
 )
+from truelift.apps.experiments.result import LIFT, effect_row
 
 
 HOME = "/s/shop/"
@@ -236,3 +237,12 @@ def test_what_is_stated_after_the_last_look_stands_beside_what_was_counted() -> 
     assert shown.headline == "Adjusted for its looks, the lift in orders is +8.0% instead of +10.0%"
     assert [row.label for row in shown.forest.effects] == ["As counted", "Stated"]
     assert nothing is None
+
+
+def test_an_effect_that_is_not_there_is_said_in_one_sentence() -> None:
+    metric = {"metric": "order_rate", "role": "primary"}
+    absent = "order_rate: no unit of one of the variants has been counted."
+
+    row = effect_row(metric, {"outcome": "inconclusive", "absent": absent}, None)
+
+    assert row.sentence(LIFT) == ("order_rate: no unit of one of the variants has been counted.")

@@ -287,13 +287,14 @@ def effect_row(
         # The bound of an early look may lie where nothing could cross it.
         relative, withheld = None, "no effect could end the test at so early a look"
     if relative is None:
-        reason = effect.get("absent") or effect.get("relative_absent") or withheld
+        why = str(effect.get("absent") or effect.get("relative_absent") or withheld)
         return Effect(
             label=label,
             knowledge=Knowledge.TOO_FEW,
             detail=detail,
             levels=levels,
-            reason=str(reason),
+            # It stands inside a sentence that names the metric already.
+            reason=why.removeprefix(f"{metric['metric']}: ").removesuffix("."),
             href=href,
         )
     status, reading = _READINGS.get((role, effect.get("guardrail") or outcome), ("", ""))
