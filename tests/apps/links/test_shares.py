@@ -114,6 +114,8 @@ def test_an_invalid_result_is_marked_on_every_copy(
     page = shown(site, ShareKind.RESULT, analysed.key, 1, now=now)
 
     assert page.watermark == "Invalid"
+    assert "no effect of this experiment can be used" in page.content
+    assert "More visitors order." not in page.content
     assert "no conclusion may be drawn" in whole_page(page, site=site, now=now)
 
 

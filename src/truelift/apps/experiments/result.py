@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from truelift.apps.drawing.series import Line, Series
 from truelift.apps.drawing.wording import Kind, Measure, count, lift, short_day
 from truelift.apps.experiments.integrity_card import IntegrityCard, integrity_card
 from truelift.apps.experiments.methods import CORRECTION_PAGES, INFERENCE_PAGES, method_href
-from truelift.apps.experiments.models import ExperimentRecord, MetricRecord
+from truelift.apps.experiments.models import ExperimentRecord, MetricRecord, MoveRecord
 from truelift.apps.experiments.plain import plain_of
 from truelift.apps.experiments.shapes import CapRow, Shape, cap_said, caps_of, shapes_of
 from truelift.apps.experiments.wording import (
@@ -27,7 +27,7 @@ from truelift.apps.experiments.wording import (
 )
 from truelift.lifecycle.brief import Situation
 from truelift.lifecycle.decision_table import Agreed
-from truelift.lifecycle.experiment import Choice
+from truelift.lifecycle.experiment import Action, Choice
 
 
 LIFT: Final = Measure(Kind.LIFT)
@@ -135,7 +135,7 @@ class Result:
 
     @property
     def invalid(self) -> bool:
-        """Whether a failed check replaces the effects."""
+        """Whether a failed check, or a person who marked it invalid, replaces the effects."""
         return bool(self.integrity.broken)
 
 
@@ -151,7 +151,7 @@ def result_of(record: ExperimentRecord, document: Mapping[str, Any]) -> Result:
     planned = metrics_of(record)
     names = {each.key: each.name or each.key for each in record.variants.all()}
     home = home_of(record)
-    integrity = integrity_card(document.get("integrity", []), home=home)
+    integrity = _marked(record, integrity_card(document.get("integrity", []), home=home))
     withheld = [
         effect["withheld"]
         for metric in document.get("metrics", [])
@@ -163,7 +163,9 @@ def result_of(record: ExperimentRecord, document: Mapping[str, Any]) -> Result:
     visitors = _visitors(document, names)
     return Result(
         integrity=integrity,
-        verdict=_verdict(record, document, planned, names),
+        verdict=Verdict(ADVICE["invalid"], "", "", integrity.broken)
+        if record.is_invalid and document.get("recommendation")
+        else _verdict(record, document, planned, names),
         headline=_headline(document, planned, hidden=hidden, broken=bool(integrity.broken)),
         forest=forest,
         source=_source(document),
@@ -178,6 +180,22 @@ def result_of(record: ExperimentRecord, document: Mapping[str, Any]) -> Result:
         correction=_correction_link(document, home),
         shapes=() if integrity.broken else shapes_of(record, document, planned, names),
         caps=() if integrity.broken else caps_of(record, document, planned, names),
+    )
+
+
+def _marked(record: ExperimentRecord, integrity: IntegrityCard) -> IntegrityCard:
+    """Let a result that a person has marked invalid tell nothing, whatever its checks say."""
+    if not record.is_invalid or integrity.broken:
+        return integrity
+    why = (
+        MoveRecord.objects.filter(experiment=record, action=Action.INVALIDATE.value)
+        .values_list("reason", flat=True)
+        .first()
+    )
+    return replace(
+        integrity,
+        headline="It was marked invalid: nothing of it can be used",
+        broken=(f"It was marked invalid: {why}" if why else "It was marked invalid.",),
     )
 
 
