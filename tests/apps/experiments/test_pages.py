@@ -14,6 +14,7 @@ from django.utils.html import escape
 
 from truelift.apps.accounts.models import User
 from truelift.apps.accounts.services import set_functions
+from truelift.apps.briefs.services import BriefChange, write_brief
 from truelift.apps.experiments.models import (
     AnalysisRecord,
     DecisionRecord,
@@ -22,7 +23,7 @@ from truelift.apps.experiments.models import (
     LearningRecord,
     MetricRecord,
 )
-from truelift.apps.experiments.services import move_experiment, plan_experiment
+from truelift.apps.experiments.services import move_experiment, plan_experiment, write_findings
 from truelift.apps.experiments.spec import ExperimentSpec
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.models import HypothesisRecord
@@ -609,3 +610,34 @@ def test_lists_take_the_same_queries_for_one_experiment_and_for_many(
         response = client.get(here)
 
     assert analysed.name in text_of(response)
+
+
+def test_a_study_without_traffic_shows_what_it_has_and_nothing_of_traffic(
+    site: Site, ada: User, ben: User, client_of: ClientOf, now: datetime
+) -> None:
+    plan_experiment(
+        site,
+        ExperimentSpec(key="eight", name="Eight people", method=Method.USABILITY_TEST),
+        by=Actor(ada),
+        now=now,
+    )
+    write_brief(site, "eight", BriefChange(audience="eight customers"), by=Actor(ada), now=now)
+    browser = client_of(ada)
+    form = browser.get("/s/shop/experiments/eight/edit/").content.decode()
+    before = browser.get("/s/shop/experiments/eight/").content.decode()
+    ExperimentRecord.objects.filter(key="eight").update(stage="stopped", started_at=now)
+    write_findings(site, "eight", text="Six found it.", by=Actor(ben), now=now)
+
+    page = browser.get("/s/shop/experiments/eight/")
+    text = page.content.decode()
+    plan = dict(page.context["card"].plan)
+
+    assert form.count("only for a test that splits visitors") == 2
+    assert "It needs a plan and somebody who looks, and no traffic." in before
+    assert "Of eight customers; written down" in text
+    assert "Six found it." in text
+    assert plan == {"Method": "Usability test", "Who is asked": "eight customers", "Key": "eight"}
+    assert not {"the segments", "screenshots of the variants"} & {
+        name for name, _ in page.context["brief"].documentation
+    }
+    assert not any(word in text for word in ("fixed horizon", "Relative effect", "per variant"))

@@ -80,7 +80,7 @@ class BriefPage:
         metrics: Name, role and class of each metric of the plan.
         measured: How its events arrive.
         looked: When somebody looked at them; empty before.
-        documentation: The eight fields and whether each is filled.
+        documentation: The fields that it needs and whether each is filled.
         filled: How many are.
         nag: Whether the documentation is missed by now.
         mistakes: The five mistakes.
@@ -150,7 +150,11 @@ def brief_page(record: ExperimentRecord, *, by: Actor, now: datetime) -> BriefPa
     given = approvals_of(record)
     randomised = record.method in RANDOMISED
     measured = measured_of(record, now=now) if randomised else Measured()
-    written = tuple(documentation(record, row).items())
+    written = tuple(
+        (name, filled)
+        for name, filled in documentation(record, row).items()
+        if randomised or name not in _OF_VARIANTS
+    )
     known = metric_classes(record.site)
     planned = list(record.metrics.select_related("metric"))
     has = {each.metric.key for each in planned}
@@ -258,7 +262,7 @@ def _approvals(
 ) -> Iterable[ApprovalRow]:
     open_still = record.stage in PREPARING
     wanted = [
-        *((each.value, each.value.capitalize(), _ASKED[each]) for each in Approved),
+        *((each.value, each.value.capitalize(), _asked(each, record)) for each in Approved),
         (review.value, review.called, review.question),
         *(
             (each.value, f"Risk: {each.value}", each.question)
@@ -287,10 +291,19 @@ def _approvals(
         )
 
 
+_OF_VARIANTS = frozenset({"screenshots of the variants", "the segments"})
+"""What a study that splits nobody has nothing of."""
+
 _ASKED = {
     Approved.GOALS: "The goal is worth the traffic.",
     Approved.GUARDRAILS: "The guardrails and their margins protect what matters.",
 }
+
+
+def _asked(what: Approved, record: ExperimentRecord) -> str:
+    if what is Approved.GOALS and record.method not in RANDOMISED:
+        return "The goal is worth the work."
+    return _ASKED[what]
 
 
 def _refused(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -43,7 +43,7 @@ from truelift.apps.experiments.wording import (
     weeks_in,
 )
 from truelift.apps.research.actor import Actor
-from truelift.lifecycle.experiment import PREPARING, Experiment, Origin, plan_digest
+from truelift.lifecycle.experiment import PREPARING, RANDOMISED, Experiment, Origin, plan_digest
 from truelift.lifecycle.obstacle import Obstacle
 
 
@@ -75,6 +75,7 @@ class ExperimentCard:
         randomised: Whether events analyse it.
         snapshot: The newest snapshot; None before one.
         taken: When that was, in words.
+        asked: Of whom a study without traffic learned; empty for a test.
         result: The snapshot laid out; None before one.
         details: What it shows besides its effects; None before one.
         panel: What can be done.
@@ -97,6 +98,7 @@ class ExperimentCard:
     randomised: bool
     snapshot: AnalysisRecord | None
     taken: str
+    asked: str
     result: Result | None
     details: Details | None
     panel: Panel
@@ -145,6 +147,7 @@ def card_of(
         randomised=domain.randomised,
         snapshot=snapshot,
         taken=moment(snapshot.made_at, site.time_zone) if snapshot else "",
+        asked="" if domain.randomised else _asked(record),
         result=None if document is None else result_seen(record, document, hides=hides),
         details=None if document is None or hides else details_of(record, document),
         wrong=wrong_of(record, by=by, now=now),
@@ -203,6 +206,23 @@ def _lede(record: ExperimentRecord, domain: Experiment) -> str:
     return " ".join(parts)
 
 
+def _study(record: ExperimentRecord) -> Iterable[tuple[str, str]]:
+    """Give the plan of a study that splits no visitors: nothing of traffic."""
+    yield "Method", METHODS[record.method]
+    if asked := _asked(record):
+        yield "Who is asked", asked
+    if record.decision_owner:
+        yield "Decides", str(record.decision_owner)
+    yield "Key", record.key
+
+
+def _asked(record: ExperimentRecord) -> str:
+    """Name the people of whom a study learns, as the brief says it."""
+    # Where nobody wrote a brief there is none.
+    brief = getattr(record, "brief", None)
+    return brief.audience if brief else ""
+
+
 def _judged(record: ExperimentRecord) -> list[tuple[str, str]]:
     """Give how effects are judged, as far as it is not the usual way."""
     judging = judging_of(record)
@@ -225,6 +245,8 @@ def _judged(record: ExperimentRecord) -> list[tuple[str, str]]:
 
 
 def _plan(record: ExperimentRecord) -> list[tuple[str, str]]:
+    if record.method not in RANDOMISED:
+        return list(_study(record))
     facts = [("Method", METHODS[record.method])]
     variants = list(record.variants.all())
     if variants:

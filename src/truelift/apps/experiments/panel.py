@@ -388,6 +388,9 @@ def _reviewers(
 ) -> tuple[tuple[str, str], ...]:
     if domain.stage is not Stage.ANALYSED or Gate.SECOND_OPINION not in domain.gates:
         return ()
+    if not domain.randomised:
+        # A study recommends nothing that a decision could go against.
+        return ()
     return tuple(
         (each.email, str(each)) for each in people_of(record.site) if str(each.pk) != asked.by.key
     )

@@ -25,7 +25,7 @@ from truelift.apps.research.actor import Actor
 from truelift.apps.research.reads import hypothesis_of
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
-from truelift.lifecycle.experiment import Stage
+from truelift.lifecycle.experiment import RANDOMISED, Method, Stage
 
 
 PLANNED: Final = ("primary", "baseline", "cv", "minimum_effect", "visitors_per_week")
@@ -34,6 +34,10 @@ PLANNED: Final = ("primary", "baseline", "cv", "minimum_effect", "visitors_per_w
 
 USUAL_COVARIATE_DAYS: Final = 14
 """What the form suggests; a file or the API that says nothing of it gets none."""
+
+
+STUDIES = frozenset(each.value for each in Method if each not in RANDOMISED)
+"""Methods that split no visitors."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -95,7 +99,13 @@ def _page(
     return render(
         request,
         "experiments/plan.html",
-        {"form": form, "key": key, "no_metrics": not form.known},
+        {
+            "form": form,
+            "key": key,
+            "no_metrics": not form.known,
+            # What only a test needs is folded away; a mistake in it opens it again.
+            "folded": form["method"].value() in STUDIES and not form.errors,
+        },
         status=status,
     )
 
