@@ -126,6 +126,15 @@ def stock(site: Site, browser: Client, *, who: str, text: str, now: datetime) ->
         "design": "interrupted-time-series",
         "changed_on": "2026-04-20",
     }
+    # By the clock on the wall, by which pages and API go.
+    begins = datetime.now(UTC)
+    span = {"starts": begins.isoformat(), "ends": (begins + timedelta(days=9)).isoformat()}
+    frozen = {"surfaces": [text[:120]], **span}
+    tell("post", "freezes", {"what": text[:200], "strength": "advise", **frozen})
+    approved = {"side": "liaison", "reason": text[:500]}
+    tell("post", "freezes/F-1/approvals", approved)
+    tell("post", "deploy-tokens", {"name": text[:60]})
+    tell("post", "deploy-check", {"surfaces": [text[:120]], "actor": text[:100]})
     tell("post", "before-after", {"name": text, **changed})
     said = dict.fromkeys(("what", "repo", "sha", "actor"), text[:80])
     where = {"surfaces": [text[:80]], "paths": [text[:80]], "urls": [text[:80]]}

@@ -32,6 +32,7 @@ APPS: Final = (
     "experiments",
     "briefs",
     "surfaces",
+    "freezes",
     "backlog",
     "observations",
     "qa",

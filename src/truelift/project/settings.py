@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "truelift.apps.intake",
     "truelift.apps.experiments",
     "truelift.apps.surfaces",
+    "truelift.apps.freezes",
     "truelift.apps.backlog",
     "truelift.apps.qa",
     "truelift.apps.rollouts",

@@ -23,6 +23,7 @@ APPS: Final = (
     "experiments",
     "briefs",
     "surfaces",
+    "freezes",
     "backlog",
     "observations",
     "qa",

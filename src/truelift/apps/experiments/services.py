@@ -338,6 +338,10 @@ def move_experiment(
         site=site.name,
         **by.audited,
     )
+    # Its surface is kept as it is while visitors meet it.
+    from truelift.apps.freezes.services import follow_experiment
+
+    follow_experiment(record, now=now)
     return step
 
 

@@ -1,0 +1,1 @@
+"""Freezes, and the check that pipelines ask before they deploy."""

@@ -1,0 +1,1 @@
+"""How the tables of freezes and deploy checks came to be."""
