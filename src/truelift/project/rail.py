@@ -105,6 +105,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
             Place("Board", "board"),
             Place("Roadmap", "roadmap", "r"),
             Place("Surfaces", "surfaces"),
+            Place("Changes", "changes"),
             Place("Freezes", "freezes"),
             Place("Programme metrics", "progress"),
             Place("Rhythm", "rhythm"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -13,6 +13,7 @@ from truelift.apps.accounts.audit import record as audit
 from truelift.apps.changes.counting import Days, per_day, stored_days
 from truelift.apps.changes.models import ConfounderRecord, IncidentRecord
 from truelift.apps.changes.where import tested, tests_since
+from truelift.apps.experiments.domain import midnight_at
 from truelift.apps.experiments.job_kinds import queue
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.research.actor import Actor
@@ -185,14 +186,14 @@ def keep(
     return made
 
 
-def share_of_all(experiment: ExperimentRecord, *, now: datetime) -> float | None:
+def share_of_all(experiment: ExperimentRecord) -> float | None:
     """Give the share of a test's sample that came while anything lasted, each counted once."""
     met = [each.incident.as_domain() for each in experiment.confounders.select_related("incident")]
-    if not met:
-        return 0.0
-    return share_inside(
-        per_day(stored_days(experiment)), met, zone=experiment.site.time_zone, now=now
-    )
+    days = per_day(stored_days(experiment))
+    if not met or not days:
+        return None
+    counted = midnight_at(experiment.site, max(days) + timedelta(days=1))
+    return share_inside(days, met, zone=experiment.site.time_zone, now=counted)
 
 
 def _within(value: Incident, experiment: ExperimentRecord) -> Incident:

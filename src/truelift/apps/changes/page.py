@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from itertools import groupby
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -243,7 +243,9 @@ def changes_page(site: Site, wanted: Wanted) -> ChangesPage:
                     wanted.state,
                     (("", "All"), *((each.value, STATES[each][1]) for each in ChangeState)),
                 ),
-                Input("touched", "Only what touched a test", "on" if wanted.touched else "", tick=True),
+                Input(
+                    "touched", "Only what touched a test", "on" if wanted.touched else "", tick=True
+                ),
             ),
             narrowed=bool(wanted.query or wanted.before),
         ),
@@ -629,7 +631,7 @@ class Around:
     share: str
 
 
-def around(record: ExperimentRecord, *, now: datetime) -> Around | None:
+def around(record: ExperimentRecord) -> Around | None:
     """Give what changed and happened while a test ran; None where nothing is known to have."""
     spoiled = ContaminationRecord.objects.filter(experiment=record).select_related("change")
     met = list(
@@ -646,7 +648,7 @@ def around(record: ExperimentRecord, *, now: datetime) -> Around | None:
     )
     if not lines and not met:
         return None
-    share = share_of_all(record, now=now) if len(met) > 1 else None
+    share = share_of_all(record) if len(met) > 1 else None
     return Around(
         lines,
         tuple(

@@ -9,7 +9,7 @@ from typing import Final
 from django.db import transaction
 
 from truelift.apps.accounts.audit import record as audit
-from truelift.apps.accounts.reads import people_with, standing_of
+from truelift.apps.accounts.reads import standing_of
 from truelift.apps.changes.counting import stored_counts
 from truelift.apps.changes.models import (
     AdjudicationRecord,
@@ -30,7 +30,6 @@ from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.reads import surfaces_of
 from truelift.errors import Refusal
 from truelift.lifecycle.contamination import (
-    ADJUDICATES,
     Scope,
     Verdict,
     Vote,
@@ -415,22 +414,14 @@ def cause_of(made: ContaminationRecord) -> str:
 
 
 def tell(made: ContaminationRecord, *, now: datetime) -> None:
-    """Tell those whom it concerns: who decides, who planned, and who has to judge."""
+    """Tell who decides and who planned; who has to judge finds a line in the inbox."""
     record, site = made.experiment, made.change.site
     if made.verdict == Verdict.BENIGN:
         settle(site, cause_of(made), now=now)
         return
     fatal = made.verdict == Verdict.FATAL
     ended = " The test was ended as invalid." if fatal and record.is_invalid else ""
-    people = {
-        each.pk: each
-        for each in (
-            record.decision_owner,
-            record.made_by,
-            *people_with(site, frozenset(ADJUDICATES)),
-        )
-        if each is not None
-    }
+    people = [each for each in (record.decision_owner, record.made_by) if each is not None]
     notify(
         site,
         Notice(
@@ -440,6 +431,6 @@ def tell(made: ContaminationRecord, *, now: datetime) -> None:
             "See the three ways out." if ended else "Say what it did to the test.",
             f"/s/{site.name}/contaminations/{made.pk}/",
         ),
-        to=people.values(),
+        to=people,
         now=now,
     )

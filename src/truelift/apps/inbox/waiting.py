@@ -16,6 +16,7 @@ from truelift.apps.accounts.reads import functions_in
 from truelift.apps.accounts.roles import Role
 from truelift.apps.briefs.models import SIGNING
 from truelift.apps.briefs.services import approvers
+from truelift.apps.changes.reads import to_judge
 from truelift.apps.experiments.domain import as_domain
 from truelift.apps.experiments.models import ExperimentRecord, MoveRecord
 from truelift.apps.inbox.mailing import wishes_of
@@ -30,6 +31,7 @@ from truelift.apps.sites.models import Site
 from truelift.apps.threads.items import item_of
 from truelift.apps.threads.reads import mentions_of
 from truelift.lifecycle.brief import Approved, Risk
+from truelift.lifecycle.contamination import waits_for
 from truelift.lifecycle.experiment import Action, Origin, Stage, plan_digest
 from truelift.lifecycle.functions import Function, Item, able_functions
 from truelift.lifecycle.gate import Gate
@@ -52,6 +54,7 @@ FROM_LINES: Final = frozenset(
         "approve",
         "decide",
         "escalated",
+        "judge",
         "launch",
         "learn",
         "mention",
@@ -217,6 +220,7 @@ def _all(reader: Reader) -> Iterator[Line]:
     yield from _insights(reader)
     yield from _intake(reader)
     yield from _rollouts(reader)
+    yield from _contaminations(reader)
     yield from _notices(reader)
 
 
@@ -544,6 +548,36 @@ def _rollouts(reader: Reader) -> Iterator[Line]:
                 href=href,
                 since=row.live_at or row.decided_at,
             )
+
+
+def _contaminations(reader: Reader) -> Iterator[Line]:
+    """What changed while a test ran waits for engineering and analytics, two people."""
+    rows = to_judge(reader.site)
+    lines = []
+    for row in rows:
+        votes = row.votes()
+        mine = {each.key for each in votes} & {str(reader.user.pk)}
+        able = [each for each in waits_for(votes) if reader.has(frozenset({each}))]
+        if mine or not able:
+            continue
+        said = _listed([each.called for each in able])
+        lines.append(
+            Line(
+                cause=f"judge:contamination:{row.pk}",
+                sentence=f"{row.change.key} came while “{row.experiment.name}” ran: {row.reason}",
+                remedy=f"Look at it, and say for {said} what it did.",
+                href=f"/s/{reader.site.name}/contaminations/{row.pk}/",
+                severity=Severity.WATCH,
+                due=reader.day(row.due_at) if row.due_at else None,
+                since=row.made_at,
+            )
+        )
+    yield from _few(
+        lines,
+        cause="judge:contaminations",
+        many="{n} changes came while tests ran, and wait to be judged.",
+        href=f"/s/{reader.site.name}/changes/?touched=on",
+    )
 
 
 def _notices(reader: Reader) -> Iterator[Line]:
