@@ -192,7 +192,7 @@ def test_the_ranking_hides_a_score_from_those_who_have_not_answered_yet(
 
     assert seen == {"hidden": False, "value": True, "drawn": True}
     assert blind == {"hidden": True, "value": False, "drawn": False}
-    assert "answer it to see its score" in page
+    assert "its score shows once you have given yours" in page
     assert row(cleo) == seen
 
 

@@ -297,7 +297,7 @@ def _answer(
     if top.item.score is None:
         return (f"{_many(total, 'item waits', 'items wait')} for a score.", "", "")
     if hidden:
-        return (f"{top.item.title} comes first; answer it to see its score.", "", "")
+        return (f"{top.item.title} comes first; its score shows once you have given yours.", "", "")
     value = measure.said(top.item.score)
     unit = " per slot-week" if agreed.rule.framework is Framework.EV else ""
     if top.override is not None:

@@ -30,11 +30,11 @@ from truelift.apps.experiments.result import (
     primary_effect,
     result_of,
 )
-from truelift.apps.experiments.wording import STAGES
+from truelift.apps.experiments.wording import METHODS, STAGES
 from truelift.apps.measurement.funnel_page import segment_said
 from truelift.apps.measurement.naming import spoken
 from truelift.apps.research.reads import HypothesisRow
-from truelift.lifecycle.experiment import Stage
+from truelift.lifecycle.experiment import RANDOMISED, Stage
 from truelift.lifecycle.functions import Item
 from truelift.lifecycle.hypothesis import HypothesisStage
 from truelift.lifecycle.stage_words import stage_within
@@ -424,7 +424,22 @@ def _real(
                     why=_planned(record),
                     next=Next("Look at the plan", _owner(record), "Open the experiment", href),
                 )
-            verdict = result_of(record, document).verdict
+            result = result_of(record, document)
+            verdict = result.verdict
+            if record.method not in RANDOMISED and result.findings:
+                return Question(
+                    number=3,
+                    asked=asked,
+                    answer=f"“{record.name}”: what was seen is written down.",
+                    why=f"{METHODS[record.method]}, without traffic:"
+                    f" {stage_within(Item.EXPERIMENT, record.stage)}.",
+                    next=Next(
+                        "Decide" if stage == Stage.ANALYSED else "Read it",
+                        _owner(record),
+                        "Open what was seen",
+                        href,
+                    ),
+                )
             return Question(
                 number=3,
                 asked=asked,
@@ -556,7 +571,7 @@ def _test(record: ExperimentRecord, document: Mapping[str, object] | None, base:
     row = Effect(
         label=record.name,
         knowledge=Knowledge.TOO_FEW,
-        reason="nothing computed yet" if document is None else "nothing to compare",
+        reason=_nothing_drawn(record, document),
     )
     found = primary_effect(document) if document is not None else None
     if document is not None and found is not None:
@@ -573,6 +588,13 @@ def _test(record: ExperimentRecord, document: Mapping[str, object] | None, base:
         margins=(),
         levels=(),
     )
+
+
+def _nothing_drawn(record: ExperimentRecord, document: Mapping[str, object] | None) -> str:
+    """Say why a row has no effect; a study without traffic has words instead of one."""
+    if record.method not in RANDOMISED:
+        return "nothing seen yet" if document is None else "what was seen stands on its page"
+    return "nothing computed yet" if document is None else "nothing to compare"
 
 
 def _tests_sentence(stages: Sequence[Stage]) -> str:
