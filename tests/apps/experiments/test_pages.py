@@ -182,6 +182,19 @@ def test_a_button_says_whose_step_it_is_as_soon_as_somebody_has_a_function(
     assert refused not in analyst
 
 
+def test_a_plan_begins_where_its_hypothesis_changes_something(
+    site: Site, hypothesis: HypothesisRecord, ada: User, client_of: ClientOf
+) -> None:
+    hypothesis.surface = "Product page, below the price"
+    hypothesis.save()
+
+    said = text_of(
+        client_of(ada).get(f"/s/{site.name}/experiments/new/?hypothesis={hypothesis.key}")
+    )
+
+    assert 'name="surface" value="Product page, below the price"' in said
+
+
 def test_a_hypothesis_in_review_is_not_tested_yet(
     site: Site, planned: ExperimentRecord, ada: User, client_of: ClientOf
 ) -> None:

@@ -117,9 +117,10 @@ def test_an_idea_becomes_a_hypothesis_that_rests_on_what_it_answers(
 
     idea.refresh_from_db()
     assert (idea.stage, idea.hypothesis) == (IdeaStage.PROMOTED, made)
-    assert (made.change, made.audience, made.reason) == (
+    assert (made.change, made.audience, made.surface, made.reason) == (
         idea.change,
         "everyone",
+        "Checkout",
         finding.problem,
     )
     assert list(made.insights.all()) == [finding]

@@ -126,6 +126,7 @@ def _start(site: Site, request: SignedInRequest) -> dict[str, object]:
             "hypothesis": hypothesis.key,
             "name": hypothesis.change[:200],
             "primary": hypothesis.metric,
+            "surface": hypothesis.surface,
         }
         if hypothesis.expected_lift:
             initial["minimum_effect"] = round(hypothesis.expected_lift * 100, 6)

@@ -419,8 +419,8 @@ def hypothesis_from_idea(site: Site, key: str, *, by: Actor, now: datetime) -> H
         site,
         HypothesisFields(
             change=idea.change,
-            audience=idea.segment,
-            surface=idea.surface,
+            audience=idea.segment or (finding.segment if finding else ""),
+            surface=idea.surface or (finding.surface if finding else ""),
             reason=finding.problem if finding else idea.problem,
             insights=(finding.key,) if finding else (),
         ),
