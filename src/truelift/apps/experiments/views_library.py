@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
 from truelift.apps.briefs.reads import brief_record, undocumented
+from truelift.apps.drawing.wording import amount
 from truelift.apps.experiments.forms import LearningForm, MetricForm
 from truelift.apps.experiments.library import metrics_page
 from truelift.apps.experiments.metrics import define_metric, take_library
@@ -99,5 +100,5 @@ def take(request: SignedInRequest, site: str) -> HttpResponse:
     taken = take_library(
         place, request.POST.get("library", ""), by=Actor(request.user), now=datetime.now(UTC)
     )
-    messages.success(request, f"{len(taken)} metrics are defined.")
+    messages.success(request, f"{amount(len(taken), 'metric is', 'metrics are')} defined.")
     return redirect("experiments:metrics", site=place.name)

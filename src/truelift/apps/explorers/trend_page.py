@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from truelift.apps.drawing.series import Line
-from truelift.apps.drawing.wording import Kind, Measure, count, rough_money
+from truelift.apps.drawing.wording import Kind, Measure, amount, count, rough_money
 from truelift.apps.drawing.wording import number as number_said
 from truelift.apps.explorers.answers import event_said, mapping_of, number_of, period_said
 from truelift.apps.explorers.page import Asked, ExplorerPage, Figure
@@ -112,7 +112,7 @@ def _grounds(whole: Mapping[str, Json], change: str, *, compared: bool) -> str:
         return "Choose a longer period, or look at the ledger whether these events arrive."
     who = "1 person" if people == 1 else f"{count(people)} people"
     times = number_of(whole.get("count"))
-    said = f"{who}, {count(times)} events."
+    said = f"{who}, {amount(times, 'event')}."
     if compared:
         said += f" Against the period before, over days that are over: {change}."
     return said

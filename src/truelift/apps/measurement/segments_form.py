@@ -114,7 +114,7 @@ class Row:
         found = _LAST.fullmatch(self.period)
         if found is None or self.period in {value for value, _ in PERIODS}:
             return ""
-        return f"in the last {found[1]} days"
+        return f"in the last {found[1]} day{'' if found[1] == '1' else 's'}"
 
     def problems(self) -> list[str]:
         """Say everything that keeps it from being a condition."""
