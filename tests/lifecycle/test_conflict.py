@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -667,3 +668,22 @@ def test_a_longer_item_has_every_conflict_of_the_shorter_for_as_long(
     after = {each.identity: each.days for each in found(stretched, *items[1:]) if each.second}
 
     assert all(after.get(identity, 0) >= days for identity, days in before.items())
+
+
+def test_the_guide_tells_every_rule_as_it_is() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "guide" / "conflicts.md"
+    rows = [
+        [cell.strip() for cell in line.strip("|\n").split("|")]
+        for line in guide.read_text("utf-8").splitlines()
+        if line.startswith("| C")
+    ]
+
+    assert [(row[0].lower(), row[1], row[3], row[4]) for row in rows] == [
+        (
+            rule.value,
+            rule.called,
+            rule.severity.called,
+            " · ".join(each.called for each in rule.resolutions),
+        )
+        for rule in Rule
+    ]

@@ -51,6 +51,7 @@ def conflicts(
     known = {surface.name: surface for surface in surfaces}
     placed = [stay for item in given if (stay := stay_of(item, today=today)) is not None]
     placed.sort(key=lambda each: (each.start, each.item.key))
+    order = {rule: rule.number for rule in Rule}
     table = {rule: (context.severity(rule), rule.resolutions) for rule in Rule}
     near = _around(placed, about, context) if about else placed
     look = Look(near, known, today, context, table, about)
@@ -66,7 +67,7 @@ def conflicts(
     return tuple(
         sorted(
             (each for each in found if not about or each.is_about(about)),
-            key=lambda each: (each.starts, each.rule.number, each.first, each.second),
+            key=lambda each: (each.starts, order[each.rule], each.first, each.second),
         )
     )
 
