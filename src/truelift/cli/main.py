@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "metrics": ("truelift.cli.metrics", "List the metrics that questions know."),
     "segments": ("truelift.cli.segments", "Save and show segments of a site's visitors."),
     "experiments": ("truelift.cli.experiments", "Create, move and show experiments."),
+    "deploy-check": ("truelift.cli.deploy_check", "Say whether something may be deployed now."),
     "intake": ("truelift.cli.intake", "Take in signals and ideas from e-mails."),
     "rollouts": ("truelift.cli.rollouts", "Follow winners until they are live."),
     "memory": ("truelift.cli.memory", "Take everything that is known out, and back in."),

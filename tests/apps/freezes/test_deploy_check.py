@@ -222,15 +222,24 @@ def test_an_emergency_is_allowed_to_a_person_and_contaminates_at_once(
 
 @pytest.mark.parametrize(
     ("body", "status"),
-    [({"reason": ""}, 422), ({"reason": "x", "at": "2026-05-10T12:00:00Z"}, 422)],
+    [({"reason": ""}, 422), ({"reason": "x", "at": "2199-05-10T12:00:00Z"}, 422)],
 )
-def test_an_emergency_has_a_reason_and_is_now(
+def test_an_emergency_has_a_reason_and_does_not_wait(
     running_now: ExperimentRecord, ben: User, body: dict[str, Any], status: int
 ) -> None:
     answer = ask(person(ben), surface="Checkout", emergency=True, **{"at": None, **body})
 
     assert answer.status_code == status
     assert not ContaminationRecord.objects.exists()
+
+
+def test_an_emergency_that_is_told_of_afterwards_counts_from_its_moment(
+    running: ExperimentRecord, ben: User
+) -> None:
+    ask(person(ben), surface="Checkout", emergency=True, reason="Card data leaked.")
+
+    found = ContaminationRecord.objects.get()
+    assert (found.experiment, found.at.isoformat()) == (running, "2026-05-10T12:00:00+00:00")
 
 
 def test_who_only_looks_checks_and_does_not_override(
