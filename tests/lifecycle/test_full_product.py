@@ -94,7 +94,8 @@ SIGNED = (
 OF_MACHINES = {
     *((Item.INSIGHT, "draft"), (Item.INSIGHT, "stale"), (Item.HYPOTHESIS, "draft")),
     *((Item.HYPOTHESIS, "tested"), (Item.EXPERIMENT, "running"), (Item.EXPERIMENT, "paused")),
-    *((Item.EXPERIMENT, "stopped"), (Item.EXPERIMENT, "analysed"), (Item.ROLLOUT, "planned")),
+    *((Item.EXPERIMENT, "stopped"), (Item.EXPERIMENT, "analysed"), (Item.EXPERIMENT, "invalid")),
+    (Item.ROLLOUT, "planned"),
     *((Item.ROLLOUT, "in_progress"), (Item.ROLLOUT, "live")),
 }
 """What goes on without a person."""
