@@ -219,6 +219,7 @@ def plan_it(maja: Page, hypothesis: str) -> None:
     """Plan a test whose method may be read before its end."""
     maja.goto(hypothesis)
     maja.get_by_role("link", name="Plan an experiment").click()
+    expect(maja.get_by_label("Page or place that changes")).to_have_value("Lamp page")
     maja.get_by_label("Name").first.fill("Pick-up first")
     maja.get_by_label("Key").first.fill(KEY)
     maja.get_by_label("Who decides").select_option(label="Stan")
