@@ -178,6 +178,14 @@ def _planned(facts: _Facts, speech: Speech) -> str:
     return "imported it" if facts.get("origin") == "imported" else "planned it"
 
 
+def _judged(facts: _Facts, speech: Speech) -> str:
+    del speech
+    found = {"fatal": "spoiled it", "suspect": "may have spoiled it", "benign": "did no harm"}
+    what = found.get(str(facts.get("said", "")), "was looked at")
+    of = _function(str(facts.get("function", ""))).lower()
+    return f"said for {of} that {facts.get('change', 'a change')} {what}"
+
+
 def _troubled(facts: _Facts, speech: Speech) -> str:
     del speech
     reason = str(facts.get("reason", ""))
@@ -210,6 +218,8 @@ _SAID: Final[Mapping[str, Callable[[_Facts, Speech], str]]] = MappingProxyType(
         "alert.worse": _alerted("raised {} again: it became worse"),
         "brief.approved": _approved,
         _ALLOCATED: _allocated,
+        "contamination.adjudicated": _judged,
+        "contamination.recorded": _with("saw {} come while it ran", "change", "saw a change"),
         "experiment.followed_up": _with("named {} as what follows", "item", "said what follows"),
         "experiment.guardrail_added": _with(
             "added the guardrail {}", "metric", "added a guardrail"
@@ -247,6 +257,9 @@ _DID: Final[Mapping[str, str]] = MappingProxyType(
     {
         "brief.acknowledged": "agreed to build the winner",
         "brief.written": "wrote into the brief",
+        "contamination.clean_segment": "let the part before the change decide it",
+        "contamination.discard": "discarded it",
+        "contamination.restart": "repeated it",
         "experiment.handed_over": "handed it over",
         "experiment.replanned": "planned it anew",
         "experiment.rescheduled": "moved its dates",
