@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -184,6 +184,18 @@ def keep(
         },
     )
     return made
+
+
+def days_touched(record: IncidentRecord, days: Days) -> tuple[date, ...]:
+    """Name the days of which any part lay inside an incident: they are left out whole."""
+    value = record.as_domain()
+    until = value.until
+    return tuple(
+        each
+        for each in days
+        if value.since < midnight_at(record.site, each + timedelta(days=1))
+        and (until is None or midnight_at(record.site, each) < until)
+    )
 
 
 def share_of_all(experiment: ExperimentRecord) -> float | None:

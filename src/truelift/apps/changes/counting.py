@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from truelift.apps.experiments.analysing import plan_and_question
 from truelift.apps.experiments.domain import day_at
 from truelift.apps.experiments.models import ExperimentRecord, MetricRole
-from truelift.apps.experiments.run_checks import effect_split_at
+from truelift.apps.experiments.run_checks import effect_split_at, effect_without
 from truelift.apps.experiments.sampled import data_of
 from truelift.apps.measurement.reads import lake
 from truelift.lifecycle.contamination import Counts
@@ -90,6 +90,14 @@ def days_of(answer: VariantSummariesAnswer) -> Days:
     for (day, variant), units in answer.daily.items():
         found[day][variant] = units
     return found
+
+
+def effect_without_days(
+    plan: AnalysisPlan, answer: VariantSummariesAnswer, left_out: Collection[date]
+) -> dict[str, Any]:
+    """Estimate the effect without whoever came on some days; empty where that says nothing."""
+    data = data_of(plan, answer, adjusted=False, quarantined_share=None, bots_share=None)
+    return effect_without(plan, data, left_out) or {}
 
 
 def support_of(

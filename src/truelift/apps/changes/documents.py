@@ -110,6 +110,7 @@ def incident_document(record: IncidentRecord) -> dict[str, Any]:
                 "share": each.share,
                 "weight": each.weight,
                 "sentence": each.sentence,
+                "without": dict(each.without) or None,
             }
             for each in record.confounders.all()
         ],

@@ -5,8 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from truelift.apps.changes.confounding import COUNT, keep
-from truelift.apps.changes.counting import asked, counts_of, days_of, support_of
+from truelift.apps.changes.confounding import COUNT, days_touched, keep
+from truelift.apps.changes.counting import (
+    asked,
+    counts_of,
+    days_of,
+    effect_without_days,
+    support_of,
+)
 from truelift.apps.changes.models import ContaminationRecord
 from truelift.apps.changes.spoiling import ENFORCE, WEIGH, enforce
 from truelift.apps.changes.where import tested
@@ -83,12 +89,16 @@ def _count(job: Job, now: datetime) -> datetime | None:
     if record is None or not met or not record.variants.exists():
         return None
     try:
-        _, answer = asked(record, now=now)
+        plan, answer = asked(record, now=now)
     except (NothingDecides, NoSuchSite):
         return None
     days = days_of(answer)
     for each in met:
-        keep(each.incident, record, days, now=now)
+        made = keep(each.incident, record, days, now=now)
+        if _over(record, now=now):
+            touched = days_touched(each.incident, days)
+            made.without = effect_without_days(plan, answer, touched)
+            made.save(update_fields=["without"])
     return _again(record, now=now)
 
 

@@ -399,6 +399,7 @@ class ConfounderRecord(models.Model):
     Attributes:
         share: Of the test's sample, what came while it lasted; None while nobody has counted.
         weight: Whether it limits where the result holds, or spoils the comparison.
+        without: The effect with and without whoever came on its days, post hoc; empty before.
     """
 
     experiment = models.ForeignKey(
@@ -410,6 +411,7 @@ class ConfounderRecord(models.Model):
     share = models.FloatField(null=True, blank=True)
     weight = models.CharField(max_length=16)
     sentence = models.CharField(max_length=400)
+    without = models.JSONField(default=dict, blank=True)
     counted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

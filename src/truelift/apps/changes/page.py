@@ -655,12 +655,27 @@ def around(record: ExperimentRecord) -> Around | None:
             (
                 each.incident.key,
                 each.incident.what,
-                each.sentence,
+                f"{each.sentence} {_without(each.without)}".strip(),
                 *WEIGHTS[Weight(each.weight)],
             )
             for each in met
         ),
         f"Together they cover {percent(share)} of the sample." if share else "",
+    )
+
+
+def _without(found: Mapping[str, Any]) -> str:
+    """Say the effect without the days of an incident, with the words that make it no finding."""
+    if not found:
+        return ""
+    said = "; ".join(
+        f"{after['variant']} {lift(after['lift'])} ({lift(after['low'])} to {lift(after['high'])})"
+        f" instead of {lift(before['lift'])}"
+        for before, after in zip(found["with"], found["without"], strict=True)
+    )
+    return (
+        f"Post hoc, without those who came on those days: {said}. Nobody planned to leave them"
+        " out, so this explains and does not decide."
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from statistics import median
@@ -309,6 +309,41 @@ def effect_split_at(
             for nth in range(2)
         ],
     }
+
+
+def effect_without(
+    plan: AnalysisPlan, data: AnalysisData, left_out: Collection[date]
+) -> dict[str, Any] | None:
+    """Estimate the effect again without whoever was first exposed on some days.
+
+    It is post hoc, whatever it finds: nobody promised to leave these days out. None where too
+    little is left, or nothing is left out.
+
+    Args:
+        plan: With the metric that decides.
+        data: With its samples by the day of first exposure.
+        left_out: Days at the site.
+    """
+    gone = {each.isoformat() for each in left_out}
+    kept = {name: each for name, each in data.days.items() if name not in gone}
+    if not kept or len(kept) == len(data.days):
+        return None
+    found = {}
+    for name, days in (("with", data.days), ("without", kept)):
+        estimates = _by_period(plan, replace(data, days=days), [])
+        if not (estimates.se <= UNSURE).all():
+            return None
+        effects = FIXED.judge(estimates, alpha=plan.alpha)
+        found[name] = [
+            {
+                "variant": each.key,
+                "lift": float(np.expm1(effects.value[nth, 0])),
+                "low": float(np.expm1(effects.low[nth, 0])),
+                "high": float(np.expm1(effects.high[nth, 0])),
+            }
+            for nth, each in enumerate(plan.treatments)
+        ]
+    return {**found, "post_hoc": True, "days": sorted(gone & set(data.days))}
 
 
 def _split_at(
