@@ -83,6 +83,7 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
     from truelift.apps.inbox.rounds import begin_rounds
     from truelift.apps.progress.nightly import plan_every_hour
     from truelift.apps.sites.erasure import finish_erasures
+    from truelift.apps.watching.jobs import plan_rounds
     from truelift.project.start import is_migrated
 
     # On a new or updated home the web process is still making the tables.
@@ -91,7 +92,7 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
     begin_rounds(datetime.now(UTC))
     begin_watches(datetime.now(UTC))
     say_ready()
-    nights = plan_every_hour(plan_nights)
+    nights = plan_every_hour(plan_nights, plan_rounds)
     while not stop.is_set():
         nights(datetime.now(UTC))
         run_due_jobs(datetime.now(UTC))

@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "truelift.apps.inbox",
     "truelift.apps.links",
     "truelift.apps.changes",
+    "truelift.apps.watching",
     "truelift.apps.progress",
     "truelift.apps.drawing",
 ]
