@@ -1,4 +1,4 @@
-"""`truelift deploy-check`: its exit codes, at home and against a server, and when nobody answers."""
+"""`truelift deploy-check`: its exit codes, at home, against a server, and when nobody answers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from truelift.apps.accounts.services import make_token as make_access_token
 from truelift.apps.changes.models import ContaminationRecord
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.freezes.models import DeployCheckRecord
-from truelift.apps.freezes.services import make_token
+from truelift.apps.freezes.services import approve, follow_experiment, make_token
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.models import SurfaceRecord
@@ -178,7 +177,7 @@ def git(folder: Path, *words: str) -> str:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Path]:
+def repository(tmp_path: Path) -> Path:
     """A repository whose newest commit is what the pipeline deploys."""
     folder = tmp_path / "shop"
     folder.mkdir()
@@ -186,7 +185,7 @@ def repository(tmp_path: Path) -> Iterator[Path]:
     (folder / "deploy.sh").write_text(shell_step() + '\necho "deployed $(git rev-parse HEAD)"\n')
     git(folder, "add", ".")
     git(folder, "commit", "-q", "-m", "Begin")
-    yield folder
+    return folder
 
 
 def committed(folder: Path, path: str) -> str:
@@ -205,6 +204,7 @@ def test_a_pipeline_of_a_real_repository_obeys_a_running_server(
     put_running(site, ada, at=now)
     # By the clock on the wall it runs until it is stopped.
     ExperimentRecord.objects.update(stage="running", stopped_at=None)
+    follow_experiment(ExperimentRecord.objects.get(), now=now)
     pipeline = make_token(site, "Deploy of the shop", by=Actor(ada), now=now).token
     person = make_access_token(ben, name="terminal", now=now)
     binaries = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -227,19 +227,28 @@ def test_a_pipeline_of_a_real_repository_obeys_a_running_server(
     warned = deploy()
     sha = committed(repository, "src/checkout/pay.ts")
     denied = deploy()
+    for side, user in (("liaison", ben), ("decision_owner", ada)):
+        approve(
+            site,
+            "F-1",
+            side,
+            hours=1,
+            reason="Only a comment.",
+            sha=sha,
+            by=Actor(user),
+            now=datetime.now(UTC),
+        )
+    approved = deploy()
+    committed(repository, "src/checkout/more.ts")
     urgent = deploy(token=person, TRUELIFT_EMERGENCY="Card data leaks.")
     down = f"http://127.0.0.1:{free_port()}"
     opened = deploy(down)
     closed = deploy(down, TRUELIFT_FAIL="closed")
 
-    codes = [each[0] for each in (allowed, warned, denied, urgent, opened, closed)]
-    assert codes == [0, 0, 10, 0, 0, 20], [allowed, warned, denied, urgent, opened, closed]
-    assert ["deployed" in each[1] for each in (allowed, warned, denied, urgent)] == [
-        True,
-        True,
-        False,
-        True,
-    ]
+    codes = [each[0] for each in (allowed, warned, denied, approved, urgent, opened, closed)]
+    assert codes == [0, 0, 10, 0, 0, 0, 20], [allowed, warned, denied, approved, urgent]
+    went = ["deployed" in each[1] for each in (allowed, warned, denied, approved, urgent)]
+    assert went == [True, True, False, True, True]
     assert "infra/main.tf" in warned[1]
     assert "EXP-41 runs on Checkout" in denied[1]
     assert "fails open" in opened[1]
@@ -249,7 +258,8 @@ def test_a_pipeline_of_a_real_repository_obeys_a_running_server(
         ("allow", False),
         ("warn", False),
         ("deny", False),
+        ("allow", False),
         ("allow", True),
     ]
-    assert log[-1][2] == sha
+    assert [log[2][2], log[3][2]] == [sha, sha]
     assert ContaminationRecord.objects.get().experiment.key == "EXP-41"

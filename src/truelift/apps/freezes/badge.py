@@ -26,9 +26,7 @@ def said_by(badge: BadgeRecord, *, now: datetime) -> tuple[str, str]:
     if not names:
         return "free", _FREE
     env = deploy_policy_of(site).environments[0]
-    decision = decision_at(
-        site, DeployRequest(surfaces=names, env=env), at=now, now=now, shares=False
-    )
+    decision = decision_at(site, DeployRequest(surfaces=names, env=env), at=now, now=now)
     if decision.verdict not in {Verdict.DENY, Verdict.WARN}:
         return "free", _FREE
     word = "frozen" if decision.verdict is Verdict.DENY else "free, with care"

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from django.db import models
 from django.db.models import Q, QuerySet
 
 from truelift.apps.accounts.reads import standing_of
@@ -194,14 +195,12 @@ def shares_collected(site: Site, keys: Collection[str], *, at: datetime) -> dict
     No question is asked of the lake: a pipeline waits for this.
     """
     found: dict[str, float] = {}
-    watched = (
-        WatchRecord.objects.filter(experiment__site=site, experiment__key__in=keys, at__lte=at)
-        .order_by("experiment", "-day")
-        .values_list("experiment__key", "document")
-    )
-    for key, document in watched:
+    looks = WatchRecord.objects.filter(experiment__site=site, experiment__key__in=keys, at__lte=at)
+    newest = looks.values("experiment").annotate(newest=models.Max("pk")).values("newest")
+    watched = WatchRecord.objects.filter(pk__in=newest)
+    for key, document in watched.values_list("experiment__key", "document") if keys else ():
         units, needed = document.get("units"), document.get("needed")
-        if key not in found and units is not None and needed:
+        if units is not None and needed:
             found[key] = min(1.0, float(units) / float(needed))
     left = set(keys) - set(found)
     if left:
