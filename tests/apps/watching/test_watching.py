@@ -153,6 +153,28 @@ def test_the_pages_say_what_changed_and_escape_it(
     assert "<b>From 25" not in shown
 
 
+@pytest.mark.parametrize(
+    ("problem", "seen", "answer"),
+    [
+        ("", False, "1 of 1 watched pages could not be seen yet"),
+        ("It answered 503.", True, "1 of 1 watched pages could not be seen yet"),
+        ("", True, "The watched page is as it was"),
+    ],
+)
+def test_a_page_that_was_not_seen_is_not_called_unchanged(
+    page: WatchedPageRecord,
+    ben: User,
+    client_of: ClientOf,
+    problem: str,
+    seen: bool,
+    answer: str,
+) -> None:
+    page.problem, page.steady_since = problem, NOON if seen else None
+    page.save()
+
+    assert answer in client_of(ben).get("/s/shop/watched/").content.decode()
+
+
 def test_people_watch_change_and_end_on_the_page(
     site: Site, host: HostRecord, ben: User, client_of: ClientOf
 ) -> None:

@@ -100,18 +100,21 @@ class PagePage:
 def pages_page(site: Site) -> PagesPage:
     """Lay out the list of watched pages."""
     rows = tuple(_row(each) for each in pages_of(site))
-    open_ones = sum(row.glyph == "failed" for row in rows)
+    return PagesPage(_answer(rows), rows)
+
+
+def _answer(rows: tuple[Row, ...]) -> str:
+    changed = sum(row.glyph == "failed" for row in rows)
+    unseen = sum(row.glyph in ("watch", "waiting") for row in rows)
     if not rows:
-        answer = "No page is watched yet"
-    elif open_ones:
-        answer = f"{open_ones} of {len(rows)} watched pages changed, and nobody said why"
-    else:
-        answer = (
-            "The watched page is as it was"
-            if len(rows) == 1
-            else f"All {len(rows)} watched pages are as they were"
-        )
-    return PagesPage(answer, rows)
+        return "No page is watched yet"
+    if changed:
+        return f"{changed} of {len(rows)} watched pages changed, and nobody said why"
+    if unseen:
+        return f"{unseen} of {len(rows)} watched pages could not be seen yet"
+    return (
+        "The watched page is as it was" if len(rows) == 1 else "All watched pages are as they were"
+    )
 
 
 def page_page(record: WatchedPageRecord) -> PagePage:
