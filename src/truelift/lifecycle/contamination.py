@@ -370,6 +370,6 @@ def invalidates(
         return False
     if planned is None:
         return True
-    if counts is not None and counts.total:
+    if counts is not None:
         return counts.clean < planned
     return True if days_ran == 0 or days_left > 0 else None

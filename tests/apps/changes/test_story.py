@@ -35,6 +35,8 @@ from truelift.apps.inbox.models import NoticeRecord
 from truelift.apps.intake.models import SignalRecord
 from truelift.apps.links.models import ShareKind
 from truelift.apps.links.shown import shown
+from truelift.apps.progress.figures import figures_of
+from truelift.apps.progress.history import history_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.change import Change, ChangeKind, Trust
@@ -125,6 +127,8 @@ def test_a_new_checkout_in_week_one_makes_the_test_invalid_for_good(
         )
     assert [each.check for each in change_checks(running)] == ["contamination"]
     assert change_checks(running)[0].status == "fail"
+    results = figures_of(history_of(site, as_of=WEEK_ONE + timedelta(days=1)))["results"]
+    assert (results["n"], results["invalid"], results["win_rate"]) == (0, 1, None)
     assert NoticeRecord.objects.get(settled_at=None, severity="urgent").sentence.endswith(
         "The test was ended as invalid."
     )

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from truelift.apps.experiments.analysing import plan_and_question
 from truelift.apps.experiments.domain import day_at
@@ -15,13 +15,19 @@ from truelift.apps.experiments.run_checks import effect_split_at, effect_without
 from truelift.apps.experiments.sampled import data_of
 from truelift.apps.measurement.reads import lake
 from truelift.lifecycle.contamination import Counts
+from truelift.questions.metric import Counted, Metric
 from truelift.questions.variant_summaries import VariantSummariesAnswer
 from truelift.stats.contamination import Adjudication
 from truelift.stats.plan import AnalysisPlan
+from truelift.stats.roles import MetricKind as Kind
 
 
 Days = Mapping[date, Mapping[str, int]]
 """Day at the site → variant → units first exposed on it."""
+
+
+_OF_NO_DAY: Final = frozenset({Kind.QUANTILE, Kind.RESTRICTED_MEAN})
+"""Kinds whose days do not add up."""
 
 
 def stored_days(record: ExperimentRecord) -> Days:
@@ -66,13 +72,18 @@ def asked(
     plan, question = plan_and_question(record, now=now)
     primary = record.metrics.select_related("metric").get(role=MetricRole.PRIMARY).metric.key
     alone = replace(plan, metrics=tuple(each for each in plan.metrics if each.key == primary))
+    metric = next(each for each in question.metrics if each.key == primary)
+    if metric.kind in _OF_NO_DAY:
+        # Only who came is wanted then, and any metric tells that.
+        simple = Counted(metric.counted.events)
+        metric = Metric(primary, Kind.PROPORTION, simple, window_s=metric.window_s)
     answer = (
         lake()
         .ask(
             record.site.name,
             replace(
                 question,
-                metrics=tuple(each for each in question.metrics if each.key == primary),
+                metrics=(metric,),
                 by=(),
                 covariate_s=0,
                 distributions=(),
@@ -96,6 +107,8 @@ def effect_without_days(
     plan: AnalysisPlan, answer: VariantSummariesAnswer, left_out: Collection[date]
 ) -> dict[str, Any]:
     """Estimate the effect without whoever came on some days; empty where that says nothing."""
+    if plan.primary.kind in _OF_NO_DAY:
+        return {}
     data = data_of(plan, answer, adjusted=False, quarantined_share=None, bots_share=None)
     return effect_without(plan, data, left_out) or {}
 
@@ -113,6 +126,8 @@ def support_of(
     Source:
         docs/methods/contamination-split.md.
     """
+    if plan.primary.kind in _OF_NO_DAY:
+        return {"sentence": "The metric that decides is no average, and is not told by day."}
     data = data_of(plan, answer, adjusted=False, quarantined_share=None, bots_share=None)
     found = effect_split_at(plan, data, change, worth=record.minimum_effect, verdict=verdict)
     if found is None:

@@ -21,7 +21,7 @@ from truelift.apps.experiments.domain import day_at
 from truelift.apps.experiments.job_kinds import does
 from truelift.apps.experiments.models import ExperimentRecord, Job, MetricRole
 from truelift.lake.lake import NoSuchSite
-from truelift.lifecycle.contamination import Verdict
+from truelift.lifecycle.contamination import Verdict, WayOut
 from truelift.stats.contamination import Adjudication
 
 
@@ -44,14 +44,17 @@ def _weigh(job: Job, now: datetime) -> datetime | None:
         .filter(pk=_number(job))
         .first()
     )
-    if made is None:
+    if made is None or made.way_out == WayOut.CLEAN_SEGMENT:
+        # The analysis of a clean part ends before it: nobody after it would be counted.
         return None
     record = made.experiment
-    if not record.variants.exists():
-        return None
     try:
         plan, answer = asked(record, now=now)
     except (NothingDecides, NoSuchSite):
+        # Nobody can be counted, so nobody came before it: what is fatal is so.
+        made.counted_at = now
+        made.save(update_fields=["counted_at"])
+        enforce(made, now=now)
         return None
     day = day_at(record.site, made.at)
     counts = counts_of(days_of(answer), day)
@@ -86,7 +89,7 @@ def _count(job: Job, now: datetime) -> datetime | None:
         .first()
     )
     met = list(record.confounders.select_related("incident__site")) if record else []
-    if record is None or not met or not record.variants.exists():
+    if record is None or not met:
         return None
     try:
         plan, answer = asked(record, now=now)

@@ -67,7 +67,7 @@ WAYS: Final = {
     ),
     WayOut.CLEAN_SEGMENT: (
         "Read the part before",
-        "Stops the test and lets its analysis read only whom came before the day of the change.",
+        "Stops the test; its analysis reads only those who came before the day of the change.",
     ),
     WayOut.DISCARD: ("Discard it", "Ends it as invalid and closes it. Nothing is learned from it."),
 }

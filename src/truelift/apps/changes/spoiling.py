@@ -321,7 +321,7 @@ def take_way_out(
     """Do one of the three things that may be done with a test that a change has spoiled.
 
     `restart` ends it as invalid and drafts a new experiment from its plan; `clean_segment`
-    stops it and lets its analysis read only whom came before the day of the change;
+    stops it and lets its analysis read only those who came before the day of the change;
     `discard` ends it and closes it.
 
     Raises:
