@@ -163,10 +163,8 @@ def main() -> None:
 def _spent(pid: int) -> float:
     """Add up the processor time of a process and everything that it started."""
     whole = psutil.Process(pid)
-    return sum(
-        each.cpu_times().user + each.cpu_times().system
-        for each in (whole, *whole.children(recursive=True))
-    )
+    times = [each.cpu_times() for each in (whole, *whole.children(recursive=True))]
+    return float(sum(each.user + each.system for each in times))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pytest_django.live_server_helper import LiveServer
 
 from tests.cli.served import free_port
@@ -263,3 +264,19 @@ def test_a_pipeline_of_a_real_repository_obeys_a_running_server(
     ]
     assert [log[2][2], log[3][2]] == [sha, sha]
     assert ContaminationRecord.objects.get().experiment.key == "EXP-41"
+
+
+def test_the_ready_made_steps_of_the_guide_are_sound() -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    github, gitlab = (
+        yaml.safe_load(part.partition("```")[0]) for part in text.split("```yaml\n")[1:]
+    )
+
+    steps = github["jobs"]["deploy"]["steps"]
+    asks = [number for number, step in enumerate(steps) if "deploy-check" in step.get("run", "")]
+    assert asks == [len(steps) - 2]  # right before what deploys
+    assert gitlab["deploy"]["needs"] == ["may-deploy"]
+    assert any("deploy-check" in line for line in gitlab["may-deploy"]["script"])
+    for script in (shell_step(), steps[asks[0]]["run"], "\n".join(gitlab["may-deploy"]["script"])):
+        done = subprocess.run(["sh", "-n"], input=script, text=True, check=False)
+        assert done.returncode == 0, script

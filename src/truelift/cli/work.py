@@ -80,6 +80,7 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
     from truelift.apps.backlog.nightly import plan_nights
     from truelift.apps.experiments.jobs import run_due_jobs
     from truelift.apps.experiments.monitoring_jobs import begin_watches
+    from truelift.apps.freezes.jobs import begin_keeping_time
     from truelift.apps.inbox.rounds import begin_rounds
     from truelift.apps.progress.nightly import plan_every_hour
     from truelift.apps.sites.erasure import finish_erasures
@@ -92,7 +93,7 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
     begin_rounds(datetime.now(UTC))
     begin_watches(datetime.now(UTC))
     say_ready()
-    nights = plan_every_hour(plan_nights, plan_rounds)
+    nights = plan_every_hour(plan_nights, plan_rounds, begin_keeping_time)
     while not stop.is_set():
         nights(datetime.now(UTC))
         run_due_jobs(datetime.now(UTC))
