@@ -11,6 +11,10 @@ import pytest
 
 from truelift.cli.main import main
 from truelift.lake.home import Home
+from truelift.lake.imports.products import Product, built_in_map
+
+
+EXPORTS = Path(__file__).parents[1] / "lake" / "imports" / "exports"
 
 
 def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -82,6 +86,58 @@ def test_a_refusal_is_one_line_of_json_on_stderr(
 
     assert (exit_code, out) == (1, "")
     assert json.loads(err)["error"]["code"] == code
+
+
+def test_an_export_of_another_product_needs_no_map(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [str(EXPORTS / "matomo.json"), "--site", "shop", "--from", "matomo", "--dry-run"]
+
+    code, out, err = run([*arguments, "--json"], capsys)
+    _, told, _ = run(arguments, capsys)
+
+    document = json.loads(out)
+    assert (code, err) == (0, "")
+    assert (document["read"], document["stored"], document["rejected"]) == (8, 5, 3)
+    assert document["rejects"][0]["element"] == 6
+    assert "the first one is line 1, element 6" in told
+    assert list(home.rejects.iterdir()) == []
+
+
+@pytest.mark.parametrize("product", Product)
+def test_a_built_in_map_can_be_printed_and_used_as_one_s_own(
+    product: Product, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(["--from", product, "--print-map"], capsys)
+
+    assert (code, out, err) == (0, built_in_map(product), "")
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "code"),
+    [
+        (["F", "--site", "shop", "--from", "ga4"], 1, "imports.missing_columns"),
+        (["F", "--site", "shop", "--from", "omniture"], 2, "cli.usage"),
+        (["F", "--site", "shop", "--from", "ga4", "--map", "m.toml"], 2, "cli.usage"),
+        (["--print-map"], 2, "cli.usage"),
+        (["F"], 2, "cli.usage"),
+        (["--site", "shop"], 2, "cli.usage"),
+    ],
+)
+def test_a_wrong_product_or_use_is_refused(
+    file: Path,
+    arguments: list[str],
+    exit_code: int,
+    code: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [str(file) if word == "F" else word for word in arguments]
+
+    found, out, err = run(words, capsys)
+
+    assert (found, out) == (exit_code, "")
+    assert json.loads(err.splitlines()[-1])["error"]["code"] == code
 
 
 def test_loading_needs_no_django() -> None:

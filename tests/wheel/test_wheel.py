@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from truelift.lake.imports.products import Product
+
 
 ROOT = Path(__file__).parents[2]
 UV = ROOT / ".setup" / "tools" / "bin" / "uv"
@@ -85,6 +87,7 @@ def test_the_wheel_carries_templates_styles_and_the_built_front_end(wheel: Path)
     assert "truelift/project/static/built/t.js" in names
     assert "truelift/project/templates/base.html" in names
     assert any(name.endswith("tokens.css") for name in names)
+    assert {f"truelift/lake/imports/maps/{product}.toml" for product in Product} <= set(names)
     assert not any(name.startswith(("tests/", "tracker/")) for name in names)
 
 

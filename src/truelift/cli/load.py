@@ -14,6 +14,7 @@ import typer
 
 from truelift.lake.home import Home
 from truelift.lake.imports.load import Loaded, Progress, load_file
+from truelift.lake.imports.products import Product, built_in_map
 from truelift.settings import settings_from
 
 
@@ -22,12 +23,22 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def load(
-    file: Annotated[Path, typer.Argument(help="CSV, NDJSON or Parquet.")],
-    site: Annotated[str, typer.Option("--site", help="Whose events they are.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="CSV, NDJSON, a JSON list or Parquet; also as .gz or .zst."),
+    ] = None,
+    site: Annotated[str | None, typer.Option("--site", help="Whose events they are.")] = None,
     map_file: Annotated[
         Path | None,
         typer.Option("--map", help="TOML that says what the columns mean; see docs/guide/loading."),
     ] = None,
+    product: Annotated[
+        Product | None,
+        typer.Option("--from", help="Whose export it is: a built-in map in the place of --map."),
+    ] = None,
+    print_map: Annotated[
+        bool, typer.Option("--print-map", help="Print the built-in map of --from, load nothing.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read everything, store nothing.")
     ] = False,
@@ -38,13 +49,27 @@ def load(
     Without --map the file has these columns: name, visitor_id, occurred_at, and if
     it likes message_id, user_id, value, currency, url, referrer, device, country,
     source, experiment, variant. Every other column becomes a property.
+
+    Examples:
+        truelift load events.parquet --site shop --from ga4 --dry-run
+        truelift load --from matomo --print-map > matomo.toml
     """
+    if product is not None and map_file is not None:
+        raise typer.BadParameter("Give --map or --from, not both.")
+    if print_map:
+        if product is None:
+            raise typer.BadParameter(f"--print-map needs --from: {', '.join(Product)}.")
+        typer.echo(built_in_map(product), nl=False)
+        return
+    if file is None or site is None:
+        raise typer.BadParameter("Name the FILE, and with --site whose events they are.")
     with _shown() as progress:
         loaded = load_file(
             Home.of(settings_from()),
             site,
             file,
             map_file=map_file,
+            product=product,
             now=lambda: datetime.now(UTC),
             dry_run=dry_run,
             progress=progress,
@@ -92,7 +117,8 @@ def _told(loaded: Loaded, *, file: Path, site: str) -> str:
     lines = [told, *(f"  {count:,} × {reason}" for reason, count in loaded.reasons.items())]
     if loaded.rejects:
         first = loaded.rejects[0]
-        lines.append(f"  the first one is line {first.line}: {first.text[:120]}")
+        element = f", element {first.element}" if first.element is not None else ""
+        lines.append(f"  the first one is line {first.line}{element}: {first.text[:120]}")
     if loaded.reject_file is not None:
         lines.append(f"  all of them, with line and reason: {loaded.reject_file}")
     return "\n".join(lines)

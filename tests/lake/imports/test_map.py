@@ -11,11 +11,13 @@ from truelift.lake.imports.map import (
     Column,
     Condition,
     Constant,
+    Digest,
     FileShape,
     Format,
     Kind,
     Moment,
     TimeUnit,
+    format_of,
     map_from,
     standard_map,
 )
@@ -177,9 +179,78 @@ def test_a_file_without_a_map_takes_the_standard_columns_and_keeps_the_rest_as_p
     (event,) = found.events
     assert event.parts == {"value": Column("value"), "utm_source": Column("source")}
     assert event.rest
-    assert found.message_id == "message_id"
+    assert found.message_id == Column("message_id")
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/map.toml")), ids=lambda p: p.parent.name)
 def test_every_example_is_a_map(path: Path) -> None:
     assert map_from(path.read_text(), source=str(path), file=FILE).events
+
+
+def test_a_map_says_everything_that_is_wrong_with_its_columns_at_once() -> None:
+    text = """
+    [file]
+    explode = ["a"]
+    partial = "yes"
+    parse_json = "p"
+    [row]
+    message_id = { hash = [] }
+    [[event]]
+    name = { column = ["a", 7] }
+    unit = { column = "u", else = "x" }
+    occurred_at = ["seen", ""]
+    value = { column = "v", type = "text" }
+    url = { column = "u", map = { a = 1 } }
+    title = { column = "t", words = {} }
+    properties = { "*" = { constant = "x" } }
+    """
+
+    with pytest.raises(BadMap) as refused:
+        map_from(text, source="map", file=FILE)
+
+    told = refused.value.facts["problems"]
+    assert isinstance(told, tuple)
+    for problem, word in zip(
+        sorted(told),
+        sorted([
+            "[[event]] 1 name column", "[[event]] 1 occurred_at column",
+            "[[event]] 1 property '*'", "[[event]] 1 title", "[[event]] 1 unit else",
+            "[[event]] 1 url map", "[[event]] 1 value type", "[file] explode", "[file] parse_json",
+            "[file] partial", "[row] message_id",
+        ]),
+        strict=True,
+    ):  # fmt: skip
+        assert problem.startswith(word), (problem, word)
+
+
+def test_columns_may_be_several_and_an_id_a_digest_of_several() -> None:
+    text = """
+    [row]
+    message_id = { hash = ["a", "b"] }
+    [[event]]
+    name = { column = ["e", "f"], map = { x = "y" }, else = "z" }
+    unit = ["u", "v"]
+    occurred_at = { column = ["s", "t"], unit = "us" }
+    properties = { "*" = ["p", "q"], one = "o" }
+    """
+
+    found = map_from(text, source="map", file=FILE)
+
+    (event,) = found.events
+    assert found.message_id == Digest(("a", "b"))
+    assert event.name == Column("e", ("f",), (("x", "y"),), "z")
+    assert event.unit == Column("u", ("v",))
+    assert event.occurred_at == Moment(Column("s", ("t",)), unit=TimeUnit.US)
+    assert (event.lifted, set(event.properties)) == (Column("p", ("q",)), {"one"})
+    assert found.needed == (("u", "v"), ("s", "t"), ("o",), ("p", "q"), ("a",), ("b",))
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("a.jsonl.gz", Format.NDJSON), ("a.parquet.zst", Format.PARQUET), ("a.csv.gz", Format.CSV),
+        ("a.gz", Format.CSV), ("v1.2.json", Format.NDJSON),
+    ],
+)  # fmt: skip
+def test_compression_does_not_hide_a_format(name: str, form: Format) -> None:
+    assert format_of(Path(name)) is form

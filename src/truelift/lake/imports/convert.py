@@ -20,6 +20,7 @@ from truelift.lake.imports.map import (
     Column,
     Condition,
     Constant,
+    Digest,
     EventMap,
     FileShape,
     Format,
@@ -31,12 +32,13 @@ from truelift.lake.imports.map import (
     TimeUnit,
 )
 from truelift.lake.imports.reject import Reject, RejectReason
-from truelift.lake.imports.rows import LINE, ROW_BYTES, TEXT, Piece
+from truelift.lake.imports.rows import LINE, ROW_BYTES, TEXT, Piece, json_levels
 from truelift.lake.schema import ARRIVED
 
 
 ROW: Final = "__row"
-"""The column of a converted table that says which line an event comes from."""
+"""The column of a converted table that says which row an event comes from: the line, or where
+the map explodes a list, the line and the element in one number."""
 
 PAYLOAD: Final = tuple(
     name for name in ARRIVED.names if name not in {"position", "received_at", "key_id"}
@@ -44,9 +46,14 @@ PAYLOAD: Final = tuple(
 MOST_LEVELS: Final = 32
 """Objects and lists within each other; the collector takes no more either."""
 
+_ELEMENT: Final = "__element"
+_NUMBER_OF: Final = "__number"
+_ELEMENTS: Final = 1 << 22
+"""More elements than a line's bytes can hold."""
+
 _LATEST_MS: Final = 4_102_444_800_000
 _TRUE: Final = "('true', 't', 'yes', 'y', '1')"
-_PHONES: Final = "('phone', 'mobile', 'smartphone', 'mobile phone')"
+_PHONES: Final = "('phone', 'mobile', 'smartphone', 'mobile phone', 'phablet', 'feature phone')"
 _ISO: Final = (
     r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?"
     r"\s?(Z|z|UTC|[+-]\d{2}(:?\d{2})?)?)?"
@@ -104,11 +111,17 @@ class Converter:
         """
         shape = import_map.file
         if shape.format is not Format.NDJSON:
-            missing = tuple(name for name in import_map.columns if name not in columns)
+            missing = tuple(
+                " or ".join(group)
+                for group in import_map.needed
+                if not any(_stands_in(name, import_map, columns) for name in group)
+            )
             if missing:
                 raise MissingColumns(path=path, missing=missing, columns=columns)
         self._map = import_map
         statement = _Statement(import_map, columns=columns, digest=digest)
+        self._opening = statement.opening()
+        self._exploding = statement.exploding()
         self._events = statement.events()
         self._firsts = statement.firsts
         self._parameters = statement.parameters
@@ -131,6 +144,9 @@ class Converter:
         if self._map.file.format is Format.NDJSON:
             rows, broken = _json_rows(engine, piece)
             rejects += broken
+        if self._opening or self._exploding:
+            rows, broken = self._opened(piece, rows)
+            rejects += broken
         engine.register("piece", rows)
         self._remember_firsts()
         engine.execute(f"CREATE OR REPLACE TEMP TABLE made AS {self._events}", self._parameters)
@@ -140,12 +156,11 @@ class Converter:
             SELECT "{ROW}", first(fault ORDER BY ordinal) AS fault
             FROM made WHERE fault IS NOT NULL GROUP BY "{ROW}"
             UNION ALL
-            SELECT "{LINE}", '{RejectReason.NO_EVENT}' FROM piece
-            WHERE "{LINE}" NOT IN (SELECT "{ROW}" FROM made)
+            SELECT {self._row}, '{RejectReason.NO_EVENT}' FROM piece
+            WHERE {self._row} NOT IN (SELECT "{ROW}" FROM made)
             """
         )
-        unfit = engine.execute(f'SELECT "{ROW}", fault FROM unfit ORDER BY "{ROW}"').fetchall()
-        rejects += [Reject(line, RejectReason(why), piece.text_of(line)) for line, why in unfit]
+        rejects += self._unfit(piece)
         names = ", ".join(f'"{name}"' for name in PAYLOAD)
         events = engine.sql(
             f"""
@@ -154,8 +169,62 @@ class Converter:
             """
         ).to_arrow_table()
         engine.unregister("piece")
-        rejects.sort(key=lambda reject: reject.line)
+        rejects.sort(key=lambda reject: (reject.line, reject.element or 0))
         return Converted(events, rejects)
+
+    def reject(self, row: int, reason: RejectReason, text: str) -> Reject:
+        """Say of a row of the converted table that it is left out."""
+        if not self._exploding:
+            return Reject(row, reason, text)
+        line, element = divmod(row, _ELEMENTS)
+        return Reject(line, reason, text, element or None)
+
+    @property
+    def _row(self) -> str:
+        return _row_number(exploded=bool(self._exploding))
+
+    def _unfit(self, piece: Piece) -> list[Reject]:
+        """The rows without an event, each with its text or, of a longer one, its element's."""
+        element = f'"{_ELEMENT}"' if self._exploding else "NULL"
+        unfit = self._engine.execute(
+            f"""
+            SELECT "{ROW}", fault, {element} FROM unfit
+            JOIN piece ON "{ROW}" = {self._row} ORDER BY "{ROW}"
+            """
+        ).fetchall()
+        return [
+            self.reject(row, RejectReason(why), text)
+            if text is not None
+            else self.reject(row, RejectReason(why), piece.text_of(self.reject(row, why, "").line))
+            for row, why, text in unfit
+        ]
+
+    def _opened(self, piece: Piece, rows: pa.Table) -> tuple[pa.Table, list[Reject]]:
+        """Give what stands within columns a place beside them, and elements rows of their own."""
+        engine = self._engine
+        made = "".join(f', {sql} AS "{name}"' for name, sql in self._opening.items())
+        engine.register("closed", rows)
+        table = engine.sql(f'SELECT *{made} FROM closed ORDER BY "{LINE}"').to_arrow_table()
+        engine.unregister("closed")
+        faults: dict[int, RejectReason] = {}
+        for name in self._opening:
+            for at, fault in enumerate(_faults(engine, table[name])):
+                if fault is not None:
+                    faults.setdefault(at, fault)
+        if faults:
+            lines = table[LINE].to_pylist()
+            broken = [
+                Reject(lines[at], fault, piece.text_of(lines[at]))
+                for at, fault in sorted(faults.items())
+            ]
+            table = table.take(pa.array(np.delete(np.arange(len(table)), list(faults))))
+        else:
+            broken = []
+        if self._exploding:
+            engine.register("whole", table)
+            table = engine.sql(self._exploding).to_arrow_table()
+            engine.unregister("whole")
+        return table, broken
 
     def _remember_firsts(self) -> None:
         """Give each row the start of the first row of its kind, in this piece or before it."""
@@ -183,57 +252,76 @@ class Converter:
 
 def _json_rows(engine: duckdb.DuckDBPyConnection, piece: Piece) -> tuple[pa.Table, list[Reject]]:
     """The lines that are one JSON object each, and the others as rejects."""
-    engine.register("lines", piece.rows)
-    fine: pa.ChunkedArray = engine.sql(
-        f"""
-        SELECT json_valid("{TEXT}") AND json_type(CASE WHEN json_valid("{TEXT}") THEN "{TEXT}" END)
-            = 'OBJECT' AS fine
-        FROM lines ORDER BY "{LINE}"
-        """
-    ).to_arrow_table()["fine"]
-    engine.unregister("lines")
-    fine = pc.fill_null(fine, fill_value=False)
-    texts = piece.rows[TEXT]
-    opened = pc.add(pc.count_substring(texts, "{"), pc.count_substring(texts, "["))
-    doubtful = pc.or_(pc.match_substring_regex(texts, _BARE_WORDS), pc.greater(opened, MOST_LEVELS))
-    faults: list[RejectReason | None] = [
-        None if good else RejectReason.BAD_JSON for good in fine.to_pylist()
-    ]
-    for place in np.flatnonzero(pc.and_(fine, doubtful).to_numpy()).tolist():
-        faults[place] = _fault_of(texts[place].as_py())
-    fine = pa.array([fault is None for fault in faults], pa.bool_())
+    faults = _faults(engine, piece.rows[TEXT])
     lines = piece.rows[LINE].to_pylist()
     rejects = [
         Reject(line, fault, piece.text_of(line))
         for line, fault in zip(lines, faults, strict=True)
         if fault is not None
     ]
+    fine = pa.array([fault is None for fault in faults], pa.bool_())
     return piece.rows.filter(fine), rejects
 
 
+def _faults(engine: duckdb.DuckDBPyConnection, texts: pa.ChunkedArray) -> list[RejectReason | None]:
+    """Why each text is not one JSON object as it is strictly meant; nothing for one or for null."""
+    engine.register("texts", pa.table({"text": texts, "place": np.arange(len(texts))}))
+    fine: pa.ChunkedArray = engine.sql(
+        """
+        SELECT text IS NULL OR (json_valid(text)
+            AND json_type(CASE WHEN json_valid(text) THEN text END) = 'OBJECT') AS fine
+        FROM texts ORDER BY place
+        """
+    ).to_arrow_table()["fine"]
+    engine.unregister("texts")
+    fine = pc.fill_null(fine, fill_value=False)
+    faults: list[RejectReason | None] = [
+        None if good else RejectReason.BAD_JSON for good in fine.to_pylist()
+    ]
+    opened = pc.add(pc.count_substring(texts, "{"), pc.count_substring(texts, "["))
+    branching = pc.and_(fine, pc.fill_null(pc.greater(opened, MOST_LEVELS), fill_value=False))
+    for place in np.flatnonzero(branching.to_numpy()).tolist():
+        text = np.frombuffer(texts[place].as_py().encode(), np.uint8)
+        if json_levels(text).max() > MOST_LEVELS:
+            faults[place] = RejectReason.TOO_DEEP
+    bare = pc.fill_null(pc.match_substring_regex(texts, _BARE_WORDS), fill_value=False)
+    doubtful = pc.and_(fine, bare)
+    for place in np.flatnonzero(doubtful.to_numpy()).tolist():
+        faults[place] = faults[place] or _fault_of(texts[place].as_py())
+    return faults
+
+
 def _fault_of(text: str) -> RejectReason | None:
-    """Read a line as strictly as JSON is meant, and see how deep it goes."""
+    """Read a text as strictly as JSON is meant."""
 
     def refuse(word: str) -> object:
         raise ValueError(word)
 
     try:
-        level: list[object] = [json.loads(text, parse_constant=refuse)]
-    except RecursionError:
-        return RejectReason.TOO_DEEP
+        json.loads(text, parse_constant=refuse)
     except ValueError:
         return RejectReason.BAD_JSON
-    for _ in range(MOST_LEVELS):
-        level = [
-            inner
-            for each in level
-            if isinstance(each, (dict, list))
-            for inner in (each.values() if isinstance(each, dict) else each)
-            if isinstance(inner, (dict, list))
-        ]
-        if not level:
-            return None
-    return RejectReason.TOO_DEEP
+    return None
+
+
+def _stands_in(name: str, import_map: ImportMap, columns: tuple[str, ...]) -> bool:
+    """Tell whether a file has a column, or one that the name looks into."""
+    if name in columns:
+        return True
+    shape = import_map.file
+    inside = (*shape.parse_json, *shape.key_values, shape.explode)
+    heads = [head for head in _heads(name) if head in columns]
+    return any(shape.format is Format.PARQUET or head in inside for head in heads)
+
+
+def _heads(name: str) -> list[str]:
+    """What stands before each dot of a name."""
+    words = name.split(".")
+    return [".".join(words[:count]) for count in range(1, len(words))]
+
+
+def _row_number(*, exploded: bool) -> str:
+    return f'("{LINE}" * {_ELEMENTS} + "{_NUMBER_OF}")' if exploded else f'"{LINE}"'
 
 
 class _Statement:
@@ -246,6 +334,101 @@ class _Statement:
         self._shape: FileShape = import_map.file
         self._columns = columns
         self._digest = digest
+        shape = self._shape
+        self._inside: dict[str, str] = {}
+        opened = [*shape.parse_json, *shape.key_values]
+        if shape.format is Format.PARQUET:
+            read = (name for name in import_map.columns if name not in columns)
+            opened += [head for name in read for head in _heads(name) if head in columns]
+        for name in dict.fromkeys(opened):
+            if shape.format is Format.NDJSON or name in columns:
+                self._inside[name] = f"__inside_{len(self._inside)}"
+        self._row = _row_number(exploded=bool(shape.explode))
+
+    def opening(self) -> dict[str, str]:
+        """The columns that stand for what is within others, and their SQL, as JSON text."""
+        return {made: self._object(name) for name, made in self._inside.items()}
+
+    def exploding(self) -> str:
+        """A row for each element, with the element and its number beside what they share."""
+        name = self._shape.explode
+        if not name:
+            return ""
+        top = "." not in name and name not in self._inside
+        found = self._object(name) if top else self._json_text(name)
+        found = f"CASE WHEN json_valid({found}) THEN {found} END"
+        elements = (
+            f"CASE WHEN json_type({found}) = 'ARRAY' AND json_array_length({found}) > 0"
+            f" THEN json_extract({found}, '$[*]')::VARCHAR[] ELSE [NULL]::VARCHAR[] END"
+        )
+        shared = "*"
+        if self._shape.format is Format.NDJSON and "." not in name:
+            # The list itself would be copied, and read, once for each of its elements.
+            gone = _literal(json.dumps({name: None}))
+            shared = f'* REPLACE (CAST(json_merge_patch("{TEXT}", {gone}) AS VARCHAR) AS "{TEXT}")'
+        self._inside[name] = _ELEMENT
+        return f"""
+            SELECT * EXCLUDE (elements), unnest(elements) AS "{_ELEMENT}",
+                unnest(CASE WHEN elements[1] IS NULL THEN [0] ELSE range(1, len(elements) + 1) END)
+                    AS "{_NUMBER_OF}"
+            FROM (SELECT {shared}, {elements} AS elements FROM whole)
+            ORDER BY "{LINE}", "{_NUMBER_OF}"
+        """
+
+    def _object(self, name: str) -> str:
+        """What a column holds as JSON text: an object as it is, as text, or as a list of pairs."""
+        if self._shape.format is Format.NDJSON:
+            found = f'json_extract("{TEXT}", {_literal(_pointer([name]))})'
+            text = f"CAST({found} AS VARCHAR)"
+            if name in self._shape.parse_json:
+                inner = f'json_extract_string("{TEXT}", {_literal(_pointer([name]))})'
+                text = f"CASE json_type({found}) WHEN 'VARCHAR' THEN {inner} ELSE {text} END"
+        else:
+            text = self._cell_text(_quoted(name))
+        text = f"nullif(nullif(trim({text}), ''), 'null')"
+        return _object_of_pairs(text) if name in self._shape.key_values else text
+
+    @staticmethod
+    def _cell_text(column: str) -> str:
+        plain = f"CAST({column} AS VARCHAR)"
+        return (
+            f"CASE WHEN typeof({column}) = 'VARCHAR' THEN {plain}"
+            f" WHEN {column} IS NOT NULL THEN CAST(to_json({column}) AS VARCHAR) END"
+        )
+
+    def _json_text(self, name: str) -> str:
+        """The JSON at a name; null where nothing stands there."""
+        inside = self._within(name)
+        if inside is not None:
+            column, inner = inside
+            if not inner:
+                return f'"{column}"'
+            return self._at(f'"{column}"', inner, "json_extract")
+        if self._shape.format is Format.NDJSON:
+            return self._at(f'"{TEXT}"', name, "json_extract")
+        if self._shape.format is Format.PARQUET and name in self._columns:
+            column = _quoted(name)
+            text = f"to_json({self._column(name)})"
+            return (
+                f"CASE WHEN typeof({column}) = 'VARCHAR' THEN {text}"
+                f" WHEN {column} IS NOT NULL THEN to_json({column}) END"
+            )
+        return f"to_json({self._column(name)})"
+
+    @staticmethod
+    def _at(document: str, name: str, function: str) -> str:
+        paths = dict.fromkeys([_pointer([name]), _pointer(name.split("."))])
+        found = [f"{function}({document}, {_literal(path)})" for path in paths]
+        if function == "json_extract":
+            found = [f"nullif(CAST({each} AS VARCHAR), 'null')" for each in found]
+        return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+
+    def _within(self, name: str) -> tuple[str, str] | None:
+        """The column that was opened for a name, and what the name says of its inside."""
+        for head in [name, *reversed(_heads(name))]:
+            if head in self._inside:
+                return self._inside[head], name[len(head) + 1 :]
+        return None
 
     def events(self) -> str:
         """One row for each event of each row, with the `fault` that keeps it out, or null."""
@@ -262,6 +445,7 @@ class _Statement:
         row_id = self._row_id()
         # A row without a unit is nobody that was seen before, so it is a person of its own.
         unit = f"'row:' || {row_id}" if event.unit is None else self._text(event.unit)
+        country = cells.get("country", "NULL")
         value = cells.get("value")
         currency = cells.get("currency", "NULL")
         number = self._number(value) if value is not None else "NULL::DOUBLE"
@@ -277,6 +461,7 @@ class _Statement:
             "value": number,
             "currency": f"upper({currency})",
             "device": _device(cells["device"]) if "device" in cells else "NULL",
+            "country": f"CASE WHEN length({country}) = 2 THEN upper({country}) ELSE {country} END",
             "properties": self._properties(event),
         }
         chosen = ", ".join(
@@ -295,22 +480,35 @@ class _Statement:
             ("NOT regexp_full_match(currency, '[A-Z]{3}')", RejectReason.BAD_CURRENCY),
             ("(experiment IS NULL) <> (variant IS NULL)", RejectReason.HALF_EXPOSURE),
             (f"strlen(properties) > {ROW_BYTES}", RejectReason.TOO_LARGE),
+            ("lifted_text IS NOT NULL", RejectReason.BAD_JSON),
         ]
         fault = " ".join(f"WHEN {condition} THEN '{reason}'" for condition, reason in faults)
-        where = f"WHERE {self._condition(event.when)}" if event.when is not None else ""
+        conditions = [f'"{_ELEMENT}" IS NOT NULL'] if self._shape.explode else []
+        if event.when is not None:
+            conditions.append(self._condition(event.when))
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         # The file may have columns of these names too, so the checks stand outside.
         return (
-            f"SELECT * EXCLUDE (name_text, value_text), CASE {fault} END AS fault FROM ("
-            f'SELECT "{LINE}" AS "{ROW}", {ordinal} AS ordinal, {chosen},'
-            f" {self._text(event.name)} AS name_text, {value or 'NULL'} AS value_text"
+            f"SELECT * EXCLUDE (name_text, value_text, lifted_text),"
+            f" CASE {fault} END AS fault FROM ("
+            f'SELECT {self._row} AS "{ROW}", {ordinal} AS ordinal, {chosen},'
+            f" {self._text(event.name)} AS name_text, {value or 'NULL'} AS value_text,"
+            f" {self._no_object(event.lifted)} AS lifted_text"
             f" FROM rows_of_piece {where})"
         )
 
     def _row_id(self) -> str:
-        line = f"md5({self._parameter(self._digest)} || ':' || \"{LINE}\")"
-        if self._map.message_id is None:
-            return line
-        return f"coalesce({self._column(self._map.message_id)}, {line})"
+        number = f" || ':' || \"{_NUMBER_OF}\"" if self._shape.explode else ""
+        line = f"md5({self._parameter(self._digest)} || ':' || \"{LINE}\"{number})"
+        match self._map.message_id:
+            case None:
+                return line
+            case Column() as column:
+                return f"coalesce({self._text(column)}, {line})"
+            case Digest(names):
+                parts = ", ".join(self._column(name) for name in names)
+                made = f"md5(CAST(to_json([{parts}]) AS VARCHAR))"
+                return f"CASE WHEN coalesce({parts}) IS NULL THEN {line} ELSE {made} END"
 
     def _parameter(self, value: object) -> str:
         name = f"p{len(self.parameters)}"
@@ -321,8 +519,26 @@ class _Statement:
         match source:
             case Constant(text):
                 return f"CAST({self._parameter(text)} AS VARCHAR)"
-            case Column(name):
-                return self._column(name)
+            case Column():
+                found = [self._column(name) for name in source.names]
+                if source.numeric:
+                    found = [
+                        f"CASE WHEN {self._number(each)} IS NOT NULL THEN {each} END"
+                        for each in found
+                    ]
+                text = found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+                return self._worded(text, source)
+
+    def _worded(self, text: str, source: Column) -> str:
+        """A text after the map's own words for it."""
+        if not source.words:
+            return text
+        words = " ".join(
+            f"WHEN {self._parameter(given)} THEN {self._parameter(to)}"
+            for given, to in source.words
+        )
+        other = text if source.otherwise is None else self._parameter(source.otherwise)
+        return f"CAST(CASE coalesce({text}, '') {words} ELSE {other} END AS VARCHAR)"
 
     def _column(self, name: str) -> str:
         """A column's text, null where nothing stands in it."""
@@ -333,15 +549,21 @@ class _Statement:
         return text
 
     def _raw(self, name: str) -> str:
+        inside = self._within(name)
+        if inside is not None:
+            column, inner = inside
+            if not inner:
+                return f'"{column}"'
+            return self._at(f'"{column}"', inner, "json_extract_string")
+        if self._shape.format is not Format.NDJSON and name not in self._columns:
+            return "NULL::VARCHAR"
         match self._shape.format:
             case Format.CSV:
                 return _quoted(name)
             case Format.PARQUET:
                 return f"CAST({_quoted(name)} AS VARCHAR)"
             case Format.NDJSON:
-                paths = dict.fromkeys([_pointer([name]), _pointer(name.split("."))])
-                found = [f'json_extract_string("{TEXT}", {_literal(path)})' for path in paths]
-                return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+                return self._at(f'"{TEXT}"', name, "json_extract_string")
 
     def _number(self, text: str) -> str:
         plain = text
@@ -379,8 +601,8 @@ class _Statement:
 
     def _start(self, start: Column, first_of: Column | None) -> str:
         if first_of is None:
-            return self._column(start.name)
-        pair = (self._column(first_of.name), self._column(start.name))
+            return self._text(start)
+        pair = (self._column(first_of.name), self._text(start))
         if pair not in self.firsts:
             self.firsts.append(pair)
         return f'"__first_{self.firsts.index(pair)}"'
@@ -399,21 +621,40 @@ class _Statement:
             f"{_literal(json.dumps(name) + ':')} || {self._json(each)}"
             for name, each in event.properties.items()
         ]
-        used = {*self._map.columns, *event.properties}
-        if event.rest and self._shape.format is not Format.NDJSON:
+        layers: list[str] = []
+        used = {*self._map.columns, *self._inside, *event.properties}
+        if event.rest and self._shape.format is Format.NDJSON:
+            gone = self._parameter(json.dumps(dict.fromkeys(sorted(used))))
+            layers.append(f'json_merge_patch("{TEXT}", {gone})')
+        elif event.rest:
             pairs += [
                 f"{_literal(json.dumps(name) + ':')} || to_json({self._cell(name)})"
                 for name in self._columns
                 if name not in used
             ]
-        named = f"nullif('{{' || concat_ws(',', {', '.join(pairs)}) || '}}', '{{}}')"
-        if not event.rest or self._shape.format is not Format.NDJSON:
-            return named if pairs else "NULL"
-        gone = self._parameter(json.dumps(dict.fromkeys(sorted(used))))
-        rest = f'json_merge_patch("{TEXT}", {gone})'
+        if event.lifted is not None:
+            layers.append(f"coalesce({self._lifted(event.lifted)}, '{{}}')")
         if pairs:
-            rest = f"json_merge_patch({rest}, coalesce({named}, '{{}}'))"
-        return f"nullif(CAST({rest} AS VARCHAR), '{{}}')"
+            layers.append(f"('{{' || concat_ws(',', {', '.join(pairs)}) || '}}')")
+        if not layers:
+            return "NULL"
+        merged = layers[0]
+        for layer in layers[1:]:
+            merged = f"json_merge_patch({merged}, {layer})"
+        return f"nullif(CAST({merged} AS VARCHAR), '{{}}')"
+
+    def _lifted(self, column: Column) -> str:
+        """The object that stands in the first of some columns."""
+        found = [self._json_text(name) for name in column.names]
+        objects = [f"CASE WHEN json_type({each}) = 'OBJECT' THEN {each} END" for each in found]
+        return objects[0] if len(objects) == 1 else f"coalesce({', '.join(objects)})"
+
+    def _no_object(self, column: Column | None) -> str:
+        """What stands in the place of an object that should be lifted, if it is none."""
+        if column is None:
+            return "NULL"
+        found = ", ".join(self._json_text(name) for name in column.names)
+        return f"CASE WHEN {self._lifted(column)} IS NULL THEN coalesce({found}, NULL) END"
 
     def _cell(self, name: str) -> str:
         if self._shape.format is Format.PARQUET:
@@ -428,12 +669,41 @@ class _Statement:
             return (
                 f"CASE WHEN {text} IS NOT NULL THEN CAST(lower({text}) IN {_TRUE} AS VARCHAR) END"
             )
-        if self._shape.format is Format.NDJSON and isinstance(each.source, Column):
+        if isinstance(each.source, Column) and not each.source.words:
             # JSON knows its own types; the map need not repeat them.
-            paths = [_pointer([each.source.name]), _pointer(each.source.name.split("."))]
-            found = [f'json_extract("{TEXT}", {_literal(path)})' for path in dict.fromkeys(paths)]
-            return f"nullif(CAST(coalesce({', '.join(found)}) AS VARCHAR), 'null')"
+            found = [self._json_text(name) for name in each.source.names]
+            return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
         return f"to_json({text})"
+
+
+def _object_of_pairs(text: str) -> str:
+    """A list of keys and values as one object, as JSON text; anything else stays.
+
+    A value may be plain, or a record of one field for each type of which one is set, the way
+    that BigQuery has them. Whole numbers are texts in its JSON, because of their size.
+    """
+    plain = "CAST(json_extract(pair, '/value') AS VARCHAR)"
+    record = "json_extract_string(pair, '/value/{}')"
+    names = ("int_value", "double_value", "float_value")
+    numbers = [record.format(name) for name in names]
+    values = [
+        f"to_json({record.format('string_value')})",
+        *(
+            f"CASE WHEN regexp_full_match({number}, '-?(0|[1-9]\\d*)(\\.\\d+)?([eE][+-]?\\d+)?')"
+            f" THEN {number} END"
+            for number in numbers
+        ),
+        f"CASE WHEN json_type(pair, '/value') NOT IN ('OBJECT', 'NULL') THEN {plain} END",
+    ]
+    pairs = (
+        f"list_transform(json_extract({text}, '$[*]'), lambda pair:"
+        f" to_json(json_extract_string(pair, '/key')) || ':' || coalesce({', '.join(values)}))"
+    )
+    present = f"list_filter({pairs}, lambda pair: pair IS NOT NULL)"
+    made = f"'{{' || coalesce(array_to_string({present}, ','), '') || '}}'"
+    # Text that is no JSON stays and is refused as such: only what is valid may be looked into.
+    valid = f"CASE WHEN json_valid({text}) THEN {text} END"
+    return f"CASE WHEN json_type({valid}) = 'ARRAY' THEN {made} ELSE {text} END"
 
 
 def _device(text: str) -> str:

@@ -21,6 +21,7 @@ from truelift.lake.bulk import append_bulk, bulk_heads
 from truelift.lake.home import Home, checked_site
 from truelift.lake.imports.convert import PAYLOAD, ROW, Converter
 from truelift.lake.imports.map import FileShape, ImportMap, format_of, map_from, standard_map
+from truelift.lake.imports.products import Product, built_in_map
 from truelift.lake.imports.reject import Reject, RejectFile, RejectReason, as_document
 from truelift.lake.imports.rows import RowFile, Unreadable
 from truelift.lake.lake import Lake
@@ -117,6 +118,7 @@ def load_file(
     *,
     map_file: Path | None,
     now: Callable[[], datetime],
+    product: Product | None = None,
     dry_run: bool = False,
     progress: Progress = lambda stage, done, total: None,  # noqa: ARG005
     reached: Callable[[str], None] = lambda point: None,  # noqa: ARG005
@@ -129,6 +131,7 @@ def load_file(
         path: CSV, NDJSON or Parquet.
         map_file: What its columns mean; None when it has the standard columns.
         now: The clock.
+        product: Whose export it is; its built-in map takes the place of a file.
         dry_run: Read and convert everything, write nothing.
         progress: Is told how far it is.
         reached: Called with the name of every point between two writes, for fault tests.
@@ -141,7 +144,7 @@ def load_file(
         LoaderStuck: The running loader takes nothing.
     """
     checked_site(site)
-    import_map, file = _understood(path, map_file)
+    import_map, file = _understood(path, map_file, product)
     digest = _digest(path)
     converter = Converter(import_map, path=path, columns=file.columns, digest=digest)
     if dry_run:
@@ -177,7 +180,7 @@ def load_file(
     lines, first_line = appended.rows(), before + 1
     stored = np.unique(lines[found.stored - first_line])
     refused = np.setdiff1d(np.unique(lines[found.quarantined - first_line]), stored)
-    rejects.add(Reject(line, RejectReason.UNREADABLE, "") for line in refused.tolist())
+    rejects.add(converter.reject(row, RejectReason.UNREADABLE, "") for row in refused.tolist())
     rows = np.unique(lines).size
     return Loaded(
         read=rows + rejects.count - refused.size,
@@ -274,7 +277,13 @@ class _Appended:
         return np.concatenate(self._lines) if self._lines else np.empty(0, np.int64)
 
 
-def _understood(path: Path, map_file: Path | None) -> tuple[ImportMap, RowFile]:
+def _understood(
+    path: Path, map_file: Path | None, product: Product | None
+) -> tuple[ImportMap, RowFile]:
+    if product is not None:
+        text = built_in_map(product)
+        import_map = map_from(text, source=f"the built-in map of {product}", file=path)
+        return import_map, RowFile.opened(path, import_map.file)
     if map_file is not None:
         try:
             text = map_file.read_text(encoding="utf-8")

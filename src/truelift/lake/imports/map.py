@@ -52,9 +52,31 @@ class BadMap(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A part of an event that stands in a column."""
+    """A part of an event that stands in a column, or in the first of several.
+
+    Attributes:
+        name: The column; dots look inside objects.
+        others: Columns that are tried in this order where nothing stands in it.
+        words: Texts and what they become; the empty text is for where nothing stands.
+        otherwise: What any other text becomes, and nothing too; None where it stays.
+        numeric: Texts that are no numbers are passed over.
+    """
 
     name: str
+    others: tuple[str, ...] = ()
+    words: tuple[tuple[str, str], ...] = ()
+    otherwise: str | None = None
+    numeric: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every column that may be read, the first one first."""
+        return (self.name, *self.others)
+
+    @property
+    def always(self) -> bool:
+        """Whether something comes of it also where the columns are empty, or absent."""
+        return self.otherwise is not None or any(not given for given, _ in self.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +87,13 @@ class Constant:
 
 
 Source = Column | Constant
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A row's id that is made of several columns, where no single one tells rows apart."""
+
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +158,12 @@ class FileShape:
         thousands: Between a number's groups of digits; empty for none.
         time_zone: Of times that do not say theirs.
         missing: Texts that mean nothing stands here, beside the empty one.
+        parse_json: Columns that hold an object as JSON text; what is in it has a name then.
+        key_values: Columns that hold a list of keys and values; they become objects.
+        explode: A column that holds a list; each of its elements becomes a row of its own,
+            in which this column is that one element.
+        partial: Columns may be absent and are empty then, all but an event's name, unit and
+            time.
     """
 
     format: Format = Format.CSV
@@ -141,6 +176,15 @@ class FileShape:
     thousands: str = ""
     time_zone: str = "UTC"
     missing: tuple[str, ...] = ()
+    parse_json: tuple[str, ...] = ()
+    key_values: tuple[str, ...] = ()
+    explode: str = ""
+    partial: bool = False
+
+    @property
+    def opens(self) -> bool:
+        """Whether rows carry more than they become events from."""
+        return bool(self.parse_json or self.key_values or self.explode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +197,7 @@ class EventMap:
         unit: Whose event it is, the visitor; None makes every row a person of its own.
         parts: Everything else by the name of its `ARRIVED` column.
         properties: By the property's name.
+        lifted: An object whose members all become properties, unless `properties` names them.
         rest: Every column that nothing else uses becomes a property as well.
         when: The row has this event only if so; None for always.
     """
@@ -164,24 +209,27 @@ class EventMap:
     properties: Mapping[str, Property] = field(default_factory=dict)
     rest: bool = False
     when: Condition | None = None
+    lifted: Column | None = None
 
     @property
-    def columns(self) -> tuple[str, ...]:
+    def columns(self) -> tuple[Column, ...]:
         """The columns that this event reads by name."""
         sources = [
-            self.name,
-            self.unit,
+            *self.vital,
             *self.parts.values(),
             *(each.source for each in self.properties.values()),
+            self.occurred_at.step,
+            self.occurred_at.first_of,
+            Column(self.when.column) if self.when is not None else None,
+            self.lifted,
         ]
-        names = [source.name for source in sources if isinstance(source, Column)]
-        if isinstance(self.occurred_at.start, Column):
-            names.append(self.occurred_at.start.name)
-        also = (self.occurred_at.step, self.occurred_at.first_of)
-        names += [column.name for column in also if column is not None]
-        if self.when is not None:
-            names.append(self.when.column)
-        return tuple(dict.fromkeys(names))
+        return tuple(source for source in sources if isinstance(source, Column))
+
+    @property
+    def vital(self) -> tuple[Column, ...]:
+        """Those of them without which no row could become an event."""
+        sources = (self.name, self.unit, self.occurred_at.start)
+        return tuple(source for source in sources if isinstance(source, Column))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,19 +238,35 @@ class ImportMap:
 
     Attributes:
         file: How the file is written.
-        message_id: The column that tells rows apart for ever; None takes file and line.
+        message_id: What tells rows apart for ever; None takes file and line.
         events: What each row becomes, in this order.
     """
 
     file: FileShape
-    message_id: str | None
+    message_id: Column | Digest | None
     events: tuple[EventMap, ...]
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that the map reads by name."""
-        names = [name for event in self.events for name in event.columns]
-        return tuple(dict.fromkeys([*names, *([self.message_id] if self.message_id else [])]))
+        names = [name for event in self.events for each in event.columns for name in each.names]
+        opened = [*self.file.parse_json, *self.file.key_values]
+        exploded = [self.file.explode] if self.file.explode else []
+        ids = self.message_id.names if self.message_id is not None else ()
+        return tuple(dict.fromkeys([*names, *ids, *opened, *exploded]))
+
+    @property
+    def needed(self) -> tuple[tuple[str, ...], ...]:
+        """The columns that a file has to have; of each group one is enough."""
+        of = [event.vital if self.file.partial else event.columns for event in self.events]
+        groups = [each.names for some in of for each in some if not each.always]
+        if not self.file.partial:
+            ids = self.message_id
+            groups += [ids.names] if isinstance(ids, Column) else []
+            groups += [(name,) for name in ids.names] if isinstance(ids, Digest) else []
+            groups += [(name,) for name in (*self.file.parse_json, *self.file.key_values)]
+            groups += [(self.file.explode,)] if self.file.explode else []
+        return tuple(dict.fromkeys(groups))
 
 
 PARTS: Final[Mapping[str, str]] = {
@@ -256,7 +320,8 @@ SUFFIXES: Final[Mapping[str, Format]] = {
 
 _FILE_WORDS: Final = (
     "format", "delimiter", "quote", "encoding", "wrapped_rows", "columns",
-    "decimal", "thousands", "time_zone", "missing",
+    "decimal", "thousands", "time_zone", "missing", "parse_json", "key_values", "explode",
+    "partial",
 )  # fmt: skip
 _EVENT_WORDS: Final = ("name", "unit", "occurred_at", "properties", "when", *PARTS)
 Word = TypeVar("Word", bound=StrEnum)
@@ -265,8 +330,12 @@ _SPANS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_00
 
 
 def format_of(path: Path) -> Format:
-    """Guess a file's format by its name; CSV when the name says nothing."""
-    return SUFFIXES.get(path.suffix.lower(), Format.CSV)
+    """Guess a file's format by its name; CSV when the name says nothing.
+
+    What the name says of compression is passed over: `events.jsonl.gz` is NDJSON.
+    """
+    said = [SUFFIXES[suffix] for suffix in map(str.lower, path.suffixes) if suffix in SUFFIXES]
+    return said[-1] if said else Format.CSV
 
 
 def map_from(text: str, *, source: str, file: Path) -> ImportMap:
@@ -288,7 +357,7 @@ def map_from(text: str, *, source: str, file: Path) -> ImportMap:
     shape = reader.shape(document.get("file", {}), file=file)
     shared = reader.table(document.get("row", {}), "[row]", (*_EVENT_WORDS, "message_id"))
     reader.only(document, "the map", ("file", "row", "event"))
-    message_id = reader.column_name(shared.get("message_id"), "[row] message_id")
+    message_id = reader.row_id(shared.get("message_id"), "[row] message_id")
     own = document.get("event", [])
     if not isinstance(own, list) or not own:
         reader.problems.append("it has no [[event]], so no row would become anything")
@@ -324,7 +393,7 @@ def standard_map(columns: Iterable[str], *, file: Path, shape: FileShape) -> Imp
         rest=True,
     )
     has_id = "message_id" in names or shape.format is Format.NDJSON
-    return ImportMap(shape, "message_id" if has_id else None, (event,))
+    return ImportMap(shape, Column("message_id") if has_id else None, (event,))
 
 
 class _Reader:
@@ -363,21 +432,27 @@ class _Reader:
             codecs.lookup(encoding)
         except LookupError:
             self.problems.append(f"[file] encoding {encoding!r} is not known")
-        wrapped = table.get("wrapped_rows", False)
-        if not isinstance(wrapped, bool):
-            self.problems.append("[file] wrapped_rows is true or false")
         return FileShape(
             format=format_,
             delimiter=self.character(table.get("delimiter", delimiter), "delimiter", empty=False),
             quote=self.character(table.get("quote", '"'), "quote", empty=True),
             encoding=encoding,
-            wrapped_rows=wrapped is True,
+            wrapped_rows=self.flag(table.get("wrapped_rows", False), "[file] wrapped_rows"),
             columns=self.texts(table.get("columns", []), "[file] columns"),
             decimal=self.character(table.get("decimal", "."), "decimal", empty=False),
             thousands=self.character(table.get("thousands", ""), "thousands", empty=True),
             time_zone=zone,
             missing=self.texts(table.get("missing", []), "[file] missing"),
+            parse_json=self.texts(table.get("parse_json", []), "[file] parse_json"),
+            key_values=self.texts(table.get("key_values", []), "[file] key_values"),
+            explode=self.text(table.get("explode", ""), "[file] explode"),
+            partial=self.flag(table.get("partial", False), "[file] partial"),
         )
+
+    def flag(self, value: object, where: str) -> bool:
+        if not isinstance(value, bool):
+            self.problems.append(f"{where} is true or false")
+        return value is True
 
     def event(
         self, value: object, where: str, shared: Mapping[str, object], shape: FileShape
@@ -398,11 +473,13 @@ class _Reader:
             self.problems.append(f"{where} type is one of {', '.join(TYPES)}")
         if ("experiment" in parts) != ("variant" in parts):
             self.problems.append(f"{where} has one of experiment and variant; it takes both")
-        properties, rest = self.properties(shared.get("properties"), own.get("properties"), where)
+        properties, lifted, rest = self.properties(
+            shared.get("properties"), own.get("properties"), where
+        )
         when = self.condition(table.get("when"), f"{where} when")
         if name is None or moment is None or len(self.problems) > before:
             return None
-        return EventMap(name, moment, unit, parts, properties, rest, when)
+        return EventMap(name, moment, unit, parts, properties, rest, when, lifted)
 
     def name(self, value: object, where: str) -> Source | None:
         if isinstance(value, str) and value.strip():
@@ -418,8 +495,11 @@ class _Reader:
                 return None
             case str() if value.strip():
                 return Column(value)
-            case {"column": str(column), **others} if not others and column.strip():
-                return Column(column)
+            case list():
+                return self.column({"column": value}, where)
+            case {"column": str() | list() as column, **others}:
+                table = {str(word): each for word, each in others.items()}
+                return self.column({**table, "column": column}, where)
             case {"constant": constant, **others} if not others:
                 if isinstance(constant, (str, int, float)):
                     return Constant(
@@ -427,8 +507,37 @@ class _Reader:
                     )
             case _:
                 pass
-        self.problems.append(f"{where} is a column's name, {{ column = … }} or {{ constant = … }}")
+        self.problems.append(
+            f"{where} is a column's name, a list of such names, {{ column = … }}"
+            " or { constant = … }"
+        )
         return None
+
+    def column(self, table: Mapping[str, object], where: str) -> Column | None:
+        """A column, or the first of several in which something stands, and its words."""
+        self.only(table, f"{where} {{ column = … }}", ("column", "map", "else", "type"))
+        given = table["column"]
+        names = tuple(given) if isinstance(given, list) else (given,)
+        texts = tuple(name for name in names if isinstance(name, str) and name.strip())
+        if not texts or len(texts) < len(names):
+            self.problems.append(f"{where} column is a column's name, or a list of such names")
+            return None
+        words = table.get("map", {})
+        if not isinstance(words, dict) or not all(isinstance(to, str) for to in words.values()):
+            self.problems.append(f"{where} map is a table of texts and what they become")
+            words = {}
+        if table.get("type", "number") != "number":
+            self.problems.append(f"{where} type is number, or is left out")
+        otherwise = self.text(table["else"], f"{where} else") if "else" in table else None
+        if otherwise is not None and not words:
+            self.problems.append(f'{where} else goes with a map; for nothing, map = {{ "" = … }}')
+        return Column(
+            texts[0],
+            others=texts[1:],
+            words=tuple((str(text), str(to)) for text, to in words.items()),
+            otherwise=otherwise,
+            numeric="type" in table,
+        )
 
     def moment(self, value: object, where: str, shape: FileShape) -> Moment | None:
         if value is None:
@@ -436,6 +545,9 @@ class _Reader:
             return None
         if isinstance(value, str):
             return Moment(Column(value))
+        if isinstance(value, list):
+            found = self.column({"column": value}, where)
+            return Moment(found) if found is not None else None
         if isinstance(value, (date, datetime)):
             return Moment(_epoch_ms(value, shape.time_zone))
         if not isinstance(value, dict):
@@ -461,8 +573,8 @@ class _Reader:
     def start(
         self, value: object, where: str, shape: FileShape, *, column: bool
     ) -> Column | int | None:
-        if column and isinstance(value, str):
-            return Column(value)
+        if column and isinstance(value, (str, list)):
+            return self.column({"column": value}, where)
         if isinstance(value, dict) and isinstance(value.get("column"), str):
             self.only(value, where, ("column", "first_of"))
             return Column(value["column"])
@@ -496,8 +608,9 @@ class _Reader:
 
     def properties(
         self, shared: object, own: object, where: str
-    ) -> tuple[dict[str, Property], bool]:
+    ) -> tuple[dict[str, Property], Column | None, bool]:
         found: dict[str, Property] = {}
+        lifted: Column | None = None
         rest = False
         for value in (shared, own):
             if value is None:
@@ -510,6 +623,13 @@ class _Reader:
                 continue
             for name, each in value.items():
                 told = f"{where} property {name!r}"
+                if name == "*":
+                    members = self.source(each, told)
+                    if isinstance(members, Column):
+                        lifted = members
+                    elif members is not None:
+                        self.problems.append(f"{told} is a column that holds an object")
+                    continue
                 kind = Kind.TEXT
                 part = each
                 if isinstance(each, dict) and "type" in each:
@@ -518,7 +638,7 @@ class _Reader:
                 source = self.source(part, told)
                 if source is not None:
                     found[name] = Property(source, kind)
-        return found, rest
+        return found, lifted, rest
 
     def condition(self, value: object, where: str) -> Condition | None:
         match value:
@@ -542,12 +662,16 @@ class _Reader:
     def choices(self, value: object, where: str) -> tuple[str, ...]:
         return self.texts(value if isinstance(value, list) else [value], where)
 
-    def column_name(self, value: object, where: str) -> str | None:
-        source = self.source(value, where)
+    def row_id(self, value: object, where: str) -> Column | Digest | None:
+        match value:
+            case {"hash": list(names), **others} if not others and names:
+                return Digest(self.texts(names, f"{where} hash"))
+            case _:
+                source = self.source(value, where)
         if isinstance(source, Constant):
             self.problems.append(f"{where} is a column: a constant would make all rows one")
             return None
-        return source.name if source is not None else None
+        return source
 
     def word(self, value: object, kind: type[Word], where: str) -> Word | None:
         if value is None:

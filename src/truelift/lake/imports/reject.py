@@ -41,7 +41,7 @@ MEANINGS: Final[Mapping[RejectReason, str]] = MappingProxyType(
         RejectReason.WRONG_COLUMNS: "the row has more or fewer columns than the header",
         RejectReason.OPEN_QUOTE: "a quoted field begins here and never ends",
         RejectReason.BAD_ENCODING: "the row is not text in the file's encoding",
-        RejectReason.BAD_JSON: "the line is not one JSON object",
+        RejectReason.BAD_JSON: "what should be one JSON object is none",
         RejectReason.NO_EVENT: "no event of the map applies to this row",
         RejectReason.NO_NAME: "the event has no name",
         RejectReason.NO_UNIT: "the column that names the unit is empty",
@@ -63,14 +63,17 @@ class Reject:
     """A row that was left out.
 
     Attributes:
-        line: Line of the file, from 1 and with the header; row number for Parquet.
+        line: Line of the file, from 1 and with the header; row number for Parquet and for
+            a list of JSON.
         reason: Why.
         text: The row as it stands in the file, cut to `TEXT_CHARACTERS`.
+        element: Which one of the line's elements, from 1, where the map explodes a list.
     """
 
     line: int
     reason: RejectReason
     text: str
+    element: int | None = None
 
 
 class RejectFile:
@@ -117,8 +120,10 @@ class RejectFile:
 
 def as_document(reject: Reject) -> dict[str, str | int]:
     """Write one reject the way the file and `--dry-run` show it."""
+    element = {"element": reject.element} if reject.element is not None else {}
     return {
         "line": reject.line,
+        **element,
         "reason": reject.reason.value,
         "detail": MEANINGS[reject.reason],
         "text": reject.text[:TEXT_CHARACTERS],

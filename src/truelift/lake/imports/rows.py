@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import codecs
 import csv
+import gzip
 import io
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +33,9 @@ TEXT: Final = "__text"
 
 PIECE_BYTES: Final = 16 << 20
 ROW_BYTES: Final = 32 << 10
+OPENED_ROW_BYTES: Final = 4 << 20
+"""A row that is opened up may be larger than the events that it holds."""
+
 LINE_BYTES: Final = 64 << 20
 OPEN_QUOTE_LINES: Final = 200
 """A quoted field that has not ended after this many lines is a stray quote."""
@@ -41,6 +46,12 @@ _LONE_RETURN: Final = re.compile(rb"\r(?!\n|$)")
 
 _NEWLINE: Final = 10
 _RETURN: Final = 13
+_QUOTE: Final = 34
+_COMMA: Final = 44
+_BACKSLASH: Final = 92
+_CLOSE: Final = 93
+_GZIP: Final = b"\x1f\x8b"
+_ZSTD: Final = b"\x28\xb5\x2f\xfd"
 
 
 class Unreadable(Refusal):
@@ -117,7 +128,7 @@ class RowFile:
                 path.open("rb").close()
                 return cls(path, shape, shape.columns)
             columns, skip = _header(path, shape)
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
             raise Unreadable(path=path, why=str(error)) from error
         return cls(path, shape, _distinct(path, columns), skip)
 
@@ -132,10 +143,10 @@ class RowFile:
                 case Format.PARQUET:
                     yield from _parquet_pieces(self.path, self.columns)
                 case Format.NDJSON:
-                    yield from _ndjson_pieces(self.path, self.shape)
+                    yield from _json_pieces(self.path, self.shape)
                 case Format.CSV:
                     yield from self._csv_pieces()
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
             raise Unreadable(path=self.path, why=str(error)) from error
 
     def _csv_pieces(self) -> Iterator[Piece]:
@@ -235,17 +246,28 @@ def _texts(path: Path, shape: FileShape) -> Iterator[tuple[bytes, int, bool]]:
         if codecs.lookup(shape.encoding).name == "utf-8"
         else codecs.getincrementaldecoder(shape.encoding)(errors="replace")
     )
-    read_bytes = 0
-    with path.open("rb") as file:
+    first = True
+    with path.open("rb") as file, _unpacked(file) as plain:
         while True:
-            raw = file.read(PIECE_BYTES)
+            raw = plain.read(PIECE_BYTES)
             data = decoder.decode(raw, not raw).encode("utf-8") if decoder else raw
-            if not read_bytes:
+            if first:
                 data = data.removeprefix(codecs.BOM_UTF8)
-            read_bytes += len(raw)
-            yield data, read_bytes, not raw
+                first = False
+            yield data, file.tell(), not raw
             if not raw:
                 return
+
+
+def _unpacked(file: BinaryIO) -> BinaryIO:
+    """The file's own bytes, whatever it is compressed with and called."""
+    mark = file.read(4)
+    file.seek(0)
+    if mark.startswith(_GZIP):
+        return cast("BinaryIO", gzip.GzipFile(fileobj=file))
+    if mark == _ZSTD:
+        return cast("BinaryIO", pa.CompressedInputStream(file, "zstd"))
+    return file
 
 
 def _unwrapped(block: bytes, shape: FileShape) -> bytes:
@@ -349,10 +371,11 @@ def _leaves_open(line: bytes, shape: FileShape) -> bool:
     return False
 
 
-def _unfit(records: _Records) -> dict[int, RejectReason]:
+def _unfit(records: _Records, shape: FileShape) -> dict[int, RejectReason]:
     """Records that are not worth parsing, by their place in the stretch."""
     found = dict.fromkeys(records.open_quotes, RejectReason.OPEN_QUOTE)
-    large = np.flatnonzero(records.ends - records.starts > ROW_BYTES)
+    most = OPENED_ROW_BYTES if shape.opens else ROW_BYTES
+    large = np.flatnonzero(records.ends - records.starts > most)
     found |= dict.fromkeys(large.tolist(), RejectReason.TOO_LARGE)
     if not _is_text(records.block):
         for at, (start, end) in enumerate(
@@ -375,7 +398,7 @@ def _csv_piece(
     records: _Records, columns: tuple[str, ...], shape: FileShape, read_bytes: int
 ) -> Piece:
     lines, block = records.lines, records.block
-    unfit = _unfit(records)
+    unfit = _unfit(records, shape)
     rejects = [Reject(int(lines[at]), why, records.text(at)) for at, why in unfit.items()]
     if unfit:
         good = np.delete(np.arange(lines.size), list(unfit))
@@ -475,9 +498,12 @@ def _empty(columns: tuple[str, ...]) -> pa.Table:
     return pa.schema(list(zip(names, kinds, strict=True))).empty_table()
 
 
-def _ndjson_pieces(path: Path, shape: FileShape) -> Iterator[Piece]:
-    for records, read_bytes in _stretches(path, shape):
-        unfit = _unfit(records)
+def _json_pieces(path: Path, shape: FileShape) -> Iterator[Piece]:
+    """Objects of JSON, one a line or all in one list."""
+    begin = next((data.lstrip()[:1] for data, _, _ in _texts(path, shape) if data.strip()), b"")
+    stretches = _list_stretches(path, shape) if begin == b"[" else _stretches(path, shape)
+    for records, read_bytes in stretches:
+        unfit = _unfit(records, shape)
         rejects = [
             Reject(int(records.lines[at]), why, records.text(at)) for at, why in unfit.items()
         ]
@@ -492,6 +518,71 @@ def _ndjson_pieces(path: Path, shape: FileShape) -> Iterator[Piece]:
         lines = texts.take(pa.array(fit)).cast(pa.binary()).cast(pa.string())
         rows = _numbered(pa.table({TEXT: lines}), records.lines[fit])
         yield Piece(rows, rejects, read_bytes, records.text_of)
+
+
+def _list_stretches(path: Path, shape: FileShape) -> Iterator[tuple[_Records, int]]:
+    """The elements of a file that is one list; their numbers take the place of lines."""
+    number, rest, begun = 1, b"", False
+    for data, read_bytes, last in _texts(path, shape):
+        block = rest + data
+        if not begun:
+            block = block.lstrip()
+            begun = bool(block)
+            block = block[1:]
+        records = _elements(block, first=number, last=last)
+        number, rest = records.next_line, block[records.used_bytes :]
+        if len(rest) > LINE_BYTES:
+            raise Unreadable(path=path, why=f"row {number} is longer than {LINE_BYTES >> 20} MB")
+        if records.lines.size:
+            yield records, read_bytes
+
+
+def _elements(block: bytes, *, first: int, last: bool) -> _Records:
+    """What stands between the commas of a list, and blanks in the commas' places."""
+    data = np.frombuffer(block, dtype=np.uint8).copy()
+    level = json_levels(data)
+    # The bracket that ends the list goes below its level; what follows is no element.
+    marks = np.flatnonzero((level == 0) & (data == _COMMA) | (level < 0) & (data == _CLOSE))
+    used_bytes = data.size if last else (int(marks[-1]) + 1 if marks.size else 0)
+    data[marks] = ord(" ")
+    starts = np.concatenate((np.zeros(1, np.int64), marks + 1))
+    ends = np.concatenate((marks, np.array([data.size])))
+    if not last:
+        starts, ends = starts[:-1], ends[:-1]
+    plain = data.tobytes()
+    spans: list[tuple[int, int]] = []
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        text = plain[start:end].strip()
+        if text:
+            begin = plain.index(text[:1], start)
+            spans.append((begin, begin + len(text)))
+    places = np.array(spans, np.int64).reshape(-1, 2)
+    lines = first + np.arange(len(spans), dtype=np.int64)
+    return _Records(plain, places[:, 0], places[:, 1], lines, (), first + len(spans), used_bytes)
+
+
+def json_levels(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
+    """How many objects and lists are open after each byte of JSON text.
+
+    What stands within a text opens and closes nothing; there it is at least one.
+    """
+    quotes = np.flatnonzero(data == _QUOTE)
+    slashes = data == _BACKSLASH
+    if slashes.any():
+        places = np.arange(data.size, dtype=np.int64)
+        before = np.maximum.accumulate(np.where(slashes, -1, places))
+        run = quotes - 1 - np.where(quotes > 0, before[quotes - 1], -1)
+        quotes = quotes[run % 2 == 0]
+    steps = np.zeros(data.size + 1, np.int8)
+    steps[quotes] = 1
+    within = np.cumsum(steps[:-1], dtype=np.int32) % 2 == 1
+    steps = np.zeros(data.size, np.int8)
+    braces = data | 0x20  # brackets are braces without this bit
+    steps[(braces == ord("{")) & ~within] = 1
+    steps[(braces == ord("}")) & ~within] = -1
+    levels = np.cumsum(steps, dtype=np.int32)
+    levels[within] = np.maximum(levels[within], 1)
+    return levels
 
 
 def _parquet_pieces(path: Path, columns: tuple[str, ...]) -> Iterator[Piece]:
