@@ -117,6 +117,10 @@ class Bodies:
                     found["odd\u2028"] = WILD[chance.integers(len(WILD))]
                 return found
             case "array":
+                if schema.get("items") is False:
+                    # A list whose places are told one by one, and no further ones.
+                    places = schema.get("prefixItems", ())
+                    return [self.wild(each, chance, parts) for each in places]
                 count = int(chance.integers(0, 4))
                 return [self.wild(schema.get("items", {}), chance, parts) for _ in range(count)]
             case "string" if chance.random() < 0.6:

@@ -118,6 +118,17 @@ def stock(site: Site, browser: Client, *, who: str, text: str, now: datetime) ->
     tell("post", "principles", {**dict.fromkeys(rule, text), **listed})
     tell("post", "principles/P-1/guidelines", {"text": text, "owner": who})
     tell("post", "principles/P-1/tests", {"experiment": EXPERIMENT, "variant": "b"})
+    said = dict.fromkeys(("what", "metric", "team", "squad", "layer", "notes"), text[:80])
+    listed = {each: [text[:80]] for each in ("surfaces", "elements", "why", "features", "events")}
+    days = {"start": "2026-05-06", "end": "2026-05-08", "owner": who}
+    tell("post", "roadmap/items", {"kind": "release", **said, **listed, **days})
+    tell("post", "roadmap/items", {"kind": "campaign", **said, "effort": {text[:40]: 2}})
+    tell("post", "roadmap/items/RM-1/assets", {"what": text[:80], "owner": who})
+    needs = {"on": "RM-2", "kind": "needs_before"}
+    tell("post", "roadmap/items/RM-1/dependencies", needs)
+    register = {"quarter": "2026-Q2", "priorities": [{"name": text[:80], "what": text[:80]}]}
+    tell("post", "priorities", {**register, **because})
+    tell("post", "roadmap/rebuild", {})
     hook = {"form": "slack", "address": "https://hooks.example.com/x", "least": "watch"}
     tell("post", "webhooks", {"name": text[:60], **hook})
     tell("post", "segments", {"name": "buyers", "definition": {"did": "x"}, "description": text})

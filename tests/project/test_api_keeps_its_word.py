@@ -35,6 +35,7 @@ KEYS = {
     "principles": "P-1",
     "metrics": "order_rate",
     "segments": "buyers",
+    "roadmap": "RM-1",
 }
 
 

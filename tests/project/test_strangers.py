@@ -74,6 +74,7 @@ NAMED = {
     "saved": "buyers",
     "lists": "insights",
     "threads": "I-1",
+    "items": "RM-1",
     "tickets": "I-1",
     "stats": "srm",
     "hooks": "jira",

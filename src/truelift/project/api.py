@@ -43,6 +43,7 @@ APPS: Final = (
     "links",
     "changes",
     "memory",
+    "roadmap",
 )
 
 

@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "truelift.apps.rollouts",
     "truelift.apps.briefs",
     "truelift.apps.observations",
+    "truelift.apps.roadmap",
     "truelift.apps.threads",
     "truelift.apps.memory",
     "truelift.apps.lists",

@@ -29,6 +29,7 @@ APPS: Final = (
     "qa",
     "rollouts",
     "progress",
+    "roadmap",
     "threads",
     "lists",
     "inbox",

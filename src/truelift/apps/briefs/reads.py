@@ -150,8 +150,16 @@ def brief_of(
             for each in approvals_of(record)
             if each.what not in SIGNING
         ),
+        conflicts=_on_the_roadmap(record, now=now) if Gate.ROADMAP in gates else (),
         undocumented=undocumented(record, row) if Gate.DOCUMENTED in gates else (),
     )
+
+
+def _on_the_roadmap(record: ExperimentRecord, *, now: datetime) -> tuple[Obstacle, ...]:
+    # The roadmap knows experiments; loading it at once would close a circle.
+    from truelift.apps.roadmap.gating import roadmap_obstacles
+
+    return roadmap_obstacles(record, now=now)
 
 
 def shown_variants(record: ExperimentRecord) -> tuple[ShownVariant, ...]:

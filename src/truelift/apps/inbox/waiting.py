@@ -25,6 +25,7 @@ from truelift.apps.intake.models import IdeaRecord, SignalRecord
 from truelift.apps.intake.reads import overdue_signals
 from truelift.apps.programme.reads import policy_of
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
+from truelift.apps.roadmap.tasks import to_bring, to_settle
 from truelift.apps.rollouts.models import RolloutRecord, RolloutSignatureRecord
 from truelift.apps.rollouts.services import SIGNING as ROLLOUT_SIGNING
 from truelift.apps.sites.models import Site
@@ -51,10 +52,13 @@ FROM_LINES: Final = frozenset(
     {
         "acknowledge",
         "analyse",
+        "asset",
         "approve",
+        "conflict",
         "decide",
         "escalated",
         "judge",
+        "late-conflict",
         "launch",
         "learn",
         "mention",
@@ -221,6 +225,7 @@ def _all(reader: Reader) -> Iterator[Line]:
     yield from _intake(reader)
     yield from _rollouts(reader)
     yield from _contaminations(reader)
+    yield from _roadmap(reader)
     yield from _notices(reader)
 
 
@@ -548,6 +553,36 @@ def _rollouts(reader: Reader) -> Iterator[Line]:
                 href=href,
                 since=row.live_at or row.decided_at,
             )
+
+
+def _roadmap(reader: Reader) -> Iterator[Line]:
+    """What collides waits for both owners, then for the sponsor; assets for who brings them."""
+    for each in to_settle(reader.site, today=reader.today):
+        row = each.row
+        mine = reader.user.email in row.owners
+        if not mine and not (each.escalated and reader.sponsors):
+            continue
+        yield Line(
+            cause=f"{'conflict' if mine else 'late-conflict'}:{row.key}",
+            sentence=row.sentence,
+            remedy="Settle with the other owner who moves." if mine else "Ask who moves.",
+            href=f"/s/{reader.site.name}/roadmap/conflicts/{row.number}/",
+            severity=Severity.URGENT if each.escalated else Severity.WATCH,
+            due=row.due,
+            since=row.detected_at,
+        )
+    for asset in to_bring(reader.site, reader.user, today=reader.today):
+        yield Line(
+            cause=f"asset:{asset.pk}",
+            sentence=f"{asset.item} waits for {_short(asset.what)}.",
+            remedy="Bring it, or say by when.",
+            href=f"/s/{reader.site.name}/roadmap/items/{quote(asset.item, safe='')}/#needs",
+            severity=Severity.WATCH
+            if asset.due is not None and asset.due < reader.today
+            else Severity.NOTE,
+            due=asset.due,
+            since=asset.made_at,
+        )
 
 
 def _contaminations(reader: Reader) -> Iterator[Line]:

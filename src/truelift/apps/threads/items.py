@@ -15,6 +15,7 @@ from truelift.apps.experiments.models import ExperimentRecord, LearningRecord
 from truelift.apps.intake.models import IdeaRecord, SignalRecord
 from truelift.apps.memory.models import PrincipleRecord
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
+from truelift.apps.roadmap.models import RoadmapItemRecord
 from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
 
@@ -30,6 +31,7 @@ class Kind(StrEnum):
     LEARNING = "learning"
     PRINCIPLE = "principle"
     ROLLOUT = "rollout"
+    ROADMAP = "roadmap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ _WHERE: Final[Mapping[Kind, _Where]] = MappingProxyType(
         Kind.ROLLOUT: _Where(
             RolloutRecord.objects.select_related("experiment"), "R-", "winners", _winner
         ),
+        Kind.ROADMAP: _Where(RoadmapItemRecord.objects, "RM-", "roadmap/items", _named("what")),
     }
 )
 

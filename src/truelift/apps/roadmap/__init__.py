@@ -1,0 +1,1 @@
+"""The roadmap: who changes what, when, and what is in whose way."""

@@ -1,0 +1,20 @@
+"""What the worker does for the roadmap every night: look for conflicts with today's eyes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from truelift.apps.experiments.job_kinds import does
+from truelift.apps.experiments.models import Job
+from truelift.apps.roadmap.colliding import recompute
+from truelift.apps.roadmap.services import NIGHTLY
+from truelift.apps.sites.reads import site_named
+
+
+@does(NIGHTLY)
+def _nightly(job: Job, now: datetime) -> datetime | None:
+    site = site_named(job.subject.partition(":")[2])
+    if site is None:
+        return None
+    recompute(site, now=now)
+    return now + timedelta(days=1)
