@@ -78,6 +78,7 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
     django.setup()
 
     from truelift.apps.backlog.nightly import plan_nights
+    from truelift.apps.changes.jobs import begin_weighing
     from truelift.apps.experiments.jobs import run_due_jobs
     from truelift.apps.experiments.monitoring_jobs import begin_watches
     from truelift.apps.freezes.jobs import begin_keeping_time
@@ -93,7 +94,7 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
     begin_rounds(datetime.now(UTC))
     begin_watches(datetime.now(UTC))
     say_ready()
-    nights = plan_every_hour(plan_nights, plan_rounds, begin_keeping_time)
+    nights = plan_every_hour(plan_nights, plan_rounds, begin_keeping_time, begin_weighing)
     while not stop.is_set():
         nights(datetime.now(UTC))
         run_due_jobs(datetime.now(UTC))

@@ -13,6 +13,7 @@ from django.test import Client
 from tests.apps.experiments.conftest import document
 from truelift.apps.accounts.models import User
 from truelift.apps.changes.confounding import record_incident
+from truelift.apps.changes.jobs import begin_weighing
 from truelift.apps.changes.models import ConfounderRecord, ContaminationRecord
 from truelift.apps.changes.page import around
 from truelift.apps.changes.reads import change_checks
@@ -118,6 +119,29 @@ def test_what_hit_one_variant_alone_is_red_and_ends_up_on_the_card_of_the_analys
     assert lines["confounders"]["status"] == "fail"
     assert "it reached early alone" in lines["confounders"]["detail"]
     assert snapshot.advice == "invalid"
+
+
+def test_a_season_that_was_known_before_is_weighed_when_a_test_begins(
+    site: Site, ada: User, now: datetime, request: pytest.FixtureRequest
+) -> None:
+    record_incident(
+        site,
+        kind="season",
+        what="Summer sale",
+        since=FOURTH - timedelta(days=30),
+        until=FOURTH + timedelta(days=60),
+        by=Actor(ada),
+        now=now,
+    )
+    request.getfixturevalue("running")
+    began = now + timedelta(hours=1)
+
+    begin_weighing(began)
+    run_due_jobs(began)
+    begin_weighing(began)
+    run_due_jobs(began)
+
+    assert [each.experiment.key for each in ConfounderRecord.objects.all()] == ["short-form"]
 
 
 def test_windows_that_lie_on_each_other_count_once_on_the_page_of_the_test(

@@ -156,6 +156,18 @@ def test_what_comes_from_nearby_is_suspect_and_ends_nothing(
     assert (found.scope, found.verdict, running.stage) == (scope, "suspect", Stage.RUNNING)
 
 
+def test_the_tested_part_itself_is_named(
+    site: Site, running: ExperimentRecord, surfaces: None
+) -> None:
+    assert running.hypothesis is not None
+    running.hypothesis.element = "Form"
+    running.hypothesis.save()
+
+    deploy(site, "Checkout", elements=("form",))
+
+    assert ContaminationRecord.objects.get().scope == "same_element"
+
+
 @pytest.mark.parametrize(
     "more",
     [

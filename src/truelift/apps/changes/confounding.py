@@ -34,6 +34,9 @@ COUNT: Final = "changes.count"
 
 MOST_ARMS: Final = 20
 
+SEEN_WITHIN: Final = timedelta(days=2)
+"""A test that ended longer ago was weighed while it ran."""
+
 
 class NoSuchIncident(Refusal):
     """The site has no incident with this key."""
@@ -162,6 +165,26 @@ def weigh(record: IncidentRecord, *, now: datetime) -> None:
     for experiment in met:
         keep(record, experiment, stored_days(experiment), now=now)
         queue(COUNT, f"experiment:{experiment.pk}", by=None, now=now)
+
+
+def weigh_new(site: Site, *, now: datetime) -> int:
+    """Weigh what lasts for tests that began meanwhile; say how many pairs are new."""
+    incidents = list(IncidentRecord.objects.filter(site=site, withdrawn_at=None))
+    known = set(
+        ConfounderRecord.objects.filter(incident__site=site).values_list(
+            "experiment_id", "incident_id"
+        )
+    )
+    new = [
+        (record, experiment)
+        for experiment, test in tests_since(site, now - SEEN_WITHIN)
+        for record in incidents
+        if (experiment.pk, record.pk) not in known and overlaps(record.as_domain(), test, now=now)
+    ]
+    for record, experiment in new:
+        keep(record, experiment, stored_days(experiment), now=now)
+        queue(COUNT, f"experiment:{experiment.pk}", by=None, now=now)
+    return len(new)
 
 
 def keep(

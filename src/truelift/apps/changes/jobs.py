@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from truelift.apps.changes.confounding import COUNT, days_touched, keep
+from truelift.apps.changes.confounding import COUNT, days_touched, keep, weigh_new
 from truelift.apps.changes.counting import (
     asked,
     counts_of,
@@ -18,12 +18,16 @@ from truelift.apps.changes.spoiling import ENFORCE, WEIGH, enforce
 from truelift.apps.changes.where import tested
 from truelift.apps.experiments.analysing import NothingDecides
 from truelift.apps.experiments.domain import day_at
-from truelift.apps.experiments.job_kinds import does
+from truelift.apps.experiments.job_kinds import does, queue_for_every_site
 from truelift.apps.experiments.models import ExperimentRecord, Job, MetricRole
+from truelift.apps.sites.reads import site_named
 from truelift.lake.lake import NoSuchSite
 from truelift.lifecycle.contamination import Verdict, WayOut
 from truelift.stats.contamination import Adjudication
 
+
+NEW_TESTS: Final = "changes.new_tests"
+EVERY_HOUR: Final = timedelta(hours=1)
 
 EVERY: Final = timedelta(days=1)
 """How often visitors are counted again while a test runs, or somebody's time is not over."""
@@ -79,6 +83,20 @@ def _enforce(job: Job, now: datetime) -> None:
     )
     if made is not None:
         enforce(made, now=now)
+
+
+@does(NEW_TESTS)
+def _new_tests(job: Job, now: datetime) -> datetime | None:
+    site = site_named(job.subject.partition(":")[2])
+    if site is None:
+        return None
+    weigh_new(site, now=now)
+    return now + EVERY_HOUR
+
+
+def begin_weighing(now: datetime) -> int:
+    """See that what lasts is weighed for tests that begin; asking again changes nothing."""
+    return queue_for_every_site(NEW_TESTS, now=now)
 
 
 @does(COUNT)
