@@ -22,6 +22,7 @@ from truelift.lifecycle.deploy_check import (
     decide,
     deploy_policy_obstacles,
     request_obstacles,
+    surfaces_said,
 )
 from truelift.lifecycle.freeze import Freeze, FreezeStage, Source, Strength
 from truelift.lifecycle.freeze_figures import (
@@ -159,6 +160,20 @@ def test_a_surface_that_nobody_knows_is_no_free_surface() -> None:
 
     assert (said.verdict, said.until) == (Verdict.UNKNOWN, None)
     assert ask("Chekout", "Checkout", tests=(TEST,)).verdict is Verdict.DENY
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("checkout", ("checkout",)),
+        ("checkout, payment step", ("checkout, payment step",)),
+        ("Cart,Checkout,payment step , x", ("Cart", "Checkout, payment step", "x")),
+        ("checkout, cart", ("checkout", "cart")),
+        (" , ", ()),
+    ],
+)
+def test_a_name_may_have_commas_of_its_own(text: str, said: tuple[str, ...]) -> None:
+    assert surfaces_said(text, ["Checkout", "Checkout, payment step", "Cart"]) == said
 
 
 def test_a_surface_that_only_a_test_names_is_known() -> None:

@@ -112,7 +112,7 @@ def deploy_check(
     --fail-closed was chosen.
     """
     body: dict[str, Any] = {
-        "surfaces": _listed(surface),
+        "surfaces": [surface] if surface.strip() else [],
         "paths": _files(paths),
         "env": env,
         "repo": repo,

@@ -372,6 +372,30 @@ def decide(
     )
 
 
+def surfaces_said(text: str, known: Collection[str]) -> tuple[str, ...]:
+    """Read surfaces that were written with commas, where names have commas of their own.
+
+    The longest name that fits is taken each time: with `Checkout, payment step` on the list,
+    `Checkout, payment step, Cart` are two.
+
+    Args:
+        text: As somebody wrote it.
+        known: The names of the site.
+    """
+    names = {_joined(name.split(",")) for name in known}
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    found = []
+    while parts:
+        takes = next((n for n in range(len(parts), 0, -1) if _joined(parts[:n]) in names), 1)
+        found.append(", ".join(parts[:takes]))
+        parts = parts[takes:]
+    return tuple(found)
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return ", ".join(part.strip() for part in parts).casefold()
+
+
 def _folded(name: str) -> str:
     return name.strip().casefold()
 

@@ -162,7 +162,7 @@ class ChecksWanted(Schema):
 def ask_deploy(request: HttpRequest, wanted: Query[DeployCheckWanted], site: str = "") -> Document:
     """Say whether something may be deployed, with every reason; it is written to the log."""
     asked = DeployRequest(
-        surfaces=_listed(wanted.surface),
+        surfaces=(wanted.surface,) if wanted.surface.strip() else (),
         paths=_listed(wanted.paths),
         env=wanted.env,
         repo=wanted.repo,
@@ -176,7 +176,7 @@ def ask_deploy(request: HttpRequest, wanted: Query[DeployCheckWanted], site: str
 def check_deploy(request: HttpRequest, given: DeployCheckIn, site: str = "") -> Document:
     """Say whether something may be deployed; an emergency is allowed and written to its tests."""
     asked = DeployRequest(
-        surfaces=(*_listed(given.surface), *given.surfaces),
+        surfaces=tuple(text for text in (given.surface, *given.surfaces) if text.strip()),
         paths=tuple(given.paths),
         env=given.env,
         repo=given.repo,

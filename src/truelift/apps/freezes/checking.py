@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -27,6 +27,7 @@ from truelift.lifecycle.deploy_check import (
     Verdict,
     decide,
     request_obstacles,
+    surfaces_said,
 )
 
 
@@ -184,8 +185,10 @@ def check(
 def decision_at(site: Site, request: DeployRequest, *, at: datetime, now: datetime) -> Decision:
     """Decide with what is known of a site; nothing is written, and the lake is not asked."""
     picture = picture_at(site, at=at, now=now)
+    known = (*(each.name for each in picture.surfaces), *picture.names)
+    said = (surfaces_said(text, known) for text in request.surfaces)
     decision = decide(
-        request,
+        replace(request, surfaces=tuple(name for names in said for name in names)),
         surfaces=picture.surfaces,
         freezes=picture.freezes,
         tests=picture.tests,
@@ -231,7 +234,7 @@ def _checked(
         wrong["deploys.too_many"] = (
             f"It names more than {MOST_SURFACES} surfaces or {MOST_PATHS:,} files."
         )
-    if any(len(name) > 120 for name in request.surfaces):
+    if any(len(text) > MOST_SURFACES * 120 for text in request.surfaces):
         wrong["deploys.surface"] = "The name of a surface has at most 120 letters."
     if asking.fail and asking.fail not in set(Fail):
         wrong["deploys.fail"] = "fail is open or closed."
@@ -337,4 +340,4 @@ def reason_document(reason: Reason) -> dict[str, Any]:
 
 
 def _iso(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat().replace("+00:00", "Z")
+    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -65,7 +65,7 @@ class FreezeForm(forms.Form):
         record: FreezeRecord | None = None,
         initial: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(data, initial=dict(initial or {}))
+        super().__init__(data, initial={"strength": Strength.DENY.value, **(initial or {})})
         self.zone = ZoneInfo(site.time_zone)
         names = [(name, name) for name in surface_names(site)]
         people = [(each.email, str(each)) for each in people_of(site)]

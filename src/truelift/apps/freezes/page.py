@@ -471,11 +471,7 @@ def _warnings(figures: Figures) -> tuple[str, ...]:
 
 def _facts(figures: Figures) -> tuple[tuple[str, str, str], ...]:
     kept = figures.compliance
-    share = (
-        f"{percent(kept.share, digits=0)}"
-        if kept.share is not None
-        else "not known: no deploy was recorded"
-    )
+    share = f"{percent(kept.share, digits=0)}" if kept.share is not None else "not known"
     overridden = (
         percent(figures.overridden, digits=0)
         if figures.overridden is not None
@@ -488,7 +484,7 @@ def _facts(figures: Figures) -> tuple[tuple[str, str, str], ...]:
             share,
             f"{count(kept.against)} of {count(kept.deploys)} in {COUNTED_DAYS} days"
             if kept.deploys
-            else "Changes come in by webhook or API",
+            else "no deploy was recorded; changes come in by webhook or API",
         ),
         ("Denied releases that an emergency let through", overridden, f"in {COUNTED_DAYS} days"),
         ("Frozen days per surface", mean, "this quarter, the mean of all surfaces"),
