@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 
 
 _TOKENED: Final = re.compile(
-    r"^/(setup|invitations|intake|cal|share|stop-mail|accounts/password/reset/key)/[^/]+"
+    r"^/(setup|invitations|intake|cal|changes/in|share|stop-mail|accounts/password/reset/key)/[^/]+"
 )
 
 

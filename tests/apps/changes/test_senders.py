@@ -19,6 +19,7 @@ from truelift.apps.changes.senders import BadSender, Made, end_sender, hear, mak
 from truelift.apps.changes.told import moment_of, standard_signature
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
+from truelift.project.logs import masked
 
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -302,6 +303,7 @@ def test_neither_address_nor_secret_is_kept_in_the_clear(site: Site, ada: User) 
 
     rows = str(list(SenderRecord.objects.values())) + str(list(AuditEvent.objects.values()))
     assert ours.address not in rows
+    assert masked(f"/changes/in/{ours.address}/") == "/changes/in/…/"
     assert ours.secret not in rows
     assert theirs.secret == ""
     assert "sentry-client-secret" not in rows

@@ -20,6 +20,7 @@ from truelift.apps.sites.models import Site
 from truelift.lifecycle.change import ChangeState
 from truelift.lifecycle.confounder import Weight
 from truelift.lifecycle.contamination import Verdict, WayOut
+from truelift.lifecycle.experiment import Stage
 from truelift.stats.integrity import Check
 from truelift.stats.status import Status
 
@@ -219,7 +220,7 @@ def to_judge(site: Site) -> tuple[ContaminationRecord, ...]:
         ContaminationRecord.objects.filter(change__site=site, way_out="")
         .filter(~Q(verdict=Verdict.BENIGN.value))
         .filter(experiment__invalid_at=None)
-        .exclude(experiment__stage__in=["invalid", "decided", "learned", "closed"])
+        .exclude(experiment__stage__in=[Stage.INVALID, Stage.LEARNED, Stage.CLOSED])
         .select_related("experiment", "change")
         .prefetch_related("adjudications")
         .order_by("at", "pk")

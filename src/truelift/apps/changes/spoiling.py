@@ -413,6 +413,17 @@ def cause_of(made: ContaminationRecord) -> str:
     return f"contamination:{made.experiment.key}:{made.change.key}"
 
 
+_DECIDED_ON: Final = frozenset({Stage.DECIDED, Stage.LEARNED, Stage.CLOSED})
+
+
+def _to_do(record: ExperimentRecord, *, ended: bool) -> str:
+    if ended:
+        return "See the three ways out."
+    if record.stage in _DECIDED_ON:
+        return "Say what it did to the test, and look at the decision again: it was made before."
+    return "Say what it did to the test."
+
+
 def tell(made: ContaminationRecord, *, now: datetime) -> None:
     """Tell who decides and who planned; who has to judge finds a line in the inbox."""
     record, site = made.experiment, made.change.site
@@ -428,7 +439,7 @@ def tell(made: ContaminationRecord, *, now: datetime) -> None:
             cause_of(made),
             Severity.URGENT if fatal else Severity.WATCH,
             f"{made.change.key} came while “{record.name}” ran. {made.reason}{ended}",
-            "See the three ways out." if ended else "Say what it did to the test.",
+            _to_do(record, ended=bool(ended)),
             f"/s/{site.name}/contaminations/{made.pk}/",
         ),
         to=people,
