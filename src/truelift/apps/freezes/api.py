@@ -121,7 +121,7 @@ class FreezeMoveIn(Schema):
     version: int | None = None
 
 
-class ApprovalIn(Schema):
+class DeployApprovalIn(Schema):
     """That a deploy may go ahead in spite of a freeze."""
 
     side: str = Field(max_length=14, description="`liaison` or `decision_owner`.")
@@ -338,7 +338,7 @@ def move_freeze(request: HttpRequest, site: str, key: str, given: FreezeMoveIn) 
 
 
 @router.post("/freezes/{key}/approvals", response={201: Document})
-def approve(request: HttpRequest, site: str, key: str, given: ApprovalIn) -> Status[Document]:
+def approve(request: HttpRequest, site: str, key: str, given: DeployApprovalIn) -> Status[Document]:
     """Say that a deploy may go ahead in spite of a freeze."""
     place = _site(request, site, needs=Role.ANALYST)
     made = services.approve(place, key, by=_actor(request), now=_now(), **given.dict())
