@@ -112,7 +112,7 @@ def _panel(found: Findings, world: World | None, home: Path | None) -> Renderabl
 
     parts = [
         _part("Where do visitors drop off?", *_leak(found.leak)),
-        _part("What should be changed next?", *_proposal(found.proposal)),
+        _part("What should be changed next?", *proposed(found.proposal)),
         _part("Is the uplift real?", *_verdict(found.verdict)),
         _signing_in(world, home),
     ]
@@ -178,14 +178,17 @@ def _whom(leak: Leak, segment: str | None) -> str:
     return segment or "everyone"
 
 
-def _proposal(proposal: Proposal | None) -> tuple[str, str]:
+def proposed(proposal: Proposal | None) -> tuple[str, str]:
+    """Say what should be tested next, and what is known of it."""
     if proposal is None:
         return "No accepted hypothesis waits for a test.", "Turn the leak above into one."
     stake = proposal.weekly_value_minor
     at_stake = f"; {_money(stake)} a week are at stake" if stake is not None else ""
+    by = proposal.ranked_by
+    ranked = f"\n{by} put it first, against the score." if by is not None else ""
     return (
         f"{proposal.key}  {proposal.sentence}",
-        f"Expected: {proposal.expected_lift:+.0%} on {proposal.metric}{at_stake}.",
+        f"Expected: {proposal.expected_lift:+.0%} on {proposal.metric}{at_stake}.{ranked}",
     )
 
 

@@ -96,6 +96,7 @@ class Proposal:
         metric: What should move.
         expected_lift: By how much, relative.
         weekly_value_minor: What its insights say is lost a week; None when none says so.
+        ranked_by: Who put it first against the score; None where the score did.
     """
 
     key: str
@@ -103,6 +104,7 @@ class Proposal:
     metric: str
     expected_lift: float
     weekly_value_minor: int | None
+    ranked_by: str | None = None
 
     def document(self) -> dict[str, Json]:
         """Write it as JSON."""
@@ -112,6 +114,7 @@ class Proposal:
             "metric": self.metric,
             "expected_lift": self.expected_lift,
             "weekly_value_minor": self.weekly_value_minor,
+            "ranked_by": self.ranked_by,
         }
 
 
@@ -183,9 +186,10 @@ def findings_of(site: str, *, now: datetime) -> Findings:
 
 
 def _best_proposal(site: Site) -> Proposal | None:
-    row = next_on_home(site)
-    if row is None or row.stage != HypothesisStage.ACCEPTED:
+    found = next_on_home(site)
+    if found is None or found[0].stage != HypothesisStage.ACCEPTED:
         return None
+    row, by = found
     record = HypothesisRecord.objects.get(site=site, number=number_in(row.key, letter="H"))
     return Proposal(
         key=record.key,
@@ -197,6 +201,7 @@ def _best_proposal(site: Site) -> Proposal | None:
             for support in record.supports.select_related("insight")
         )
         or None,
+        ranked_by=by,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from truelift.apps.research.fields import HypothesisFields
 from truelift.apps.research.models import HypothesisRecord
 from truelift.apps.research.services import create_hypothesis
 from truelift.apps.sites.models import Site
+from truelift.cli.demo import proposed
 from truelift.lake.home import Home
 from truelift.lifecycle.scoring_route import Route
 from truelift.worlds.findings import findings_of
@@ -84,6 +86,9 @@ def test_what_to_change_next_is_what_the_backlog_puts_first_and_the_terminal_say
     assert f"has its rank in the backlog from {ada}" in by_person[1].why
     assert said.proposal is not None
     assert said.proposal.key == "H-1"
+    assert said.proposal.ranked_by == str(ada)
+    assert proposed(said.proposal)[1].endswith(f"\n{ada} put it first, against the score.")
+    assert "against" not in proposed(dataclasses.replace(said.proposal, ranked_by=None))[1]
     assert said.leak is not None
     assert said.leak.value_per_week_minor is None
     assert by_score[0].marked == f"{said.leak.lost_per_week.value:,.0f} people a week"

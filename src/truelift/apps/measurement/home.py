@@ -12,7 +12,7 @@ from truelift.apps.experiments.monitoring_hiding import shown_to_all
 from truelift.apps.experiments.reads import experiments_of, learnings_of
 from truelift.apps.measurement import reads
 from truelift.apps.measurement.funnel_form import FunnelForm, default_form
-from truelift.apps.measurement.home_page import HomePage, best_of, home_page
+from truelift.apps.measurement.home_page import HomePage, best_of, home_page, ranked_by
 from truelift.apps.programme.reads import policy_of
 from truelift.apps.research.reads import HypothesisRow, hypothesis_rows, untested
 from truelift.apps.sites.models import Site
@@ -93,9 +93,11 @@ def leaks_on_home(site: Site, *, now: datetime) -> tuple[Leak, ...]:
     return _leaks_by(site, form.question(now=now, zone=ZoneInfo(site.time_zone)))[1]
 
 
-def next_on_home(site: Site) -> HypothesisRow | None:
-    """Give the hypothesis that the home page proposes to test next."""
-    return best_of(hypothesis_rows(site, tuple(untested(site))), first_to_test(site))
+def next_on_home(site: Site) -> tuple[HypothesisRow, str | None] | None:
+    """Give the hypothesis that the home page proposes to test next, and who ranked it."""
+    first = first_to_test(site)
+    best = best_of(hypothesis_rows(site, tuple(untested(site))), first)
+    return (best, ranked_by(best, first)) if best is not None else None
 
 
 def _form_of(site: Site, *, now: datetime) -> FunnelForm:

@@ -396,10 +396,17 @@ def _which(hypotheses: Sequence[HypothesisRow], first: Placed | None, base: str)
 def _place(best: HypothesisRow, first: Placed | None) -> str:
     if first is None or first.item.key != best.key:
         return ""
-    if first.override is None:
+    by = ranked_by(best, first)
+    if by is None:
         return "ranks first in the backlog and "
-    by = str(first.override.made_by) if first.override.made_by else "the operator"
     return f"has its rank in the backlog from {by} and "
+
+
+def ranked_by(best: HypothesisRow, first: Placed | None) -> str | None:
+    """Name who put a hypothesis first, against the score; None where the score did."""
+    if first is None or first.item.key != best.key or first.override is None:
+        return None
+    return str(first.override.made_by) if first.override.made_by else "the operator"
 
 
 def _pieces(amount: int) -> str:
