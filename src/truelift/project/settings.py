@@ -74,6 +74,7 @@ INSTALLED_APPS = [
     "truelift.apps.links",
     "truelift.apps.changes",
     "truelift.apps.watching",
+    "truelift.apps.calendars",
     "truelift.apps.progress",
     "truelift.apps.drawing",
 ]

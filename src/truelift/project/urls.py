@@ -36,6 +36,7 @@ APPS: Final = (
     "links",
     "changes",
     "watching",
+    "calendars",
     "memory",
 )
 
