@@ -79,6 +79,7 @@ def test_the_loop_stands_where_the_story_left_it(built: Built) -> None:
         "reviews-higher": "closed",
         "urgency-timer": "closed",
         "order-summary": "decided",
+        "arrival-date": "closed",
         "saved-cart": "build",
         "delivery-cost-early": "running",
     }
@@ -121,6 +122,67 @@ def test_every_room_of_the_loop_has_something_in_it(built: Built) -> None:
     counted = ("ScoreRecord", "BriefRecord", "FollowUpRecord", "MentionRecord", "QaRunRecord")
     assert all(found[name] for name in counted)
     assert found["PolicyRecord"] == 3
+
+
+@pytest.mark.parametrize(("wanted", "code"), [("deny", 10), ("allow", 0)])
+def test_a_deploy_is_answered_as_the_truth_says(built: Built, wanted: str, code: int) -> None:
+    home, _, _ = built
+    asked = json.loads((home / "worlds" / "shop" / "truth.json").read_text())["deploy"][wanted]
+
+    said = truelift(
+        "deploy-check", "--site", "shop", "--surface", asked["surface"], "--at", asked["at"],
+        "--json", home=home,
+    )  # fmt: skip
+
+    assert said.returncode == code, said.stderr
+    assert json.loads(said.stdout)["decision"] == wanted
+
+
+SPOILED = """
+import json
+from truelift.project.start import start_django
+start_django()
+from truelift.apps.changes.models import ChangeRecord, ContaminationRecord, IncidentRecord
+from truelift.apps.freezes.models import DeployCheckRecord, FreezeRecord
+from truelift.apps.surfaces.models import SurfaceRecord
+print(json.dumps({
+    "contaminated": [
+        {"experiment": each.experiment.key, "surface": each.experiment.surface,
+         "at": each.at.strftime("%Y-%m-%dT%H:%M:%SZ"), "verdict": each.verdict,
+         "scope": each.scope, "way_out": each.way_out, "invalid": each.experiment.is_invalid}
+        for each in ContaminationRecord.objects.all()
+    ],
+    "proposed": ChangeRecord.objects.filter(state="proposed").count(),
+    "changes": ChangeRecord.objects.count(),
+    "incidents": IncidentRecord.objects.count(),
+    "freezes": sorted(set(FreezeRecord.objects.values_list("stage", flat=True))),
+    "checks": list(DeployCheckRecord.objects.order_by("pk").values_list("decision", "emergency")),
+    "owned": SurfaceRecord.objects.exclude(owner=None).exclude(code=[]).count(),
+}))
+"""
+
+
+def test_the_planted_test_alone_is_contaminated_and_what_only_proposes_spoils_none(
+    built: Built,
+) -> None:
+    home, _, _ = built
+    truth = json.loads((home / "worlds" / "shop" / "truth.json").read_text())["contaminated"]
+    del truth["why"]
+
+    said = subprocess.run(
+        [sys.executable, "-c", SPOILED],
+        env={**os.environ, "TRUELIFT_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    found = json.loads(said.stdout)
+    assert found["contaminated"] == [{**truth, "way_out": "discard", "invalid": True}]
+    assert (found["changes"], found["proposed"], found["incidents"]) == (5, 1, 1)
+    assert found["checks"][:3] == [["allow", False], ["deny", False], ["allow", True]]
+    assert found["freezes"] == ["active", "agreed", "ended", "proposed"]
+    assert found["owned"] == 6
 
 
 def test_the_demo_says_what_the_loop_found(built: Built) -> None:

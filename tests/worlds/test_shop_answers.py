@@ -137,7 +137,7 @@ def effect(lake: Lake, trial: Trial, event: str) -> tuple[float, float]:
 
 
 def test_an_experiment_shows_its_true_effect(lake: Lake) -> None:
-    reviews, timer, summary, delivery = SHOP.trials
+    reviews, timer, summary, delivery, _ = SHOP.trials
 
     gained, gained_se = effect(lake, reviews, reviews.acts_on)
     nothing, nothing_se = effect(lake, timer, timer.acts_on)

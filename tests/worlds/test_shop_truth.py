@@ -31,10 +31,26 @@ def test_the_truth_is_plain_json_and_names_the_planted_facts() -> None:
         "urgency-timer",
         "order-summary",
         "delivery-cost-early",
+        "arrival-date",
     }
     phone = truth["experiments"]["delivery-cost-early"]["rates"]["phone"]
     assert phone["treatment"] - phone["control"] == pytest.approx(0.1)
     assert phone["order_control"] < phone["order_treatment"]
+
+
+def test_the_truth_says_which_test_a_deploy_spoils_and_when_one_is_denied() -> None:
+    shop = Shop(ends_at_ms=ENDS_AT_MS)
+
+    truth: Any = truth_of(shop)
+
+    spoiled = truth["contaminated"]
+    trial = truth["experiments"][spoiled["experiment"]]
+    assert trial["since"] < spoiled["at"] < trial["until"]
+    assert spoiled["at"] == "2026-04-15T09:00:00Z"
+    assert truth["deploy"] == {
+        "deny": {"surface": "Checkout, delivery step", "at": truth["history"]["until"]},
+        "allow": {"surface": "Product page", "at": truth["history"]["until"]},
+    }
 
 
 def test_a_trial_begins_and_ends_with_the_shops_own_days() -> None:

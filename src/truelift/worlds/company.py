@@ -16,6 +16,7 @@ from truelift.apps.backlog.nightly import count_from_data
 from truelift.apps.briefs.services import classify_metric
 from truelift.apps.experiments.jobs import run_due_jobs
 from truelift.apps.experiments.metrics import define_metric
+from truelift.apps.freezes.services import keep_time
 from truelift.apps.programme.services import PolicyChange, change_policy
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site, WriteKey
@@ -135,4 +136,5 @@ def live_through(site_name: str, shop: Shop) -> None:
             return
         Story(site, shop).live()
         count_from_data(site, by=None, now=ends)
+        keep_time(site, now=ends)
     run_due_jobs(ends)

@@ -49,7 +49,6 @@ from truelift.apps.rollouts.services import (
 )
 from truelift.apps.rollouts.services import move as move_rollout
 from truelift.apps.sites.models import Site
-from truelift.apps.surfaces.services import set_surface
 from truelift.apps.threads.services import say
 from truelift.lifecycle.experiment import Action
 from truelift.lifecycle.gate import Gate
@@ -66,6 +65,7 @@ from truelift.worlds.shop.metrics import METRICS
 from truelift.worlds.shop.parameters import HOST, Shop, Trial
 from truelift.worlds.shop.told import TOLD, USUAL_TABLE, Told, funnel
 from truelift.worlds.trials import Teller, TrialStory
+from truelift.worlds.upkeep import Upkeep
 
 
 GATES: Final = frozenset(
@@ -89,15 +89,6 @@ LOOKED_AT: Final = GATES | {
 
 GUARDED: Final = LOOKED_AT | {Gate.GUARDRAIL_PAIR, Gate.PRIMARY_METRIC, Gate.EXPERIENCE}
 """And since the timer was answered by letters that nobody had counted."""
-
-SURFACES: Final = (
-    ("Product page", "/p/"),
-    ("Category page", "/c/"),
-    ("Cart", "/cart"),
-    ("Checkout, delivery step", "/checkout/delivery"),
-    ("Checkout, payment step", "/checkout/payment"),
-    ("Every page", ""),
-)
 
 SAVED_CART: Final = "saved-cart"
 
@@ -140,6 +131,7 @@ class Story:
         self.learnings: dict[str, str] = {}
         self._agrees()
         self._remembers()
+        Upkeep(site, shop, calendar=self.days, who=self.who)
         for trial in shop.trials:
             self._tries(trial, TOLD[trial.key])
         for heard in HEARD:
@@ -390,8 +382,6 @@ class Story:
         host_proved(
             self.site, HOST.removeprefix("https://"), by=self.who["tom"], now=self.days.moment()
         )
-        for name, path in SURFACES:
-            set_surface(self.site, name, path, by=self.who["priya"], now=self.days.moment())
 
     def _promotes(self) -> None:
         made = hypothesis_from_idea(

@@ -117,6 +117,9 @@ class TrialStory:
         self._on(-1, 14, self._checks)
         self._on(-1, 16, self._submits)
         self._on(0, 7, lambda: self._move(Action.LAUNCH, by="mara"))
+        if trial.spoiled_after_days is not None:
+            # A deploy ends it; who hears of that ends the story.
+            return
         if tell.shop.runs(trial):
             tell.calendar.at(tell.calendar.ends, lambda: self._analyses(None))
             return
@@ -178,7 +181,7 @@ class TrialStory:
             secondary=told.secondary,
             margin=0.03,
             # What an order is worth varies by a factor of thirty: only great harm shows.
-            margins=dict.fromkeys(told.guardrails, 0.2),
+            margins=dict.fromkeys(told.guardrails, 0.3),
             variants=(
                 VariantSpec(trial.control, told.variants["control"], control=True),
                 VariantSpec(trial.treatment, told.variants["treatment"]),

@@ -77,6 +77,8 @@ class Trial:
         start_days_ago: Its first day, before the one on which the history ends.
         planned_days: How long it is planned for; it still runs when that is not over.
         shipped: Everybody has the change from the end on.
+        spoiled_after_days: A deploy changed its page so many days after its first; None
+            where none did. It is switched off with that day.
     """
 
     key: str
@@ -88,6 +90,7 @@ class Trial:
     start_days_ago: int
     planned_days: int
     shipped: bool = False
+    spoiled_after_days: int | None = None
 
 
 TRIALS: Final = (
@@ -132,8 +135,33 @@ TRIALS: Final = (
         start_days_ago=17,
         planned_days=28,
     ),
+    Trial(
+        key="arrival-date",
+        control="control",
+        treatment="date",
+        seen_at="view_item",
+        acts_on="add_to_cart",
+        lift=MappingProxyType({"desktop": 0.0, "phone": 0.0, "tablet": 0.0}),
+        start_days_ago=22,
+        planned_days=14,
+        spoiled_after_days=3,
+    ),
 )
-"""The last one still runs when the history ends."""
+"""One still runs when the history ends, and one was spoiled by a deploy in its first week."""
+
+SURFACE_OF: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "reviews-higher": "Product page",
+        "urgency-timer": "Cart",
+        "order-summary": "Checkout, payment step",
+        "delivery-cost-early": "Checkout, delivery step",
+        "arrival-date": "Product page",
+    }
+)
+"""Trial → where its variants are."""
+
+DEPLOY_HOUR: Final = 11
+"""When the shop’s engineers deploy, by its own clock."""
 
 _RATES: Final = MappingProxyType(
     {
@@ -224,11 +252,24 @@ class Shop:
         """When a trial exposes visitors, half-open, in epoch milliseconds.
 
         It is switched on in the morning of its first day, when people are at work,
-        and ends with its last whole day.
+        and ends with its last whole day, or with the one on which it was spoiled.
         """
         first = self.first_day_of(trial)
-        end = self.midnight_ms(first + timedelta(days=trial.planned_days))
+        spoiled = trial.spoiled_after_days
+        days = trial.planned_days if spoiled is None else spoiled + 1
+        end = self.midnight_ms(first + timedelta(days=days))
         return self.midnight_ms(first) + SWITCHED_ON_MS, min(end, self.ends_at_ms)
+
+    def spoiled_ms(self, trial: Trial) -> int:
+        """When a deploy spoiled a trial, in epoch milliseconds.
+
+        Raises:
+            ValueError: None did.
+        """
+        if trial.spoiled_after_days is None:
+            raise ValueError(trial.key)
+        day = self.first_day_of(trial) + timedelta(days=trial.spoiled_after_days)
+        return self.midnight_ms(day) + DEPLOY_HOUR * 3_600_000
 
     def midnight_ms(self, day: date) -> int:
         """When a day begins in the shop, in epoch milliseconds."""

@@ -251,5 +251,38 @@ TOLD: Final[Mapping[str, Told]] = MappingProxyType(
             slot=("Three days in the sprint after the decision", 3.0),
             leak=("device", "phone", "add_shipping_info"),
         ),
+        "arrival-date": Told(
+            name="Arrival date on the product page",
+            surface="Product page",
+            insight=InsightFields(
+                problem="People ask by when a tent is there before they put it into the cart, and"
+                " the product page does not say it.",
+                surface="Product page",
+                segment="everyone",
+                size="a third of the chats that begin on a product page",
+                evidence=(
+                    Piece("voice", "“Will it be here by Friday?” – thirty chats a week."),
+                    Piece("analytics", "Four of five look and go.", funnel("channel")),
+                ),
+            ),
+            hypothesis=HypothesisFields(
+                change="say on the product page by when it arrives",
+                audience="everyone on a product page",
+                outcome="more of them will put it into the cart",
+                reason="who knows that it comes in time need not ask first",
+                metric="cart_rate",
+                direction="increase",
+                expected_lift=0.06,
+                element="Arrival date",
+            ),
+            primary="cart_rate",
+            guardrails=("order_value",),
+            secondary=("order_rate", "revenue_per_visitor"),
+            variants={"control": "No date", "treatment": "Arrives by Friday"},
+            minimum_effect=0.10,
+            goal="Nobody leaves a product page to ask when it comes.",
+            audience="Everyone on a product page",
+            slot=("Three days in the sprint after the decision", 3.0),
+        ),
     }
 )

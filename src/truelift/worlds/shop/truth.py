@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from math import prod
 
-from truelift.worlds.shop.parameters import DEVICES, STEPS, Shop, Trial
+from truelift.worlds.shop.parameters import DEVICES, STEPS, SURFACE_OF, Shop, Trial
 
 
 def truth_of(shop: Shop) -> dict[str, object]:
@@ -16,6 +16,7 @@ def truth_of(shop: Shop) -> dict[str, object]:
     count people lie a little above these, for every device alike.
     """
     running = next(trial for trial in shop.trials if shop.runs(trial))
+    spoiled = next(trial for trial in shop.trials if trial.spoiled_after_days is not None)
     begin = STEPS.index("begin_checkout")
     return {
         "world": "shop",
@@ -53,6 +54,18 @@ def truth_of(shop: Shop) -> dict[str, object]:
         },
         "experiments": {trial.key: _trial(shop, trial) for trial in shop.trials},
         "running_experiment": running.key,
+        "contaminated": {
+            "experiment": spoiled.key,
+            "surface": SURFACE_OF[spoiled.key],
+            "at": _instant(shop.spoiled_ms(spoiled)),
+            "verdict": "fatal",
+            "scope": "page",
+            "why": "a new product page was deployed in the first week",
+        },
+        "deploy": {
+            "deny": {"surface": SURFACE_OF[running.key], "at": _instant(shop.ends_at_ms)},
+            "allow": {"surface": SURFACE_OF[spoiled.key], "at": _instant(shop.ends_at_ms)},
+        },
         "bots": {"visits_per_visit": shop.bots},
         "doubled": shop.doubled,
         "broken": {"share": shop.broken, "what": "the event has no name"},

@@ -73,7 +73,15 @@ def visits_of(shop: Shop, generator: np.random.Generator) -> Visits:
     device = np.where(draw < phone, 1, np.where(draw < phone + (1 - phone) * 0.12, 2, 0))
     home_device = device.copy()
     # The same people have the same variant for as long as a trial runs, on every device.
-    variant_of = generator.integers(0, 2, (len(shop.trials), people))
+    # A trial that changes nothing must not change the days of the shop by being drawn, either.
+    moving = sum(each.spoiled_after_days is None for each in shop.trials)
+    apart = np.random.default_rng((shop.seed, moving))
+    variant_of = np.concatenate(
+        [
+            generator.integers(0, 2, (moving, people)),
+            apart.integers(0, 2, (len(shop.trials) - moving, people)),
+        ]
+    )
     day = _first_days(shop, people, generator)
     person = np.arange(people, dtype=np.int64)
     account = np.zeros(people, dtype=np.bool_)
