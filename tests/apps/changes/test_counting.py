@@ -18,6 +18,7 @@ from truelift.apps.changes.models import ConfounderRecord, ContaminationRecord
 from truelift.apps.changes.page import around
 from truelift.apps.changes.reads import change_checks
 from truelift.apps.changes.services import record_change
+from truelift.apps.changes.spoiling import adjudicate
 from truelift.apps.experiments.analysing import analyse_experiment
 from truelift.apps.experiments.jobs import run_due_jobs
 from truelift.apps.experiments.models import ExperimentRecord
@@ -162,7 +163,7 @@ def test_windows_that_lie_on_each_other_count_once_on_the_page_of_the_test(
 
 
 def test_the_numbers_support_a_verdict_only_when_the_test_is_over_and_say_their_power(
-    site: Site, running: ExperimentRecord, visitors: None, ada: User
+    site: Site, running: ExperimentRecord, visitors: None, ada: User, ben: User
 ) -> None:
     record_change(
         site,
@@ -190,6 +191,15 @@ def test_the_numbers_support_a_verdict_only_when_the_test_is_over_and_say_their_
     assert made.support["sentence"].startswith("40% of the units came after the change")
     assert "which does not clear the test" in made.support["sentence"]
     assert len(made.support["periods"]) == 2
+    assert made.support["stratified"] is None
+
+    for who, function in ((ada, "analytics"), (ben, "engineering")):
+        word = {"function": function, "verdict": "suspect", "reason": "Both had it alike."}
+        adjudicate(site, made.pk, **word, by=Actor(who), now=AFTERWARDS)
+    run_due_jobs(AFTERWARDS)
+
+    one = ContaminationRecord.objects.get().support["stratified"]
+    assert one["low"] < 1.5 < one["high"]
     running.refresh_from_db()
     assert running.stage == Stage.RUNNING
 

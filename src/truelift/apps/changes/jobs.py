@@ -22,7 +22,7 @@ from truelift.apps.experiments.job_kinds import does, queue_for_every_site
 from truelift.apps.experiments.models import ExperimentRecord, Job, MetricRole
 from truelift.apps.sites.reads import site_named
 from truelift.lake.lake import NoSuchSite
-from truelift.lifecycle.contamination import Verdict, WayOut
+from truelift.lifecycle.contamination import Verdict, WayOut, adjudicated
 from truelift.stats.contamination import Adjudication
 
 
@@ -32,11 +32,16 @@ EVERY_HOUR: Final = timedelta(hours=1)
 EVERY: Final = timedelta(days=1)
 """How often visitors are counted again while a test runs, or somebody's time is not over."""
 
-_ADJUDICATED: Final = {
-    Verdict.FATAL: Adjudication.FATAL,
-    Verdict.SUSPECT: Adjudication.SUSPECT,
-    Verdict.BENIGN: Adjudication.BENIGN,
-}
+
+def _found(made: ContaminationRecord) -> Adjudication:
+    """Give what people found, as the statistics know it: one effect exists only by their word."""
+    agreed = adjudicated(made.votes())
+    if agreed is Verdict.BENIGN:
+        return Adjudication.BENIGN
+    if made.verdict == Verdict.FATAL:
+        return Adjudication.FATAL
+    alike = agreed is Verdict.SUSPECT and not made.arms
+    return Adjudication.SUSPECT_EQUAL if alike else Adjudication.SUSPECT
 
 
 @does(WEIGH)
@@ -66,9 +71,7 @@ def _weigh(job: Job, now: datetime) -> datetime | None:
     made.counted_at = now
     if _over(record, now=now):
         # Not before: to compare the effect while a test runs is to look at it.
-        made.support = support_of(
-            record, plan, answer, day, verdict=_ADJUDICATED[Verdict(made.verdict)]
-        )
+        made.support = support_of(record, plan, answer, day, verdict=_found(made))
     made.save(update_fields=["units_before", "units_after", "counted_at", "support"])
     enforce(made, now=now)
     return _again(record, now=now)

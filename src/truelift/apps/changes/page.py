@@ -551,10 +551,12 @@ def _counted(record: ContaminationRecord, zone: str) -> str:
 
 
 def _effects(support: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    periods = support.get("periods", [])
+    found = list(zip(("Before", "After"), support.get("periods", []), strict=False))
+    if support.get("stratified"):
+        found.append(("Over both", support["stratified"]))
     return tuple(
         (name, f"{lift(each['lift'])}, {lift(each['low'])} to {lift(each['high'])}")
-        for name, each in zip(("Before", "After"), periods, strict=False)
+        for name, each in found
     )
 
 

@@ -309,6 +309,8 @@ def adjudicate(
         **by.audited,
     )
     if agreed is not None:
+        # What the numbers may say depends on what people found.
+        queue(WEIGH, f"contamination:{made.pk}", by=by.user, now=now)
         enforce(made, now=now)
         tell(made, now=now)
     return made

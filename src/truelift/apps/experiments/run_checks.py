@@ -295,6 +295,7 @@ def effect_split_at(
         return None
     where = int(np.argmin(split.test.p))
     power = float(split.power[where])
+    one = split.stratified
     return {
         "sentence": _smallest(split),
         "variant": plan.treatments[where].key,
@@ -308,6 +309,13 @@ def effect_split_at(
             }
             for nth in range(2)
         ],
+        "stratified": None
+        if one is None
+        else {
+            "lift": float(np.expm1(one.value[where])),
+            "low": float(np.expm1(one.low[where])),
+            "high": float(np.expm1(one.high[where])),
+        },
     }
 
 
