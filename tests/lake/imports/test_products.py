@@ -50,7 +50,7 @@ class Everything:
             sql=f"""
             SELECT round((epoch_ms(occurred_at) - {START_S}000) / 1000, 3) AS at, type, event,
                 visitor_id, user_id, path, device, country, source, value_minor, currency,
-                experiment, variant
+                experiment, variant, person
             FROM all_events ORDER BY occurred_at, message_id
             """,
             parameters={},
@@ -79,8 +79,11 @@ def load(home: Home, path: Path, product: Product) -> Loaded:
 
 
 def brief(found: Sequence[Row]) -> list[Row]:
-    """Rows without what is empty."""
-    return [{name: cell for name, cell in row.items() if cell is not None} for row in found]
+    """Rows without what is empty, and without the numbers of persons."""
+    return [
+        {name: cell for name, cell in row.items() if cell is not None and name != "person"}
+        for row in found
+    ]
 
 
 def event(at: float, name: str, visitor: str, *more: Row, **cells: object) -> Row:
@@ -154,25 +157,27 @@ STORED: dict[str, tuple[Product, list[Row]]] = {
         ],
     ),
 }  # fmt: skip
-COUNTS = {
-    "ga4.ndjson": (6, 3, 1, {"bad_time": 1, "no_unit": 1}),
-    "segment.ndjson": (7, 5, 0, {"bad_json": 1, "no_unit": 1}),
-    "posthog.csv": (6, 4, 0, {"bad_json": 2}),
-    "matomo.json": (8, 5, 0, {"bad_json": 1, "bad_time": 1, "no_event": 1}),
-    "growthbook.csv": (3, 2, 0, {"half_exposure": 1}),
-    "growthbook_events.ndjson": (4, 3, 0, {"no_unit": 1}),
+COUNTS = {  # rows read, stored, duplicate; people; rejected rows
+    "ga4.ndjson": (6, 3, 1, 1, {"bad_time": 1, "no_unit": 1}),
+    "segment.ndjson": (7, 5, 0, 1, {"bad_json": 1, "no_unit": 1}),
+    "posthog.csv": (6, 4, 0, 1, {"bad_json": 2}),
+    "matomo.json": (8, 5, 0, 1, {"bad_json": 1, "bad_time": 1, "no_event": 1}),
+    "growthbook.csv": (3, 2, 0, 2, {"half_exposure": 1}),
+    "growthbook_events.ndjson": (4, 3, 0, 1, {"no_unit": 1}),
 }
 
 
 @pytest.mark.parametrize("name", STORED)
 def test_an_export_is_in_the_lake_once_and_every_row_accounted_for(home: Home, name: str) -> None:
     product, expected = STORED[name]
-    read, stored, duplicates, reasons = COUNTS[name]
+    read, stored, duplicates, people, reasons = COUNTS[name]
 
     first = load(home, EXPORTS / name, product)
     second = load(home, EXPORTS / name, product)
 
-    assert brief(Lake(home).ask("shop", Everything()).answer) == expected
+    found = Lake(home).ask("shop", Everything()).answer
+    assert brief(found) == expected
+    assert len({row["person"] for row in found}) == people
     assert (first.read, first.stored, first.duplicates) == (read, stored, duplicates)
     assert (second.read, second.stored, second.duplicates) == (read, 0, stored + duplicates)
     assert first.reasons == second.reasons == reasons

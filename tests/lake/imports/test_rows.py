@@ -194,3 +194,7 @@ def test_parquet_rows_are_numbered_and_times_are_instants(tmp_path: Path) -> Non
     good, _ = read(path, FileShape(format=Format.PARQUET))
 
     assert good == [{LINE: 1, "t": "1700000000123", "n": "3", "s": "x"}]
+
+
+def test_a_name_in_the_header_has_no_nul(tmp_path: Path) -> None:
+    assert RowFile.opened(csv(tmp_path, "a\0,b\n1,2\n"), FileShape()).columns == ("a\ufffd", "b")

@@ -12,7 +12,6 @@ from typing import Final
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from truelift.errors import Refusal
 from truelift.lake.imports.map import (
@@ -32,7 +31,8 @@ from truelift.lake.imports.map import (
     TimeUnit,
 )
 from truelift.lake.imports.reject import Reject, RejectReason
-from truelift.lake.imports.rows import LINE, ROW_BYTES, TEXT, Piece, json_levels
+from truelift.lake.imports.rows import LINE, ROW_BYTES, TEXT, Piece
+from truelift.lake.imports.strict_json import faults_of
 from truelift.lake.schema import ARRIVED
 
 
@@ -43,9 +43,6 @@ the map explodes a list, the line and the element in one number."""
 PAYLOAD: Final = tuple(
     name for name in ARRIVED.names if name not in {"position", "received_at", "key_id"}
 )
-MOST_LEVELS: Final = 32
-"""Objects and lists within each other; the collector takes no more either."""
-
 _ELEMENT: Final = "__element"
 _NUMBER_OF: Final = "__number"
 _ELEMENTS: Final = 1 << 22
@@ -60,8 +57,6 @@ _ISO: Final = (
 )
 _NUMBER: Final = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
 _TO_MS: Final = {TimeUnit.S: "* 1000", TimeUnit.MS: "", TimeUnit.US: "/ 1000", TimeUnit.NS: "/ 1e6"}
-_BARE_WORDS: Final = r"(?i)[:\[,]\s*[+-]?(nan|inf)"
-"""Where DuckDB's JSON may have let a number through that JSON does not have."""
 
 
 class MissingColumns(Refusal):
@@ -208,7 +203,7 @@ class Converter:
         engine.unregister("closed")
         faults: dict[int, RejectReason] = {}
         for name in self._opening:
-            for at, fault in enumerate(_faults(engine, table[name])):
+            for at, fault in enumerate(faults_of(engine, table[name])):
                 if fault is not None:
                     faults.setdefault(at, fault)
         if faults:
@@ -252,7 +247,7 @@ class Converter:
 
 def _json_rows(engine: duckdb.DuckDBPyConnection, piece: Piece) -> tuple[pa.Table, list[Reject]]:
     """The lines that are one JSON object each, and the others as rejects."""
-    faults = _faults(engine, piece.rows[TEXT])
+    faults = faults_of(engine, piece.rows[TEXT])
     lines = piece.rows[LINE].to_pylist()
     rejects = [
         Reject(line, fault, piece.text_of(line))
@@ -261,47 +256,6 @@ def _json_rows(engine: duckdb.DuckDBPyConnection, piece: Piece) -> tuple[pa.Tabl
     ]
     fine = pa.array([fault is None for fault in faults], pa.bool_())
     return piece.rows.filter(fine), rejects
-
-
-def _faults(engine: duckdb.DuckDBPyConnection, texts: pa.ChunkedArray) -> list[RejectReason | None]:
-    """Why each text is not one JSON object as it is strictly meant; nothing for one or for null."""
-    engine.register("texts", pa.table({"text": texts, "place": np.arange(len(texts))}))
-    fine: pa.ChunkedArray = engine.sql(
-        """
-        SELECT text IS NULL OR (json_valid(text)
-            AND json_type(CASE WHEN json_valid(text) THEN text END) = 'OBJECT') AS fine
-        FROM texts ORDER BY place
-        """
-    ).to_arrow_table()["fine"]
-    engine.unregister("texts")
-    fine = pc.fill_null(fine, fill_value=False)
-    faults: list[RejectReason | None] = [
-        None if good else RejectReason.BAD_JSON for good in fine.to_pylist()
-    ]
-    opened = pc.add(pc.count_substring(texts, "{"), pc.count_substring(texts, "["))
-    branching = pc.and_(fine, pc.fill_null(pc.greater(opened, MOST_LEVELS), fill_value=False))
-    for place in np.flatnonzero(branching.to_numpy()).tolist():
-        text = np.frombuffer(texts[place].as_py().encode(), np.uint8)
-        if json_levels(text).max() > MOST_LEVELS:
-            faults[place] = RejectReason.TOO_DEEP
-    bare = pc.fill_null(pc.match_substring_regex(texts, _BARE_WORDS), fill_value=False)
-    doubtful = pc.and_(fine, bare)
-    for place in np.flatnonzero(doubtful.to_numpy()).tolist():
-        faults[place] = faults[place] or _fault_of(texts[place].as_py())
-    return faults
-
-
-def _fault_of(text: str) -> RejectReason | None:
-    """Read a text as strictly as JSON is meant."""
-
-    def refuse(word: str) -> object:
-        raise ValueError(word)
-
-    try:
-        json.loads(text, parse_constant=refuse)
-    except ValueError:
-        return RejectReason.BAD_JSON
-    return None
 
 
 def _stands_in(name: str, import_map: ImportMap, columns: tuple[str, ...]) -> bool:

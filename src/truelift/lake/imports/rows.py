@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from truelift.errors import Refusal
 from truelift.lake.imports.map import FileShape, Format
 from truelift.lake.imports.reject import Reject, RejectReason
+from truelift.lake.imports.strict_json import json_levels
 
 
 LINE: Final = "__line"
@@ -46,9 +47,7 @@ _LONE_RETURN: Final = re.compile(rb"\r(?!\n|$)")
 
 _NEWLINE: Final = 10
 _RETURN: Final = 13
-_QUOTE: Final = 34
 _COMMA: Final = 44
-_BACKSLASH: Final = 92
 _CLOSE: Final = 93
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
@@ -206,7 +205,8 @@ def _header(path: Path, shape: FileShape) -> tuple[tuple[str, ...], int]:
         )
         for row in reader:
             if row:
-                names = tuple(name.strip() or f"column_{n}" for n, name in enumerate(row, 1))
+                given = (name.replace("\0", "\ufffd").strip() for name in row)
+                names = tuple(name or f"column_{n}" for n, name in enumerate(given, 1))
                 return names, reader.line_num
     raise Unreadable(path=path, why="it is empty")
 
@@ -559,30 +559,6 @@ def _elements(block: bytes, *, first: int, last: bool) -> _Records:
     places = np.array(spans, np.int64).reshape(-1, 2)
     lines = first + np.arange(len(spans), dtype=np.int64)
     return _Records(plain, places[:, 0], places[:, 1], lines, (), first + len(spans), used_bytes)
-
-
-def json_levels(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
-    """How many objects and lists are open after each byte of JSON text.
-
-    What stands within a text opens and closes nothing; there it is at least one.
-    """
-    quotes = np.flatnonzero(data == _QUOTE)
-    slashes = data == _BACKSLASH
-    if slashes.any():
-        places = np.arange(data.size, dtype=np.int64)
-        before = np.maximum.accumulate(np.where(slashes, -1, places))
-        run = quotes - 1 - np.where(quotes > 0, before[quotes - 1], -1)
-        quotes = quotes[run % 2 == 0]
-    steps = np.zeros(data.size + 1, np.int8)
-    steps[quotes] = 1
-    within = np.cumsum(steps[:-1], dtype=np.int32) % 2 == 1
-    steps = np.zeros(data.size, np.int8)
-    braces = data | 0x20  # brackets are braces without this bit
-    steps[(braces == ord("{")) & ~within] = 1
-    steps[(braces == ord("}")) & ~within] = -1
-    levels = np.cumsum(steps, dtype=np.int32)
-    levels[within] = np.maximum(levels[within], 1)
-    return levels
 
 
 def _parquet_pieces(path: Path, columns: tuple[str, ...]) -> Iterator[Piece]:
