@@ -54,11 +54,11 @@ def github(site: Site, surfaces: None, ada: User, now: datetime) -> Made:
     return make_sender(site, kind="github", name="shop", by=Actor(ada), now=now)
 
 
-def deployed(*paths: str, number: int = 7, env: str = "production") -> dict[str, Any]:
+def deployed(*paths: str, number: int = 7, packed: bool = False) -> dict[str, Any]:
     return {
         "deployment_status": {
             "state": "success",
-            "environment": env,
+            "environment": "production",
             "created_at": WEEK_ONE.isoformat(),
             "creator": {"login": "dev"},
         },
@@ -67,7 +67,7 @@ def deployed(*paths: str, number: int = 7, env: str = "production") -> dict[str,
             "sha": "0a1b2c3",
             "ref": "main",
             "description": "New checkout",
-            "payload": {"paths": list(paths)},
+            "payload": json.dumps({"paths": list(paths)}) if packed else {"paths": list(paths)},
         },
         "repository": {"full_name": "acme/shop"},
     }
@@ -104,7 +104,8 @@ def test_a_new_checkout_in_week_one_makes_the_test_invalid_for_good(
 ) -> None:
     store_snapshot(running, document(as_of=WEEK_ONE), as_of=WEEK_ONE, by=Actor(ada), now=WEEK_ONE)
 
-    heard = ship(github, "src/checkout/form.ts")
+    body = json.dumps(deployed("src/checkout/form.ts", packed=True)).encode()
+    heard = hear(github.record, sign(github, body), body, now=WEEK_ONE)
 
     found = ContaminationRecord.objects.get()
     assert heard.outcome == "taken"
@@ -188,7 +189,7 @@ def test_what_visitors_of_the_test_never_met_touches_it_not(
 def test_the_same_change_is_taken_once(site: Site, running: ExperimentRecord, github: Made) -> None:
     ship(github, "src/cart/a.ts")
     again = ship(github, "src/cart/a.ts")
-    body = json.dumps(deployed("src/cart/a.ts")).encode()
+    body = json.dumps(deployed("src/cart/a.ts", packed=True)).encode()
     under_another_name = hear(github.record, sign(github, body, delivery="d-8"), body, now=WEEK_ONE)
 
     assert (again.outcome, under_another_name.outcome) == ("again", "again")

@@ -7,6 +7,7 @@ what they say as JSON, and the sender's secret; it raises `BadSignature` before 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -80,7 +81,7 @@ def github(message: Message) -> Told:
     repo, number = text_at(document, "repository.full_name"), text_at(document, "deployment.id")
     sha, ref = text_at(document, "deployment.sha", most=80), text_at(document, "deployment.ref")
     # What the creator of the deployment said of it; GitHub itself names no files.
-    said = at(document, "deployment.payload")
+    said = _unpacked(at(document, "deployment.payload"))
     change = Change(
         kind=kind_of(text_at(said, "kind"), ChangeKind.DEPLOY),
         external_id=f"{repo}:{number}" if repo and number else "",
@@ -250,6 +251,17 @@ def _proved(message: Message) -> tuple[Trust, str, datetime | None]:
             raise BadSignature(why="Authorization does not carry the secret.")
         return Trust.TOKEN, message_id, None
     return Trust.NONE, message_id, None
+
+
+def _unpacked(said: object) -> object:
+    """Read JSON that was sent as a text, as some creators of deployments do."""
+    if not isinstance(said, str):
+        return said
+    try:
+        unpacked: object = json.loads(said)
+    except (ValueError, RecursionError):
+        return None
+    return unpacked
 
 
 READ: Final[Mapping[SenderKind, Callable[[Message], Told]]] = MappingProxyType(
