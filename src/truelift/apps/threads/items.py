@@ -12,6 +12,7 @@ from urllib.parse import quote
 from django.db import models
 
 from truelift.apps.experiments.models import ExperimentRecord, LearningRecord
+from truelift.apps.freezes.models import FreezeRecord
 from truelift.apps.intake.models import IdeaRecord, SignalRecord
 from truelift.apps.memory.models import PrincipleRecord
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
@@ -32,6 +33,7 @@ class Kind(StrEnum):
     PRINCIPLE = "principle"
     ROLLOUT = "rollout"
     ROADMAP = "roadmap"
+    FREEZE = "freeze"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ _WHERE: Final[Mapping[Kind, _Where]] = MappingProxyType(
         Kind.ROLLOUT: _Where(
             RolloutRecord.objects.select_related("experiment"), "R-", "winners", _winner
         ),
+        Kind.FREEZE: _Where(FreezeRecord.objects, "F-", "freezes", _named("what")),
         Kind.ROADMAP: _Where(RoadmapItemRecord.objects, "RM-", "roadmap/items", _named("what")),
     }
 )
