@@ -59,7 +59,7 @@ def test_a_conflict_is_dated_when_it_is_found_and_gone_when_it_is_not_found_any_
     recompute(site, now=later)
     again = ConflictRecord.objects.get()
 
-    assert (found.key, found.rule, found.state) == ("C-1", "c6", "open")
+    assert (found.key, found.rule, found.state) == ("CF-1", "c6", "open")
     assert found.owners == ["ben@example.com", "ada@example.com"]
     assert found.due == date(2026, 5, 11)
     assert again.detected_at == now
@@ -86,7 +86,7 @@ def test_the_owners_of_both_have_it_in_their_inbox_until_it_is_settled(
         lines = lines_of(user, site, now=at)
         return [each.cause for each in lines if each.cause.startswith("conflict:")]
 
-    assert told(ada, now) == told(ben, now) == ["conflict:C-1"]
+    assert told(ada, now) == told(ben, now) == ["conflict:CF-1"]
     assert told(cleo, now) == []
     services.drop_item(site, "RM-1", reason="No", by=Actor(ada), now=now)
     assert told(ada, now) == []
@@ -102,7 +102,7 @@ def test_what_nobody_settles_in_time_goes_to_the_sponsor(
         return [each.cause for each in lines_of(ada, site, now=at) if "conflict" in each.cause]
 
     assert sponsors(now) == []
-    assert sponsors(now.replace(month=6, day=1)) == ["late-conflict:C-1"]
+    assert sponsors(now.replace(month=6, day=1)) == ["late-conflict:CF-1"]
 
 
 def test_a_written_plan_settles_two_tests_on_one_surface_and_opens_the_gate(

@@ -212,8 +212,8 @@ def test_files_neutralise_formulas(
     found = client_of(ada).get(f"{HERE}conflicts.csv").content.decode().splitlines()
 
     assert items[0].startswith("key,kind,what,stage,where,why,start,end,metric,decision_owner")
-    assert any("'=HYPERLINK(1)" in line and "C-1 c6" in line for line in items)
-    assert found[1].startswith("C-1,c6,block,open,headline,RM-1")
+    assert any("'=HYPERLINK(1)" in line and "CF-1 c6" in line for line in items)
+    assert found[1].startswith("CF-1,c6,block,open,headline,RM-1")
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_the_api_gives_and_takes_items_conflicts_and_priorities(
     status, settled = send("post", "conflicts/1/resolve", {"resolution": "move", "plan": "x"})
     assert (status, settled["state"]) == (200, "open")
     status, listed = send("get", "conflicts")
-    assert [each["key"] for each in listed["conflicts"]] == ["C-1"]
+    assert [each["key"] for each in listed["conflicts"]] == ["CF-1"]
     status, listed = send("get", "roadmap/items")
     assert [each["key"] for each in listed["items"]] == ["headline", "RM-1"]
     assert listed["age_days"] is not None

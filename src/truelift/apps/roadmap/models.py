@@ -293,7 +293,7 @@ class ConflictRecord(models.Model):
     """That two items are in each other's way, from the day on which it was found.
 
     Attributes:
-        number: Counted per site; shown as `C-4`.
+        number: Counted per site; shown as `CF-4`.
         rule: A word of `Rule`; with both keys it says which conflict it is.
         second: Empty where an item stands badly by itself.
         owners: E-mail addresses of who decides about both.
@@ -359,7 +359,7 @@ class ConflictRecord(models.Model):
     @property
     def key(self) -> str:
         """How people and links call it."""
-        return f"C-{self.number}"
+        return f"CF-{self.number}"
 
     @property
     def identity(self) -> tuple[Rule, str, str]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from truelift.apps.accounts.models import User
 from truelift.apps.drawing.wording import count, day, percent
 from truelift.apps.experiments.domain import day_at
 from truelift.apps.roadmap.changes import changes_of, freshness_of
@@ -137,8 +138,8 @@ def roadmap_page(site: Site, given: Mapping[str, Any], *, now: datetime) -> Road
     )
     fresh = freshness_of(site, now=now, active=[each.key for each in standing])
     return RoadmapPage(
-        answer=_answer(standing, stopping, today=today),
-        grounds=_grounds(fresh.days, fresh.last),
+        answer=answer_of(standing, stopping, today=today),
+        grounds=grounds_of(fresh.days, fresh.last),
         warnings=_warnings(site, standing, fresh.age, fresh.days, today=today),
         conflicts=stopping,
         rows=rows,
@@ -150,6 +151,15 @@ def roadmap_page(site: Site, given: Mapping[str, Any], *, now: datetime) -> Road
         after=_page(given, page + 1) if first + ON_A_PAGE < len(found) else "",
         any=bool(standing) or bool(shown),
     )
+
+
+def names_of(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Call people by their names; who has none, or is not there any more, by their address."""
+    wanted = [each for each in addresses if "@" in each]
+    known = (
+        {each.email: str(each) for each in User.objects.filter(email__in=wanted)} if wanted else {}
+    )
+    return tuple(known.get(each, each) for each in addresses)
 
 
 def _is_wanted(item: RoadmapItem, given: Mapping[str, Any]) -> bool:
@@ -203,9 +213,10 @@ def when(item: RoadmapItem, *, today: date) -> str:
     return first if last <= item.start else f"{first} to {day(last, year=today.year)}"
 
 
-def _answer(
+def answer_of(
     items: Sequence[RoadmapItem], stopping: Sequence[ConflictRecord], *, today: date
 ) -> str:
+    """Say how many conflicts have to be settled, and by when the first."""
     if not items:
         return "Nothing is on the roadmap yet."
     if not stopping:
@@ -218,12 +229,17 @@ def _answer(
     return f"{many} to settle, the first by {day(first, year=today.year)}."
 
 
-def _grounds(days: int | None, last: ItemChange | None) -> str:
+def grounds_of(days: int | None, last: ItemChange | None) -> str:
+    """Say when somebody rethought the roadmap last."""
     if days is None or last is None:
         return "Nobody has changed it yet."
     ago = "today" if days == 0 else "yesterday" if days == 1 else f"{days} days ago"
-    called = last.field.called.lower() if last.field is not Field.ITEM else "the item"
-    return f"Rethought last {ago}: {called} of {last.item}, by {last.by}."
+    who = names_of([last.by])[0]
+    if last.field is Field.ITEM:
+        did = "was added" if last.after else "was dropped"
+        return f"Rethought last {ago}: {last.item} {did}, by {who}."
+    called = last.field.called.lower()
+    return f"Rethought last {ago}: {called} of {last.item}, by {who}."
 
 
 def _warnings(
@@ -353,10 +369,10 @@ def _facts(item: RoadmapItem, days: str) -> tuple[tuple[str, str], ...]:
         ("Why", ", ".join(item.why) or "nobody has said"),
         ("When", days),
         ("Success", item.metric or "nobody has said"),
-        ("Decides", item.owner or "nobody"),
+        ("Decides", names_of([item.owner])[0] or "nobody"),
     ]
     if item.deputy:
-        said.append(("Deputy", item.deputy))
+        said.append(("Deputy", names_of([item.deputy])[0]))
     optional = (
         ("Team", ", ".join(filter(None, [item.team, item.squad]))),
         ("Priority", item.priority),
@@ -453,6 +469,9 @@ class ConflictPage:
         items: Key, what it is, and its page, of both.
         ways: Word, label and meaning of each way to settle it.
         resolution: What was chosen, in words; empty while nothing was.
+        stops: Whether it has to be settled.
+        owners: Who decides about the items.
+        agree: Who agrees with what was chosen.
     """
 
     row: ConflictRecord
@@ -461,6 +480,9 @@ class ConflictPage:
     items: tuple[tuple[str, str, str], ...]
     ways: tuple[tuple[str, str, str], ...]
     resolution: str
+    stops: bool
+    owners: tuple[str, ...]
+    agree: tuple[str, ...]
 
 
 def conflict_page(row: ConflictRecord) -> ConflictPage:
@@ -479,4 +501,7 @@ def conflict_page(row: ConflictRecord) -> ConflictPage:
         items=tuple(named),
         ways=tuple((each.value, each.called, each.meaning) for each in rule.resolutions),
         resolution=Resolution(row.resolution).called if row.resolution else "",
+        stops=Severity(row.severity).stops,
+        owners=names_of(row.owners),
+        agree=names_of([each["user"] for each in row.agreed]),
     )

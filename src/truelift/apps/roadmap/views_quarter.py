@@ -40,6 +40,9 @@ from truelift.apps.sites.reads import site_for
 from truelift.errors import Refusal
 
 
+MOST_LOST = 50
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 def priorities(request: SignedInRequest, site: str) -> HttpResponse:
     """Show what the business goes for, and agree on something else."""
@@ -76,10 +79,12 @@ def priorities(request: SignedInRequest, site: str) -> HttpResponse:
             )
             return redirect("roadmap:priorities", site=place.name)
     items = items_of(place)
+    orphans = orphans_of(place, items)
+    titles = {each.key: each.what for each in items}
     context = {
         "registers": registers,
-        "orphans": orphans_of(place, items),
-        "titles": {each.key: each.what for each in items},
+        "orphans": orphans,
+        "lost": [(key, titles[key], key in orphans.stale) for key in orphans.keys[:MOST_LOST]],
         "form": form,
         "may_write": covers(request, place, Role.EDITOR),
     }
