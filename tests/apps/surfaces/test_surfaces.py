@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from truelift.apps.accounts.models import AuditEvent, User
+from truelift.apps.changes.models import ChangeRecord
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields
 from truelift.apps.sites.models import Site
@@ -20,7 +21,7 @@ from truelift.apps.surfaces import services
 from truelift.apps.surfaces.counting import counted_paths
 from truelift.apps.surfaces.models import SurfaceRecord, TrafficRecord
 from truelift.apps.surfaces.page import at_address
-from truelift.apps.surfaces.reads import owners_of, surfaces_of, unclaimed_of
+from truelift.apps.surfaces.reads import owners_of, surfaces_of, unclaimed_files_of, unclaimed_of
 from truelift.apps.surfaces.services import SurfaceChangedMeanwhile, SurfaceFields
 
 
@@ -160,6 +161,29 @@ def test_a_pattern_of_one_host_claims_the_path_that_was_counted_without_a_host(
     TrafficRecord.objects.create(site=site, pages=[["/cart", 5]], views=5, counted_at=now)
 
     assert unclaimed_of(site, [cart]).pages == ()
+
+
+def test_files_of_changes_that_no_surface_claims_are_listed_by_how_often_they_change(
+    site: Site, checkout: SurfaceRecord, ada: User, now: datetime, client_of: ClientOf
+) -> None:
+    for number, paths in enumerate((["a.ts", "src/checkout/x.ts"], ["a.ts", "<b>.ts"]), 1):
+        ChangeRecord.objects.create(
+            site=site,
+            number=number,
+            source="git",
+            external_id=str(number),
+            trust="token",
+            state="recorded",
+            kind="deploy",
+            paths=paths,
+            at=now,
+            told_at=now,
+        )
+
+    found = unclaimed_files_of(site, surfaces_of(site), now=now)
+
+    assert found == (("a.ts", 2), ("<b>.ts", 1))
+    assert unclaimed_files_of(site, surfaces_of(site), now=now + timedelta(days=91)) == ()
 
 
 def test_a_surface_is_named_changed_found_and_removed_on_the_pages(

@@ -21,6 +21,7 @@ from truelift.apps.surfaces.reads import (
     surface_document,
     surface_of,
     surfaces_of,
+    unclaimed_files_of,
     unclaimed_of,
 )
 from truelift.apps.surfaces.services import NoSuchSurface, SurfaceFields
@@ -64,7 +65,8 @@ def list_surfaces(request: HttpRequest, site: str) -> Document:
     records = records_of(place)
     for each in records:
         each.site = place
-    found = unclaimed_of(place, [each.as_domain() for each in records])
+    surfaces = [each.as_domain() for each in records]
+    found = unclaimed_of(place, surfaces)
     return {
         "surfaces": [surface_document(each) for each in records],
         "unclaimed": {
@@ -74,6 +76,10 @@ def list_surfaces(request: HttpRequest, site: str) -> Document:
             "share": found.share,
             "counted_at": found.counted_at,
         },
+        "unclaimed_files": [
+            {"path": path, "changes": many}
+            for path, many in unclaimed_files_of(place, surfaces, now=_now())
+        ],
     }
 
 

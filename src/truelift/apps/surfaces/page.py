@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from truelift.apps.drawing.wording import count, day, percent
 from truelift.apps.experiments.models import ExperimentRecord
+from truelift.apps.freezes.figures import figures_of
 from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.models import SurfaceRecord
-from truelift.apps.surfaces.reads import Unclaimed, records_of, unclaimed_of
+from truelift.apps.surfaces.reads import (
+    Unclaimed,
+    records_of,
+    unclaimed_files_of,
+    unclaimed_of,
+)
+from truelift.lifecycle.freeze_figures import Frozen
 from truelift.lifecycle.surface import Surface, surfaces_at, surfaces_of_files
 
 
@@ -27,6 +35,8 @@ class SurfacesPage:
         unclaimed: Addresses that no surface claims, those with the most views.
         unclaimed_said: How much of the traffic that is.
         ownerless: How many surfaces nobody owns.
+        files: Files of recent changes that no surface claims, with how many changes had them.
+        frozen: How long each surface that is frozen at all is so this quarter.
     """
 
     records: tuple[SurfaceRecord, ...]
@@ -34,12 +44,15 @@ class SurfacesPage:
     unclaimed: tuple[tuple[str, int], ...]
     unclaimed_said: str
     ownerless: int
+    files: tuple[tuple[str, int], ...]
+    frozen: tuple[Frozen, ...]
 
 
-def surfaces_page(site: Site) -> SurfacesPage:
+def surfaces_page(site: Site, *, now: datetime) -> SurfacesPage:
     """Say which places there are, whose they are, and what nobody claims."""
     records = records_of(site)
-    found = unclaimed_of(site, [each.as_domain() for each in records])
+    surfaces = [each.as_domain() for each in records]
+    found = unclaimed_of(site, surfaces)
     ownerless = sum(not each.team and each.owner_id is None for each in records)
     return SurfacesPage(
         records=records,
@@ -47,6 +60,8 @@ def surfaces_page(site: Site) -> SurfacesPage:
         unclaimed=found.pages[:MOST_SHOWN],
         unclaimed_said=_unclaimed_said(found),
         ownerless=ownerless,
+        files=unclaimed_files_of(site, surfaces, now=now)[:MOST_SHOWN],
+        frozen=tuple(each for each in figures_of(site, now=now).frozen if each.days > 0),
     )
 
 

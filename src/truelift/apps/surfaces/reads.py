@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from django.db.models import F
 
 from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.models import SurfaceRecord, TrafficRecord
-from truelift.lifecycle.surface import Surface, surfaces_at
+from truelift.lifecycle.surface import Surface, surfaces_at, surfaces_of_files
+
+
+FILES_DAYS: Final = 90
+"""Files of changes that are older are not asked about."""
+
+MOST_CHANGES: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,20 @@ def unclaimed_of(site: Site, surfaces: Sequence[Surface]) -> Unclaimed:
         if not surfaces_at(f"/{path.lstrip('/')}", anywhere)
     )
     return Unclaimed(pages, sum(views for _, views in pages), found.views, found.counted_at)
+
+
+def unclaimed_files_of(
+    site: Site, surfaces: Sequence[Surface], *, now: datetime
+) -> tuple[tuple[str, int], ...]:
+    """Say which files of recent changes no surface claims, and in how many changes each was."""
+    # Changes are matched to surfaces in their own room; loading it at once would close a circle.
+    from truelift.apps.changes.models import ChangeRecord
+
+    rows = ChangeRecord.objects.filter(site=site, at__gte=now - timedelta(days=FILES_DAYS))
+    lists = rows.exclude(paths=[]).order_by("-at").values_list("paths", flat=True)
+    seen = Counter(path for paths in lists[:MOST_CHANGES] for path in set(map(str, paths)))
+    found = surfaces_of_files(list(seen), surfaces).unmapped
+    return tuple(sorted(((path, seen[path]) for path in found), key=lambda one: (-one[1], one[0])))
 
 
 def surface_document(record: SurfaceRecord) -> dict[str, Any]:

@@ -30,7 +30,10 @@ from truelift.errors import Refusal
 def listing(request: SignedInRequest, site: str) -> HttpResponse:
     """List the surfaces with whose they are and what their data show."""
     place = site_for(request.user, site)
-    context = {"page": surfaces_page(place), "may_write": _may_write(request, place)}
+    context = {
+        "page": surfaces_page(place, now=datetime.now(UTC)),
+        "may_write": _may_write(request, place),
+    }
     return render(request, "surfaces/list.html", context)
 
 
