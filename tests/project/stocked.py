@@ -139,6 +139,8 @@ def stock(site: Site, browser: Client, *, who: str, text: str, now: datetime) ->
     }
     # By the clock on the wall, by which pages and API go.
     begins = datetime.now(UTC)
+    quarter = f"{begins.year}-Q{(begins.month + 2) // 3}"
+    tell("post", "roadmap/plans", {"quarter": quarter, "candidates": [{"key": "RM-2"}]})
     span = {"starts": begins.isoformat(), "ends": (begins + timedelta(days=9)).isoformat()}
     frozen = {"surfaces": [text[:120]], **span}
     tell("post", "freezes", {"what": text[:200], "strength": "advise", **frozen})

@@ -25,6 +25,7 @@ from truelift.apps.intake.models import IdeaRecord, SignalRecord
 from truelift.apps.intake.reads import overdue_signals
 from truelift.apps.programme.reads import policy_of
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
+from truelift.apps.roadmap.liaison import is_due, touching_of
 from truelift.apps.roadmap.tasks import to_bring, to_settle
 from truelift.apps.rollouts.models import RolloutRecord, RolloutSignatureRecord
 from truelift.apps.rollouts.services import SIGNING as ROLLOUT_SIGNING
@@ -39,6 +40,7 @@ from truelift.lifecycle.gate import Gate
 from truelift.lifecycle.hypothesis import HypothesisStage
 from truelift.lifecycle.idea import IdeaStage
 from truelift.lifecycle.insight import InsightStage
+from truelift.lifecycle.liaison import Word
 from truelift.lifecycle.notice import Severity, Topic, Wish
 from truelift.lifecycle.policy import Policy
 from truelift.lifecycle.rollout import OPEN, RolloutStage
@@ -226,6 +228,7 @@ def _all(reader: Reader) -> Iterator[Line]:
     yield from _rollouts(reader)
     yield from _contaminations(reader)
     yield from _roadmap(reader)
+    yield from _releases(reader)
     yield from _notices(reader)
 
 
@@ -583,6 +586,39 @@ def _roadmap(reader: Reader) -> Iterator[Line]:
             due=asset.due,
             since=asset.made_at,
         )
+
+
+def _releases(reader: Reader) -> Iterator[Line]:
+    """What touches a test waits for the liaison, and two days before also for the sponsor."""
+    liaison = reader.has(frozenset({Function.LIAISON}), least=Role.ANALYST)
+    if not liaison and not reader.sponsors:
+        return
+    lines = []
+    for each in touching_of(reader.site, now=reader.now):
+        late = each.word is Word.ESCALATED
+        if not is_due(each, today=reader.today) or not (liaison or late):
+            continue
+        about = f"{each.release} {_short(each.what)} touches {_listed(list(each.unseen[:3]))}"
+        lines.append(
+            Line(
+                cause=f"{'acknowledge' if liaison else 'escalated'}:release:{each.release}",
+                sentence=f"{about}, and nobody has acknowledged it." if late else f"{about}.",
+                remedy="Agree with the team when it goes out, then acknowledge it."
+                if liaison
+                else "Ask the liaison, or stop the release.",
+                href=f"/s/{reader.site.name}/roadmap/items/{each.release}/#touched",
+                topic=Topic.ALERT if late else Topic.WORK,
+                severity=Severity.URGENT if late else Severity.NOTE,
+                due=each.due,
+            )
+        )
+    yield from (each for each in lines if each.severity is Severity.URGENT)
+    yield from _few(
+        [each for each in lines if each.severity is not Severity.URGENT],
+        cause="acknowledge:releases",
+        many="{n} releases touch what is tested.",
+        href=f"/s/{reader.site.name}/roadmap/liaison/",
+    )
 
 
 def _contaminations(reader: Reader) -> Iterator[Line]:

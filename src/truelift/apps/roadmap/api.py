@@ -13,6 +13,7 @@ from truelift.apps.accounts.roles import Role
 from truelift.apps.experiments.domain import day_at
 from truelift.apps.research.actor import Actor
 from truelift.apps.roadmap import colliding, priorities, rebuilding, services
+from truelift.apps.roadmap.api_planning import router as api_planning
 from truelift.apps.roadmap.changes import changes_of, freshness_of
 from truelift.apps.roadmap.colliding import NoSuchConflict, scene_of
 from truelift.apps.roadmap.documents import (
@@ -52,6 +53,7 @@ from truelift.lifecycle.roadmap_item import DependencyKind, ItemKind, ItemStage
 
 
 router = Router(tags=["roadmap"])
+router.add_router("", api_planning)
 
 Document = dict[str, Any]
 Names = list[str]

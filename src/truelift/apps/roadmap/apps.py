@@ -19,3 +19,4 @@ class RoadmapConfig(AppConfig):
     def ready(self) -> None:
         """Name the work of the night."""
         import_module("truelift.apps.roadmap.jobs")
+        import_module("truelift.apps.roadmap.planning_jobs")

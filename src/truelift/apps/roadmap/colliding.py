@@ -104,17 +104,29 @@ class Scene:
     @cached_property
     def resolved(self) -> frozenset[Identity]:
         """What of it people have settled."""
-        return frozenset(
-            each.identity
-            for each in self.found
-            if (settlement := self.settlements.get(each.identity)) is not None
-            and settled(each, settlement, found=(each,))
-        )
+        return self.settled_of(self.found)
 
     @cached_property
     def slips(self) -> tuple[Slip, ...]:
         """What cannot start when it is planned."""
         return slips(self.items, today=self.today, free=self.context.free)
+
+    def about(self, key: str) -> tuple[Conflict, ...]:
+        """Give what collides with one item, in a small part of the time of everything."""
+        if "found" in self.__dict__:
+            return tuple(each for each in self.found if each.is_about(key))
+        return conflicts(
+            self.items, surfaces=self.surfaces, today=self.today, context=self.context, about=key
+        )
+
+    def settled_of(self, found: Iterable[Conflict]) -> frozenset[Identity]:
+        """Give those of some conflicts that people have settled."""
+        return frozenset(
+            each.identity
+            for each in found
+            if (settlement := self.settlements.get(each.identity)) is not None
+            and settled(each, settlement, found=(each,))
+        )
 
     def with_item(self, item: RoadmapItem) -> Scene:
         """Give the scene as it would be with an item changed, or added."""
@@ -224,8 +236,8 @@ def preview(scene: Scene, item: RoadmapItem) -> Preview:
     on to, is left to those who have to settle it.
     """
     after = scene.with_item(item)
-    before = {each.identity: each for each in scene.found if each.is_about(item.key)}
-    then = {each.identity: each for each in after.found if each.is_about(item.key)}
+    before = {each.identity: each for each in scene.about(item.key)}
+    then = {each.identity: each for each in after.about(item.key)}
     made = tuple(each for identity, each in then.items() if identity not in before)
     worse = tuple(
         each
@@ -239,7 +251,7 @@ def preview(scene: Scene, item: RoadmapItem) -> Preview:
         made=made,
         gone=tuple(each for identity, each in before.items() if identity not in then),
         left=tuple(each for identity, each in then.items() if identity in before),
-        refused=obstacles_of(item.key, blocking, after.resolved),
+        refused=obstacles_of(item.key, blocking, after.settled_of(blocking)),
         slips=tuple(
             each
             for each in after.slips

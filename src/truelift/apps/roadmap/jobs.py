@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from truelift.apps.experiments.job_kinds import does
 from truelift.apps.experiments.models import Job
 from truelift.apps.roadmap.colliding import recompute
+from truelift.apps.roadmap.planning_jobs import tell_the_week
 from truelift.apps.roadmap.services import NIGHTLY
 from truelift.apps.sites.reads import site_named
 
@@ -17,4 +18,5 @@ def _nightly(job: Job, now: datetime) -> datetime | None:
     if site is None:
         return None
     recompute(site, now=now)
+    tell_the_week(site, now=now)
     return now + timedelta(days=1)

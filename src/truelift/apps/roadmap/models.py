@@ -11,6 +11,11 @@ from django.conf import settings
 from django.db import models
 from typing_extensions import override
 
+from truelift.apps.roadmap.planning_models import (  # noqa: F401 - Django finds them here
+    AcknowledgementRecord,
+    QuarterPlanRecord,
+    SharedVisitorsRecord,
+)
 from truelift.lifecycle.conflict_rules import Resolution, Rule, Severity
 from truelift.lifecycle.functions import Function
 from truelift.lifecycle.roadmap_change import Field

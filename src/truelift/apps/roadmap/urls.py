@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from truelift.apps.roadmap import views, views_items, views_quarter
+from truelift.apps.roadmap import views, views_items, views_planning, views_quarter
 
 
 app_name = "roadmap"
@@ -33,4 +33,19 @@ urlpatterns = [
     path("s/<site:site>/roadmap/rebuild/publish/", views_quarter.publish, name="publish"),
     path("s/<site:site>/roadmap/rebuild/give-up/", views_quarter.give_up, name="give_up"),
     path("s/<site:site>/roadmap/rebuild/<int:number>/", views_quarter.candidate, name="candidate"),
+    path("s/<site:site>/roadmap/items/<experiment:key>/slot/", views_planning.slot, name="slot"),
+    path("s/<site:site>/roadmap/plan/", views_planning.plan, name="plan"),
+    path("s/<site:site>/roadmap/plan/<int:number>/", views_planning.proposal, name="proposal"),
+    path(
+        "s/<site:site>/roadmap/plan/<int:number>/progress/",
+        views_planning.progress,
+        name="proposal_progress",
+    ),
+    path("s/<site:site>/roadmap/plan/<int:number>/take/", views_planning.take, name="take"),
+    path("s/<site:site>/roadmap/liaison/", views_planning.touched, name="liaison"),
+    path(
+        "s/<site:site>/roadmap/items/<experiment:key>/acknowledge/",
+        views_planning.acknowledge,
+        name="acknowledge",
+    ),
 ]

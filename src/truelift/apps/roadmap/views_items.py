@@ -282,6 +282,7 @@ def _item(
     shown = {"version": page.version, "start": page.item.start, "end": page.item.end}
     context = {
         "page": page,
+        "at": _now(),
         "days": days or DaysForm(initial=shown),
         "asset_form": asset or AssetForm(site=site),
         "dependency_form": dependency or DependencyForm(),
