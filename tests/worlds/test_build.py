@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -144,7 +145,12 @@ from truelift.project.start import start_django
 start_django()
 from truelift.apps.changes.models import ChangeRecord, ContaminationRecord, IncidentRecord
 from truelift.apps.freezes.models import DeployCheckRecord, FreezeRecord
+from truelift.apps.roadmap.models import ConflictRecord
+from truelift.apps.roadmap.reads import items_of
+from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.models import SurfaceRecord
+site = Site.objects.get(name="shop")
+what = {each.key: each.what for each in items_of(site)}
 print(json.dumps({
     "contaminated": [
         {"experiment": each.experiment.key, "surface": each.experiment.surface,
@@ -158,27 +164,58 @@ print(json.dumps({
     "freezes": sorted(set(FreezeRecord.objects.values_list("stage", flat=True))),
     "checks": list(DeployCheckRecord.objects.order_by("pk").values_list("decision", "emergency")),
     "owned": SurfaceRecord.objects.exclude(owner=None).exclude(code=[]).count(),
+    "conflicts": [
+        {"rule": each.rule, "state": each.state, "resolution": each.resolution,
+         "experiment": each.first, "what": what.get(each.second or each.first, "")}
+        for each in ConflictRecord.objects.filter(rule__in=["c6", "c13"]).order_by("rule", "state")
+    ],
+    "stages": sorted({each.stage.value for each in items_of(site)}),
 }))
 """
+
+
+_SAID: dict[Path, Any] = {}
+
+
+def _said(home: Path) -> Any:
+    """What stands in the rooms around the tests; asked once."""
+    if home not in _SAID:
+        said = subprocess.run(
+            [sys.executable, "-c", SPOILED],
+            env={**os.environ, "TRUELIFT_HOME": str(home)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        _SAID[home] = json.loads(said.stdout)
+    return _SAID[home]
+
+
+def test_the_planted_conflicts_stand_as_the_truth_says(built: Built) -> None:
+    home, _, _ = built
+    planted = json.loads((home / "worlds" / "shop" / "truth.json").read_text())["roadmap"]
+
+    late, moved, unresolved = sorted(
+        _said(home)["conflicts"], key=lambda each: (each["rule"], each["state"])
+    )
+
+    del late["experiment"]
+    assert late == {**planted["late"], "state": "open", "resolution": ""}
+    assert moved == {**planted["moved"], "state": "gone", "resolution": "move"}
+    assert unresolved == {**planted["unresolved"], "state": "open", "resolution": ""}
+    assert set(_said(home)["stages"]) >= {"proposed", "planned", "scheduled", "running"}
 
 
 def test_the_planted_test_alone_is_contaminated_and_what_only_proposes_spoils_none(
     built: Built,
 ) -> None:
     home, _, _ = built
-    truth = json.loads((home / "worlds" / "shop" / "truth.json").read_text())["contaminated"]
-    del truth["why"]
+    planted = json.loads((home / "worlds" / "shop" / "truth.json").read_text())["contaminated"]
+    del planted["why"]
 
-    said = subprocess.run(
-        [sys.executable, "-c", SPOILED],
-        env={**os.environ, "TRUELIFT_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    found = _said(home)
 
-    found = json.loads(said.stdout)
-    assert found["contaminated"] == [{**truth, "way_out": "discard", "invalid": True}]
+    assert found["contaminated"] == [{**planted, "way_out": "discard", "invalid": True}]
     assert (found["changes"], found["proposed"], found["incidents"]) == (5, 1, 1)
     assert found["checks"][:3] == [["allow", False], ["deny", False], ["allow", True]]
     assert found["freezes"] == ["active", "agreed", "ended", "proposed"]
@@ -196,6 +233,8 @@ def test_the_demo_says_what_the_loop_found(built: Built) -> None:
     assert found["verdict"]["experiment"] == "delivery-cost-early"
     assert found["verdict"]["action"] == "keep_running"
     assert found["proposal"]["hypothesis"].startswith("H-")
+    assert found["clash"]["sentence"].startswith("RM-")
+    assert found["clash"]["owners"] == ["mara@northpine.example", "ines@northpine.example"]
 
 
 def test_the_demo_speaks_to_a_person(built: Built) -> None:
@@ -203,7 +242,12 @@ def test_the_demo_speaks_to_a_person(built: Built) -> None:
 
     said = truelift("demo", home=home).stdout
 
-    for word in ("What the loop found", "At delivery, phone visitors", "Keep running"):
+    for word in (
+        "What the loop found",
+        "At delivery, phone visitors",
+        "Keep running",
+        "What is in whose way?",
+    ):
         assert word in said
     # The password is shown once, when it was built.
     assert "for another password: truelift users reset" in " ".join(said.replace("│", "").split())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from truelift.questions.leaks import Leak
-    from truelift.worlds.findings import Findings, Proposal, Verdict
+    from truelift.worlds.findings import Clash, Findings, Proposal, Verdict
     from truelift.worlds.world import World
 
 app = typer.Typer(add_completion=False)
@@ -114,6 +114,7 @@ def _panel(found: Findings, world: World | None, home: Path | None) -> Renderabl
         _part("Where do visitors drop off?", *_leak(found.leak)),
         _part("What should be changed next?", *proposed(found.proposal)),
         _part("Is the uplift real?", *_verdict(found.verdict)),
+        *([] if found.clash is None else [_part("What is in whose way?", *_clash(found.clash))]),
         _signing_in(world, home),
     ]
     spaced = [each if n == 0 else Padding(each, (1, 0, 0, 0)) for n, each in enumerate(parts)]
@@ -208,6 +209,12 @@ def _verdict(verdict: Verdict | None) -> tuple[str, str]:
     )
     because = verdict.because[0] if verdict.because else ""
     return f"{verdict.name}: {action}", f"{effect}{because}"
+
+
+def _clash(clash: Clash) -> tuple[str, str]:
+    who = " and ".join(clash.owners) or "nobody yet"
+    due = f", due {clash.due:%-d %B}" if clash.due else ""
+    return clash.sentence, f"To settle: {who}{due}. It stands on the roadmap as {clash.key}."
 
 
 def _money(minor: float) -> str:

@@ -1,16 +1,18 @@
-"""What the loop found: the leakiest step, the best next hypothesis, the verdict of what runs."""
+"""What the loop found: the leakiest step, the best next hypothesis, what runs, what collides."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
+from truelift.apps.experiments.domain import day_at
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.measurement.home import leaks_on_home, next_on_home
 from truelift.apps.measurement.reads import lake, this_minute
 from truelift.apps.research.models import HypothesisRecord
 from truelift.apps.research.services import number_in
+from truelift.apps.roadmap.tasks import to_settle
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.experiment import Stage
 from truelift.lifecycle.hypothesis import HypothesisStage
@@ -158,12 +160,42 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Clash:
+    """The conflict on the roadmap that has to be settled first.
+
+    Attributes:
+        key: `CF-2`.
+        sentence: What is the matter.
+        starts: The day from which it holds.
+        due: By when it has to be settled; None where nobody has to.
+        owners: E-mail addresses of who decides.
+    """
+
+    key: str
+    sentence: str
+    starts: date
+    due: date | None
+    owners: tuple[str, ...]
+
+    def document(self) -> dict[str, Json]:
+        """Write it as JSON."""
+        return {
+            "conflict": self.key,
+            "sentence": self.sentence,
+            "starts": self.starts.isoformat(),
+            "due": self.due.isoformat() if self.due else None,
+            "owners": list(self.owners),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """What the loop found; any part may be missing."""
 
     leak: Leak | None
     proposal: Proposal | None
     verdict: Verdict | None
+    clash: Clash | None = None
 
     def document(self) -> dict[str, Json]:
         """Write it as JSON."""
@@ -171,6 +203,7 @@ class Findings:
             "leak": self.leak.document() if self.leak else None,
             "proposal": self.proposal.document() if self.proposal else None,
             "verdict": self.verdict.document() if self.verdict else None,
+            "clash": self.clash.document() if self.clash else None,
         }
 
 
@@ -182,7 +215,15 @@ def findings_of(site: str, *, now: datetime) -> Findings:
         leak=leaks[0] if leaks else None,
         proposal=_best_proposal(found),
         verdict=_verdict(site),
+        clash=_clash(found, today=day_at(found, now)),
     )
+
+
+def _clash(site: Site, *, today: date) -> Clash | None:
+    row = next((each.row for each in to_settle(site, today=today)), None)
+    if row is None:
+        return None
+    return Clash(row.key, row.sentence, row.starts_on, row.due, tuple(row.owners))
 
 
 def _best_proposal(site: Site) -> Proposal | None:

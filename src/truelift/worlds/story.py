@@ -60,6 +60,7 @@ from truelift.worlds.calendar import Calendar
 from truelift.worlds.findings import findings_between
 from truelift.worlds.outside import host_proved, page_seen
 from truelift.worlds.people import address_of
+from truelift.worlds.planning import Planning
 from truelift.worlds.shop.heard import HEARD, PROPOSED, Heard, Proposed
 from truelift.worlds.shop.metrics import METRICS
 from truelift.worlds.shop.parameters import HOST, Shop, Trial
@@ -132,6 +133,8 @@ class Story:
         self._agrees()
         self._remembers()
         Upkeep(site, shop, calendar=self.days, who=self.who)
+        running = next(each.key for each in shop.trials if shop.runs(each))
+        Planning(site, calendar=self.days, who=self.who, tests={running: 2, SAVED_CART: 3})
         for trial in shop.trials:
             self._tries(trial, TOLD[trial.key])
         for heard in HEARD:

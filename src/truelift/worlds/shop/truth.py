@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from math import prod
 
 from truelift.worlds.shop.parameters import DEVICES, STEPS, SURFACE_OF, Shop, Trial
+from truelift.worlds.shop.works import LATE, MOVED, UNRESOLVED, WORKS
 
 
 def truth_of(shop: Shop) -> dict[str, object]:
@@ -62,6 +63,11 @@ def truth_of(shop: Shop) -> dict[str, object]:
             "scope": "page",
             "why": "a new product page was deployed in the first week",
         },
+        "roadmap": {
+            "unresolved": {"rule": "c6", "experiment": running.key, "what": _what(UNRESOLVED)},
+            "moved": {"rule": "c6", "experiment": running.key, "what": _what(MOVED)},
+            "late": {"rule": "c13", "what": _what(LATE)},
+        },
         "deploy": {
             "deny": {"surface": SURFACE_OF[running.key], "at": _instant(shop.ends_at_ms)},
             "allow": {"surface": SURFACE_OF[spoiled.key], "at": _instant(shop.ends_at_ms)},
@@ -71,6 +77,10 @@ def truth_of(shop: Shop) -> dict[str, object]:
         "broken": {"share": shop.broken, "what": "the event has no name"},
         "logins": {"share_of_orders": shop.login, "second_device": shop.second_device},
     }
+
+
+def _what(work: str) -> str:
+    return next(each.what for each in WORKS if each.key == work)
 
 
 def _trial(shop: Shop, trial: Trial) -> dict[str, object]:
