@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from truelift.apps.roadmap import views, views_items, views_planning, views_quarter
+from truelift.apps.roadmap import views, views_items, views_planning, views_quarter, views_timeline
 
 
 app_name = "roadmap"
 urlpatterns = [
-    path("s/<site:site>/roadmap/", views.roadmap, name="roadmap"),
+    path("s/<site:site>/roadmap/", views_timeline.roadmap, name="roadmap"),
+    path("s/<site:site>/roadmap/list/", views.roadmap, name="list"),
     path("s/<site:site>/roadmap/export.csv", views.export, name="export-rows"),
     path("s/<site:site>/roadmap/changes/", views.changes, name="changes"),
     path("s/<site:site>/roadmap/teams/", views.teams, name="teams"),
