@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.apps.roadmap.conftest import Add
 from truelift.apps.accounts.models import Membership, User
+from truelift.apps.changes.models import IncidentRecord
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.experiments.services import plan_experiment
 from truelift.apps.experiments.spec import ExperimentSpec, VariantSpec
@@ -23,10 +24,11 @@ from truelift.apps.roadmap.colliding import (
     resolve,
     scene_of,
 )
-from truelift.apps.roadmap.fields import ItemFields
+from truelift.apps.roadmap.fields import BadRoadmapFields, ItemFields
 from truelift.apps.roadmap.gating import roadmap_obstacles
 from truelift.apps.roadmap.models import ConflictRecord, RoadmapItemRecord
 from truelift.apps.roadmap.reads import item_of
+from truelift.apps.roadmap.rules import RuleFields, RulesChangedMeanwhile, write_rules
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.conflict_rules import Resolution
 from truelift.lifecycle.obstacle import MoveRefused
@@ -256,3 +258,49 @@ def test_keeping_many_conflicts_takes_as_many_queries_as_keeping_few(
 
     assert ConflictRecord.objects.count() > 30
     assert queries() <= few
+
+
+def test_a_site_says_how_bad_a_rule_is_how_much_a_week_holds_and_when_nobody_works(
+    site: Site, headline: ExperimentRecord, add: Add, ada: User, now: datetime
+) -> None:
+    add(effort={"build": 6})
+    given = RuleFields(
+        capacity={"build": 2.0}, severities={"c6": "warn"}, free=("2026-05-14",), washout_days=3
+    )
+
+    made = write_rules(site, given, by=Actor(ada), now=now)
+
+    assert (made.version, made.severities) == (2, {"c6": "warn"})
+    rows = {row.rule: row for row in ConflictRecord.objects.all()}
+    assert rows["c6"].severity == "warn"
+    assert "c11" in rows
+    assert roadmap_obstacles(headline, now=now) == ()
+    with pytest.raises(RulesChangedMeanwhile):
+        write_rules(site, RuleFields(washout_days=1), by=Actor(ada), now=now, version=1)
+    with pytest.raises(BadRoadmapFields) as refused:
+        write_rules(
+            site,
+            RuleFields(capacity={"": 1}, severities={"c99": "x"}, free=("soon",), washout_days=-1),
+            by=Actor(ada),
+            now=now,
+        )
+    assert set(refused.value.wrong) == {"capacity", "severities", "free", "washout_days"}
+
+
+def test_a_season_that_somebody_wrote_down_is_said_to_a_test_that_meets_it(
+    site: Site, headline: ExperimentRecord, now: datetime
+) -> None:
+    IncidentRecord.objects.create(
+        site=site,
+        number=1,
+        kind="season",
+        what="Summer sale",
+        since=now + timedelta(days=35),
+        until=now + timedelta(days=40),
+        made_at=now,
+    )
+
+    recompute(site, now=now)
+
+    row = ConflictRecord.objects.get(rule="c9")
+    assert (row.first, row.severity, row.starts_on) == ("headline", "warn", date(2026, 6, 8))

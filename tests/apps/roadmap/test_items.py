@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.apps.roadmap.conftest import JUNE, Add
 from truelift.apps.accounts.models import AuditEvent, Membership, User
 from truelift.apps.experiments.jobs import run_due_jobs
-from truelift.apps.experiments.models import ExperimentRecord
+from truelift.apps.experiments.models import ExperimentRecord, Job
 from truelift.apps.research.actor import Actor
 from truelift.apps.roadmap import services
 from truelift.apps.roadmap.changes import changes_of, freshness_of
@@ -347,5 +347,10 @@ def test_the_roadmap_grows_old_from_its_last_material_change_by_a_person(
 def test_every_night_somebody_looks_again(site: Site, add: Add, now: datetime) -> None:
     add()
 
-    assert run_due_jobs(now) == 0
-    assert run_due_jobs(now + timedelta(days=1)) == 1
+    def waits(at: datetime) -> bool:
+        return Job.objects.filter(kind=services.NIGHTLY, run_after__lte=at).exists()
+
+    assert not waits(now)
+    run_due_jobs(now + timedelta(days=1))
+    assert not waits(now + timedelta(days=1))
+    assert waits(now + timedelta(days=2))

@@ -303,3 +303,20 @@ def test_a_roadmap_of_five_hundred_items_asks_no_more_than_a_short_one(
     )
 
     assert queries() == few
+
+
+def test_the_rules_are_agreed_on_their_page_and_over_the_api(
+    site: Site, ada: User, cleo: User, client_of: ClientOf
+) -> None:
+    client, given = client_of(ada), {"capacity": "build = 10", "washout_days": "2", "free": ""}
+    assert client.post(f"{HERE}rules/", {**given, "c5": "warn", "version": "1"}).status_code == 302
+    assert client.post(f"{HERE}rules/", {**given, "version": "1"}).status_code == 409
+    assert client.post(f"{HERE}rules/", {**given, "capacity": "?"}).status_code == 422
+    assert "10.0 days a week" in text_of(client_of(cleo).get(f"{HERE}rules/"))
+
+    address = "/api/v1/roadmap/rules?site=shop"
+    said = client.get(address).json()
+    put = client.put(address, json.dumps({"washout_days": 4}), content_type="application/json")
+
+    assert (said["capacity"], said["severities"]) == ({"build": 10.0}, {"c5": "warn"})
+    assert put.json()["washout_days"] == 4

@@ -12,7 +12,7 @@ from truelift.apps.accounts.models import User
 from truelift.apps.accounts.roles import Role
 from truelift.apps.experiments.domain import day_at
 from truelift.apps.research.actor import Actor
-from truelift.apps.roadmap import colliding, priorities, rebuilding, services
+from truelift.apps.roadmap import colliding, priorities, rebuilding, rules, services
 from truelift.apps.roadmap.api_planning import router as api_planning
 from truelift.apps.roadmap.changes import changes_of, freshness_of
 from truelift.apps.roadmap.colliding import NoSuchConflict, scene_of
@@ -43,6 +43,7 @@ from truelift.apps.roadmap.models import (
 )
 from truelift.apps.roadmap.priorities import orphans_of
 from truelift.apps.roadmap.reads import item_of, items_of
+from truelift.apps.roadmap.rules import RuleFields, rules_document
 from truelift.apps.roadmap.services import NoSuchRoadmapItem
 from truelift.apps.roadmap.versions import differences, snapshot_of, versions_of, who_changed
 from truelift.apps.sites.models import Site
@@ -180,6 +181,16 @@ class PrioritiesIn(Schema):
     quarter: str = Field(max_length=7)
     priorities: list[PriorityIn] = Field(max_length=50)
     because: str = Field(default="", max_length=500)
+
+
+class RulesIn(Schema):
+    """What the rules go by; what is left out stays as it is."""
+
+    capacity: dict[str, float] | None = None
+    washout_days: int | None = Field(default=None, ge=0, le=90)
+    severities: dict[str, str] | None = None
+    free: Names | None = Field(default=None, max_length=300)
+    version: int | None = None
 
 
 class CandidateIn(Schema):
@@ -460,6 +471,26 @@ def show_version(request: HttpRequest, site: str, number: int) -> Document:
         "items": found.snapshot,
         "since": _differences(place, found),
     }
+
+
+@router.get("/roadmap/rules")
+def show_rules(request: HttpRequest, site: str) -> Document:
+    """Say what the rules of the roadmap go by beside the items."""
+    return rules_document(colliding.settings_of(_site(request, site)))
+
+
+@router.put("/roadmap/rules")
+def write_rules(request: HttpRequest, site: str, given: RulesIn) -> Document:
+    """Agree on what the rules go by; conflicts are looked for anew."""
+    place = _site(request, site, needs=Role.EDITOR)
+    fields = RuleFields(
+        capacity=given.capacity,
+        washout_days=given.washout_days,
+        severities=given.severities,
+        free=None if given.free is None else tuple(given.free),
+    )
+    made = rules.write_rules(place, fields, by=_actor(request), now=_now(), version=given.version)
+    return rules_document(made)
 
 
 @router.get("/roadmap/rebuild")

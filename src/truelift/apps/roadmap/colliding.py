@@ -25,6 +25,7 @@ from truelift.apps.roadmap.models import (
     RoadmapSettingsRecord,
 )
 from truelift.apps.roadmap.reads import item_record, items_of
+from truelift.apps.roadmap.rules import seasons_of
 from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.reads import surfaces_of
 from truelift.errors import Refusal
@@ -183,18 +184,12 @@ def settings_of(site: Site) -> RoadmapSettingsRecord:
     )
 
 
-def context_of(settings: RoadmapSettingsRecord) -> ConflictContext:
+def context_of(
+    settings: RoadmapSettingsRecord, *, seasons: tuple[Season, ...] = ()
+) -> ConflictContext:
     """Give what the rules know beside the items."""
     return ConflictContext(
-        seasons=tuple(
-            Season(
-                name=each["name"],
-                start=date.fromisoformat(each["start"]),
-                end=date.fromisoformat(each["end"]),
-                surfaces=frozenset(each.get("surfaces", ())),
-            )
-            for each in settings.seasons
-        ),
+        seasons=seasons,
         capacity={role: float(days) for role, days in settings.capacity.items()},
         washout_days=settings.washout_days,
         severities={Rule(rule): Severity(word) for rule, word in settings.severities.items()},
@@ -204,12 +199,12 @@ def context_of(settings: RoadmapSettingsRecord) -> ConflictContext:
 
 def scene_of(site: Site, *, now: datetime) -> Scene:
     """Give a site's roadmap as it stands, with what is known beside it."""
-    settings = settings_of(site)
+    today = day_at(site, now)
     return Scene(
         items_of(site),
         surfaces=surfaces_of(site),
-        today=day_at(site, now),
-        context=context_of(settings),
+        today=today,
+        context=context_of(settings_of(site), seasons=seasons_of(site, since=today)),
         settlements=settlements_of(site),
     )
 

@@ -11,10 +11,12 @@ from django import forms
 from truelift.apps.accounts.models import User
 from truelift.apps.accounts.reads import people_of
 from truelift.apps.roadmap.fields import OF_THE_PLAN, ItemFields
-from truelift.apps.roadmap.models import RoadmapItemRecord
+from truelift.apps.roadmap.models import RoadmapItemRecord, RoadmapSettingsRecord
 from truelift.apps.roadmap.priorities import current_priorities
+from truelift.apps.roadmap.rules import RuleFields
 from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.models import SurfaceRecord
+from truelift.lifecycle.conflict_rules import Rule, Severity
 from truelift.lifecycle.roadmap_item import DependencyKind, ItemKind, ItemStage, Touch
 
 
@@ -224,15 +226,7 @@ class ItemForm(forms.Form):
 
     def clean_effort(self) -> dict[str, float]:
         """Read the lines of the effort."""
-        made: dict[str, float] = {}
-        for line in self.cleaned_data["effort"].splitlines():
-            if not line.strip():
-                continue
-            found = _EFFORT.fullmatch(line.strip())
-            if found is None:
-                raise forms.ValidationError(f"“{line[:40]}”: write build = 3.")
-            made[found["role"].strip()] = float(found["days"])
-        return made
+        return effort_in(self.cleaned_data["effort"])
 
     def written(self) -> ItemFields:
         """Give what was typed as the service takes it; what the form lacks is left as it is."""
@@ -377,3 +371,81 @@ class PrioritiesForm(forms.Form):
                 name, _, what = line.partition(":")
                 found.append((name.strip(), what.strip()))
         return found
+
+
+class RulesForm(forms.Form):
+    """What the rules go by beside the items."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    capacity = forms.CharField(
+        label="Days of work in a week, one role a line",
+        required=False,
+        max_length=1_000,
+        widget=forms.Textarea({"rows": 3}),
+        help_text="build = 10. A role that is not named has no limit.",
+    )
+    washout_days = forms.IntegerField(
+        label="Days for which a test is felt after its end", min_value=0, max_value=90
+    )
+    free = forms.CharField(
+        label="Days on which nobody works, one a line",
+        required=False,
+        max_length=5_000,
+        widget=forms.Textarea({"rows": 3}),
+        help_text="2026-12-25, besides weekends.",
+    )
+
+    def __init__(self, data: Given = None, *, initial: Given = None) -> None:
+        super().__init__(data, initial=dict(initial or {}))
+        for rule in Rule:
+            self.fields[rule.value] = forms.ChoiceField(
+                label=f"{rule.value.upper()} {rule.called}",
+                required=False,
+                choices=[
+                    (each.value, f"{each.called}{' (usual)' if each is rule.severity else ''}")
+                    for each in Severity
+                ],
+            )
+
+    @classmethod
+    def of(cls, record: RoadmapSettingsRecord, data: Given = None) -> RulesForm:
+        """Show what holds."""
+        initial = {
+            "version": record.version,
+            "capacity": "\n".join(f"{role} = {days:g}" for role, days in record.capacity.items()),
+            "washout_days": record.washout_days,
+            "free": "\n".join(record.free),
+            **{rule.value: record.severities.get(rule.value, rule.severity.value) for rule in Rule},
+        }
+        return cls(data, initial=initial)
+
+    def clean_capacity(self) -> dict[str, float]:
+        """Read the lines of the capacity."""
+        return effort_in(self.cleaned_data["capacity"])
+
+    def written(self) -> RuleFields:
+        """Give what was typed as the service takes it."""
+        given = self.cleaned_data
+        return RuleFields(
+            capacity=given["capacity"],
+            washout_days=given["washout_days"],
+            severities={rule.value: given[rule.value] for rule in Rule if given[rule.value]},
+            free=tuple(given["free"].splitlines()),
+        )
+
+
+def effort_in(text: str) -> dict[str, float]:
+    """Read lines of a role and its days.
+
+    Raises:
+        ValidationError: A line is neither.
+    """
+    made: dict[str, float] = {}
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        found = _EFFORT.fullmatch(line.strip())
+        if found is None:
+            raise forms.ValidationError(f"“{line[:40]}”: write build = 3.")
+        made[found["role"].strip()] = float(found["days"])
+    return made

@@ -575,7 +575,6 @@ class RoadmapSettingsRecord(models.Model):
         washout_days: For how long a test is felt by the next after its end.
         severities: Rule → severity, where it is not the usual one.
         free: Days on which nobody works, ISO.
-        seasons: `name`, `start`, `end` and `surfaces` each.
         audit_seen: The last audit event whose change of an experiment stands in the log.
         recomputed_at: When conflicts were looked for last; None before.
     """
@@ -586,7 +585,6 @@ class RoadmapSettingsRecord(models.Model):
     washout_days = models.PositiveSmallIntegerField(default=0)
     severities = models.JSONField(default=dict, blank=True)
     free = models.JSONField(default=list, blank=True)
-    seasons = models.JSONField(default=list, blank=True)
     audit_seen = models.PositiveBigIntegerField(default=0)
     recomputed_at = models.DateTimeField(null=True, blank=True)
 

@@ -14,6 +14,7 @@ urlpatterns = [
     path("s/<site:site>/roadmap/export.csv", views.export, name="export-rows"),
     path("s/<site:site>/roadmap/changes/", views.changes, name="changes"),
     path("s/<site:site>/roadmap/teams/", views.teams, name="teams"),
+    path("s/<site:site>/roadmap/rules/", views_quarter.rules, name="rules"),
     path("s/<site:site>/roadmap/new/", views_items.new, name="new"),
     path("s/<site:site>/roadmap/items/<experiment:key>/", views_items.item, name="item"),
     path("s/<site:site>/roadmap/items/<experiment:key>/edit/", views_items.edit, name="edit"),

@@ -15,8 +15,9 @@ from truelift.apps.experiments.domain import day_at
 from truelift.apps.research.actor import Actor
 from truelift.apps.roadmap import rebuilding
 from truelift.apps.roadmap.changes import quarter_of
+from truelift.apps.roadmap.colliding import settings_of
 from truelift.apps.roadmap.fields import BadRoadmapFields
-from truelift.apps.roadmap.forms import PrioritiesForm
+from truelift.apps.roadmap.forms import PrioritiesForm, RulesForm
 from truelift.apps.roadmap.models import RoadmapVersionRecord, Verdict
 from truelift.apps.roadmap.priorities import (
     current_priorities,
@@ -26,6 +27,7 @@ from truelift.apps.roadmap.priorities import (
 )
 from truelift.apps.roadmap.reads import items_of
 from truelift.apps.roadmap.rebuilding import NoSuchCandidate
+from truelift.apps.roadmap.rules import write_rules
 from truelift.apps.roadmap.versions import (
     carried_of,
     differences,
@@ -89,6 +91,37 @@ def priorities(request: SignedInRequest, site: str) -> HttpResponse:
         "may_write": covers(request, place, Role.EDITOR),
     }
     return render(request, "roadmap/priorities.html", context, status=422 if writes else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def rules(request: SignedInRequest, site: str) -> HttpResponse:
+    """Show what the rules go by beside the items, and agree on something else."""
+    writes = request.method == "POST"
+    place = site_for(request.user, site, needs=Role.EDITOR if writes else Role.VIEWER)
+    record = settings_of(place)
+    form, status = RulesForm.of(record, request.POST if writes else None), 200
+    if writes:
+        status = 422
+        if form.is_valid():
+            try:
+                write_rules(
+                    place,
+                    form.written(),
+                    by=Actor(request.user),
+                    now=datetime.now(UTC),
+                    version=form.cleaned_data["version"],
+                )
+            except BadRoadmapFields as refusal:
+                for field, what in refusal.wrong.items():
+                    form.add_error(field if field in form.fields else None, what)
+            except Refusal as refusal:
+                form.add_error(None, str(refusal))
+                status = 409
+            else:
+                messages.success(request, "It holds; conflicts were looked for anew.")
+                return redirect("roadmap:rules", site=place.name)
+    context = {"form": form, "record": record, "may_write": covers(request, place, Role.EDITOR)}
+    return render(request, "roadmap/rules.html", context, status=status)
 
 
 @require_safe

@@ -135,7 +135,6 @@ class Migration(migrations.Migration):
                 ('washout_days', models.PositiveSmallIntegerField(default=0)),
                 ('severities', models.JSONField(blank=True, default=dict)),
                 ('free', models.JSONField(blank=True, default=list)),
-                ('seasons', models.JSONField(blank=True, default=list)),
                 ('audit_seen', models.PositiveBigIntegerField(default=0)),
                 ('recomputed_at', models.DateTimeField(blank=True, null=True)),
                 ('site', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site')),
