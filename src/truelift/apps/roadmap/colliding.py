@@ -25,6 +25,7 @@ from truelift.apps.roadmap.models import (
     RoadmapSettingsRecord,
 )
 from truelift.apps.roadmap.reads import item_record, items_of
+from truelift.apps.roadmap.sharing import measured_of
 from truelift.apps.roadmap.rules import seasons_of
 from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.reads import surfaces_of
@@ -194,6 +195,7 @@ def context_of(
         washout_days=settings.washout_days,
         severities={Rule(rule): Severity(word) for rule, word in settings.severities.items()},
         free=frozenset(date.fromisoformat(day) for day in settings.free),
+        measured=measured_of(settings.site_id),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from truelift.apps.drawing.wording import day
 from truelift.apps.experiments.domain import day_at
@@ -10,12 +11,19 @@ from truelift.apps.experiments.job_kinds import does
 from truelift.apps.experiments.models import Job
 from truelift.apps.inbox.models import NoticeRecord
 from truelift.apps.inbox.services import notify
+from truelift.apps.roadmap.colliding import recompute
 from truelift.apps.roadmap.liaison import liaisons_of, touching_of
 from truelift.apps.roadmap.planning import PLAN, compute_plan
 from truelift.apps.roadmap.planning_models import QuarterPlanRecord
+from truelift.apps.roadmap.sharing import count_shared_visitors
 from truelift.apps.sites.models import Site
+from truelift.apps.sites.reads import site_named
 from truelift.lifecycle.liaison import Touching, in_the_digest
 from truelift.lifecycle.notice import Notice, Severity, Topic
+
+
+SHARED: Final = "roadmap.shared_visitors"
+"""Subject `site:NAME`: count the visitors that running experiments share."""
 
 
 @does(PLAN)
@@ -24,6 +32,13 @@ def _plan(job: Job, now: datetime) -> None:
     record = rows.select_related("site").first()
     if record is not None and not record.text:
         compute_plan(record, now=now)
+
+
+@does(SHARED)
+def _shared(job: Job, now: datetime) -> None:
+    site = site_named(job.subject.partition(":")[2])
+    if site is not None and count_shared_visitors(site, now=now):
+        recompute(site, now=now)
 
 
 def tell_the_week(site: Site, *, now: datetime) -> bool:
