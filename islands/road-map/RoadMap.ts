@@ -1,6 +1,6 @@
 import {element} from '../lib/element.js';
 import {lettersOn} from '../hot-keys/letters.js';
-import {ask, isRefused, type Preview, type Refused} from './asking.js';
+import {ask, isRefused, withRemedies, type Preview, type Refused} from './asking.js';
 import {between, shifted, spanSaid} from './days.js';
 
 /** A pointer that moved less than this clicked. */
@@ -306,14 +306,13 @@ export class RoadMap extends HTMLElement {
 
   /** Puts a bar back and says in the server's words why. */
   #explain(refused: Refused, trip: Trip): void {
-    const remedies = new Map(trip.preview?.refused.map((each) => [each.sentence, each.remedy]));
     this.#return(trip);
     this.#trip = null;
     this.#pointer = null;
     if (!this.#what) return;
     this.#what.className = 'rm-what refusal';
     this.#what.setAttribute('role', 'alert');
-    const lines = refused.reasons.map((each) => element('li', {}, `${each} ${remedies.get(each) ?? ''}`.trim()));
+    const lines = withRemedies(refused).map((each) => element('li', {}, each));
     const close = element('button', {type: 'button', class: 'btn'}, 'Close');
     const again = refused.code === 'roadmap.changed_meanwhile'
       ? [element('a', {class: 'btn', href: location.href}, 'Show it as it is now'), ' '] : [];

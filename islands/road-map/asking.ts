@@ -20,9 +20,18 @@ export interface Days {
   readonly version?: number;
 }
 
-const isRefused = (answer: object): answer is Refused => 'reasons' in answer;
+export const isRefused = (answer: object): answer is Refused => 'reasons' in answer;
 
-export {isRefused};
+/** Gives each reason with what removes it: `detail` has both, one after the other. */
+export const withRemedies = ({detail, reasons}: Refused): string[] => {
+  const begins: number[] = [];
+  for (const each of reasons) {
+    const at = detail.indexOf(each, begins.at(-1) ?? 0);
+    if (at < 0) return [...reasons];
+    begins.push(at);
+  }
+  return begins.map((at, index) => detail.slice(at, begins[index + 1]).trim());
+};
 
 /** Asks the API what other days would do, or gives an item other days. */
 export const ask = async (url: string, days: Days, token: string, signal?: AbortSignal): Promise<Preview | Refused> => {
