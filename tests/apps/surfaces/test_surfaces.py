@@ -213,17 +213,6 @@ def test_a_surface_is_named_changed_found_and_removed_on_the_pages(
     assert not SurfaceRecord.objects.exists()
 
 
-def test_the_old_address_leads_to_the_new_one(
-    site: Site, ada: User, mallory: User, client_of: ClientOf
-) -> None:
-    old = "/s/shop/backlog/surfaces/"
-    named = "/s/shop/surfaces/new/?name=A%26B"
-
-    assert client_of(ada).get(old)["Location"] == "/s/shop/surfaces/"
-    assert client_of(ada).get(f"{old}?name=A%26B")["Location"] == named
-    assert client_of(mallory).get(old).status_code == 404
-
-
 def test_the_api_says_and_takes_the_same(
     site: Site, ada: User, ben: User, mallory: User, cleo: User, client_of: ClientOf
 ) -> None:

@@ -12,7 +12,6 @@ urlpatterns = [
     path("s/<site:site>/backlog/", views.backlog, name="backlog"),
     path("s/<site:site>/backlog/export.csv", views.export, name="export-rows"),
     path("s/<site:site>/backlog/ranks/", views.ranks, name="ranks"),
-    path("s/<site:site>/backlog/surfaces/", views.surfaces, name="surfaces"),
     path("s/<site:site>/backlog/<slug:key>/", views.item, name="item"),
     path("s/<site:site>/backlog/<slug:key>/score/", views.score, name="score"),
     path("s/<site:site>/backlog/<slug:key>/facts/", views.facts, name="facts"),

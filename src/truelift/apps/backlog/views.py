@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.forms import Form
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from truelift.apps.accounts.reads import role_of
@@ -195,16 +193,6 @@ def ranks(request: SignedInRequest, site: str) -> HttpResponse:
     standing = sum(not each.withdrawn for each in rows)
     context = {"rows": rows, "standing": standing}
     return render(request, "backlog/ranks.html", context)
-
-
-@require_safe
-def surfaces(request: SignedInRequest, site: str) -> HttpResponse:
-    """Lead on to where surfaces are now."""
-    place = site_for(request.user, site)
-    name = request.GET.get("name", "")
-    if name:
-        return redirect(f"{reverse('surfaces:new', args=[place.name])}?{urlencode({'name': name})}")
-    return redirect("surfaces:list", site=place.name)
 
 
 def _item(
