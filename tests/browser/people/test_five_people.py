@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.pages.chain_people import KEYS_SITE, PEOPLE, SITE, WINDOW_S, write_key
-from tests.browser.pages.chain_shop import Shop, send_history, send_visitors
-from tests.browser.pages.chain_steps import by_key, path_of, press, sees_why_not, step
 from tests.browser.pages.company import PASSWORD, Company
+from tests.browser.people.chain_people import KEYS_SITE, PEOPLE, SITE, WINDOW_S, write_key
+from tests.browser.people.chain_shop import Shop, send_history, send_visitors
+from tests.browser.people.chain_steps import by_key, path_of, press, sees_why_not, step
 from tests.cli.served import Served
 
 
