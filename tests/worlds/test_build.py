@@ -233,8 +233,8 @@ def test_the_demo_says_what_the_loop_found(built: Built) -> None:
     assert found["verdict"]["experiment"] == "delivery-cost-early"
     assert found["verdict"]["action"] == "keep_running"
     assert found["proposal"]["hypothesis"].startswith("H-")
-    assert found["clash"]["sentence"].startswith("RM-")
-    assert found["clash"]["owners"] == ["mara@northpine.example", "ines@northpine.example"]
+    assert found["conflict"]["sentence"].startswith("RM-")
+    assert found["conflict"]["owners"] == ["mara@northpine.example", "ines@northpine.example"]
 
 
 def test_the_demo_speaks_to_a_person(built: Built) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from truelift.questions.leaks import Leak
-    from truelift.worlds.findings import Clash, Findings, Proposal, Verdict
+    from truelift.worlds.findings import Findings, OpenConflict, Proposal, Verdict
     from truelift.worlds.world import World
 
 app = typer.Typer(add_completion=False)
@@ -114,7 +114,11 @@ def _panel(found: Findings, world: World | None, home: Path | None) -> Renderabl
         _part("Where do visitors drop off?", *_leak(found.leak)),
         _part("What should be changed next?", *proposed(found.proposal)),
         _part("Is the uplift real?", *_verdict(found.verdict)),
-        *([] if found.clash is None else [_part("What is in whose way?", *_clash(found.clash))]),
+        *(
+            []
+            if found.conflict is None
+            else [_part("What is in whose way?", *_conflict(found.conflict))]
+        ),
         _signing_in(world, home),
     ]
     spaced = [each if n == 0 else Padding(each, (1, 0, 0, 0)) for n, each in enumerate(parts)]
@@ -211,10 +215,10 @@ def _verdict(verdict: Verdict | None) -> tuple[str, str]:
     return f"{verdict.name}: {action}", f"{effect}{because}"
 
 
-def _clash(clash: Clash) -> tuple[str, str]:
-    who = " and ".join(clash.owners) or "nobody yet"
-    due = f", due {clash.due:%-d %B}" if clash.due else ""
-    return clash.sentence, f"To settle: {who}{due}. It stands on the roadmap as {clash.key}."
+def _conflict(conflict: OpenConflict) -> tuple[str, str]:
+    who = " and ".join(conflict.owners) or "nobody yet"
+    due = f", due {conflict.due:%-d %B}" if conflict.due else ""
+    return conflict.sentence, f"To settle: {who}{due}. It stands on the roadmap as {conflict.key}."
 
 
 def _money(minor: float) -> str:

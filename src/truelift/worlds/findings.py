@@ -160,7 +160,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Clash:
+class OpenConflict:
     """The conflict on the roadmap that has to be settled first.
 
     Attributes:
@@ -195,7 +195,7 @@ class Findings:
     leak: Leak | None
     proposal: Proposal | None
     verdict: Verdict | None
-    clash: Clash | None = None
+    conflict: OpenConflict | None = None
 
     def document(self) -> dict[str, Json]:
         """Write it as JSON."""
@@ -203,7 +203,7 @@ class Findings:
             "leak": self.leak.document() if self.leak else None,
             "proposal": self.proposal.document() if self.proposal else None,
             "verdict": self.verdict.document() if self.verdict else None,
-            "clash": self.clash.document() if self.clash else None,
+            "conflict": self.conflict.document() if self.conflict else None,
         }
 
 
@@ -215,15 +215,15 @@ def findings_of(site: str, *, now: datetime) -> Findings:
         leak=leaks[0] if leaks else None,
         proposal=_best_proposal(found),
         verdict=_verdict(site),
-        clash=_clash(found, today=day_at(found, now)),
+        conflict=_conflict(found, today=day_at(found, now)),
     )
 
 
-def _clash(site: Site, *, today: date) -> Clash | None:
+def _conflict(site: Site, *, today: date) -> OpenConflict | None:
     row = next((each.row for each in to_settle(site, today=today)), None)
     if row is None:
         return None
-    return Clash(row.key, row.sentence, row.starts_on, row.due, tuple(row.owners))
+    return OpenConflict(row.key, row.sentence, row.starts_on, row.due, tuple(row.owners))
 
 
 def _best_proposal(site: Site) -> Proposal | None:
