@@ -245,7 +245,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """That one item waits for another, as a line in three pieces.
+    """That one item waits for another, as a line down or up, and then along.
 
     Attributes:
         x1: Where the first ends, in per cent of the days.
@@ -459,6 +459,7 @@ class _Writer:
         label = item.what.strip() or item.key
         if item.kind is ItemKind.EXPERIMENT and item.key.lower() not in label.lower():
             label = f"{item.key} {label}"
+        invalid = item.key in self.beside.invalid
         bar = Bar(
             item=item,
             label=label,
@@ -466,14 +467,14 @@ class _Writer:
             span=span,
             row=1,
             side="in",
-            done=min(max(done, 0), span),
+            done=0 if invalid else min(max(done, 0), span),
             from_before=item.start < self.window.since,
             goes_on=item.end is None or item.end > self.window.until,
             severity="" if worst is None else worst.value,
             clashes=len(clashes),
             critical=item.key in self.on_path,
             slip=slip.proposed if slip else None,
-            invalid=item.key in self.beside.invalid,
+            invalid=invalid,
             movable=self.may_move and item.stage in MOVABLE and item.kind is not ItemKind.FREEZE,
             when=days_said(item, year=self.today.year),
             said="",
