@@ -169,9 +169,9 @@ def test_the_week_is_told_once_to_the_liaison(
 
 
 def test_surfaces_of_engineers_without_a_liaison_are_named(
-    site: Site, checkout: None, ada: User, ben: User
+    site: Site, checkout: None, ada: User, ben: User, client_of: ClientOf
 ) -> None:
-    del checkout, ada
+    del checkout
     assert unaccompanied_of(site) == ()
     SurfaceRecord.objects.update(code=["checkout/**"])
     assert unaccompanied_of(site) == ("Checkout",)
@@ -179,6 +179,8 @@ def test_surfaces_of_engineers_without_a_liaison_are_named(
     assert unaccompanied_of(site) == ()
     give(site, ben, Function.ENGINEERING)
     assert unaccompanied_of(site) == ("Checkout",)
+    shown = client_of(ada).get("/s/shop/roadmap/list/").content.decode()
+    assert "Engineers own Checkout, and nobody is liaison." in shown
     give(site, ben, Function.ENGINEERING, Function.LIAISON)
     assert unaccompanied_of(site) == ()
 

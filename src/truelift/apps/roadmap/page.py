@@ -18,6 +18,7 @@ from truelift.apps.roadmap.changes import changes_of, freshness_of
 from truelift.apps.roadmap.colliding import Scene, scene_of
 from truelift.apps.roadmap.documents import versions_by_key
 from truelift.apps.roadmap.forms import HANGS
+from truelift.apps.roadmap.liaison import unaccompanied_of
 from truelift.apps.roadmap.models import (
     AssetRecord,
     ConflictRecord,
@@ -262,6 +263,9 @@ def _warnings(
     gone = [each.key for each in items if each.owner and not each.owner_active]
     if gone:
         said.append(f"The decision-owner of {', '.join(gone[:5])} has left; the deputy decides.")
+    unaccompanied = unaccompanied_of(site)
+    if unaccompanied:
+        said.append(f"Engineers own {', '.join(unaccompanied[:3])}, and nobody is liaison.")
     quiet = quiet_teams(site, today=today)
     if quiet:
         said.append(f"Nobody of {_listed(quiet)} has opened the roadmap for 30 days.")
