@@ -25,8 +25,8 @@ from truelift.apps.roadmap.models import (
     RoadmapSettingsRecord,
 )
 from truelift.apps.roadmap.reads import item_record, items_of
-from truelift.apps.roadmap.sharing import measured_of
 from truelift.apps.roadmap.rules import seasons_of
+from truelift.apps.roadmap.sharing import measured_of
 from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.reads import surfaces_of
 from truelift.errors import Refusal
