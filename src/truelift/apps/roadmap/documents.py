@@ -29,8 +29,11 @@ from truelift.lifecycle.roadmap_item import RoadmapItem, Touch
 
 def versions_by_key(site: Site) -> dict[str, int]:
     """Give what each item's row counts as its version; 0 for what has no row yet."""
-    rows = RoadmapItemRecord.objects.filter(site=site).select_related("experiment")
-    return {row.key: row.version for row in rows}
+    rows = RoadmapItemRecord.objects.filter(site=site)
+    return {
+        experiment or f"RM-{number}": version
+        for experiment, number, version in rows.values_list("experiment__key", "number", "version")
+    }
 
 
 def item_document(item: RoadmapItem, *, version: int = 0) -> dict[str, Any]:
