@@ -41,7 +41,7 @@ class AllocationForm(forms.Form):
             widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
             help_text=f"In the site’s time, {record.site.time_zone}. Empty: now.",
         )
-        self.fields["reason"] = forms.CharField(label="Why", max_length=300)
+        self.fields["reason"] = forms.CharField(label="Why it was changed", max_length=300)
 
     @property
     def weights(self) -> dict[str, float]:
