@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.db import DataError
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
@@ -101,3 +102,11 @@ def test_htmx_is_sent_to_the_login_page_as_a_whole() -> None:
 
     assert response.status_code == 204
     assert response["HX-Redirect"].startswith("/accounts/login/?next=")
+
+
+def test_what_no_database_can_hold_is_refused_and_not_a_fault() -> None:
+    said = _said(DataError("text fields cannot contain NUL"))
+
+    assert said is not None
+    assert said.status_code == 422
+    assert "Take it out" in said.content.decode()

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied
+from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -19,7 +20,7 @@ from typing_extensions import override
 from truelift.apps.accounts.models import User
 from truelift.apps.accounts.services import bearer
 from truelift.errors import TrueliftError
-from truelift.project.refusals import status_of
+from truelift.project.refusals import BadText, status_of
 
 
 APPS: Final = (
@@ -147,6 +148,12 @@ def problem(status: int, *, code: str, detail: str, **more: object) -> HttpRespo
 def _refused(request: HttpRequest, error: TrueliftError) -> HttpResponse:
     del request
     return problem(status_of(error), code=error.code, detail=str(error), facts=dict(error.facts))
+
+
+@api.exception_handler(DataError)
+def _not_storable(request: HttpRequest, error: DataError) -> HttpResponse:
+    del error
+    return _refused(request, BadText())
 
 
 @api.exception_handler(ValidationError)

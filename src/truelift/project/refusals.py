@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import structlog
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from truelift.errors import Outage, Refusal, TrueliftError
 
 
+class BadText(Refusal):
+    """Something that a database cannot hold: in PostgreSQL, a NUL in a text."""
+
+    code = "request.bad_text"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Something in it cannot be stored: a NUL character, or a number that is too large."
+            " Take it out and send it again."
+        )
+
+
 class SayRefusals:
-    """The last resort: the error's own words, its code, and 409 or 503."""
+    """The last resort: the error's own words, its code, and its status."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -23,6 +36,8 @@ class SayRefusals:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Say what the error says; anything that is not ours is a bug and stays one."""
+        if isinstance(error, DataError):
+            error = BadText()
         if not isinstance(error, TrueliftError):
             return None
         status = status_of(error)

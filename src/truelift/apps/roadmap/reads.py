@@ -93,11 +93,13 @@ def items_of(
 
 def item_of(site: Site, key: str) -> RoadmapItem | None:
     """Find one item of the site, whatever keeps it, also one that is over."""
+    if "\x00" in key:  # PostgreSQL cannot even be asked
+        return None
     around = _around(site, key=key)
     record = item_record(site, key)
     if record is not None:
         return _item(record, around)
-    experiment = _experiment_rows(site).filter(key=key).first() if "\x00" not in key else None
+    experiment = _experiment_rows(site).filter(key=key).first()
     if experiment is not None:
         return _experiment(experiment, around)
     if key.startswith("F-") and key[2:].isascii() and key[2:].isdigit() and len(key) < 12:
