@@ -269,7 +269,9 @@ def numbers_of(
         }[question.metric.key]
         device = next((row["device"] for row in there if row["device"]), None)
         final = window is None or (question.as_of - first).total_seconds() > window
-        found[person] = (above, float(len(counts)), device, final)
+        # An order value is that of the orders whose money is known.
+        below = len(amounts) if question.metric is ORDER_VALUE else len(counts)
+        found[person] = (above, float(below), device, final)
     return found
 
 
