@@ -15,7 +15,13 @@ from truelift.apps.accounts.models import AuditEvent, Membership, User
 from truelift.apps.changes.models import ChangeRecord
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.freezes.figures import figures_of, quarter_of
-from truelift.apps.freezes.models import ApprovalRecord, DeployPolicyRecord, FreezeRecord
+from truelift.apps.freezes.models import (
+    ApprovalRecord,
+    BadgeRecord,
+    DeployPolicyRecord,
+    DeployTokenRecord,
+    FreezeRecord,
+)
 from truelift.apps.freezes.reads import (
     deploy_policy_of,
     freeze_obstacles_of,
@@ -396,8 +402,8 @@ def test_tokens_and_badges_are_made_by_owners_shown_once_and_revoked(
     again = browser.get(here).text
     address = again.partition('<img src="')[2].partition('"')[0]
     shown = Client().get(address)
-    browser.post(f"{here}badges/1/revoke/")
-    browser.post(f"{here}tokens/1/revoke/")
+    browser.post(f"{here}badges/{BadgeRecord.objects.get().pk}/revoke/")
+    browser.post(f"{here}tokens/{DeployTokenRecord.objects.get().pk}/revoke/")
 
     codes = [each.status_code for each in (refused, nameless, made, badge)]
     assert codes == [403, 422, 201, 302]
