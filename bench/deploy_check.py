@@ -41,8 +41,8 @@ def prepare(home: Path) -> str:
     bring_up_to_date()
     from truelift.apps.experiments.models import ExperimentRecord
     from truelift.apps.experiments.monitoring_models import WatchRecord
+    from truelift.apps.freezes.deploy_services import make_token
     from truelift.apps.freezes.models import FreezeRecord
-    from truelift.apps.freezes.services import make_token
     from truelift.apps.research.actor import Actor
     from truelift.apps.sites.services import create_site
     from truelift.apps.surfaces.models import SurfaceRecord

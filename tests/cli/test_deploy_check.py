@@ -19,8 +19,9 @@ from truelift.apps.accounts.models import User
 from truelift.apps.accounts.services import make_token as make_access_token
 from truelift.apps.changes.models import ContaminationRecord
 from truelift.apps.experiments.models import ExperimentRecord
+from truelift.apps.freezes.deploy_services import make_token
 from truelift.apps.freezes.models import DeployCheckRecord
-from truelift.apps.freezes.services import approve, follow_experiment, make_token
+from truelift.apps.freezes.services import approve, follow_experiment
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.models import SurfaceRecord

@@ -14,8 +14,9 @@ from truelift.apps.changes.models import ContaminationRecord
 from truelift.apps.changes.senders import Made, hear, make_sender
 from truelift.apps.changes.spoiling import adjudicate, take_way_out
 from truelift.apps.freezes.checking import Asking, check
+from truelift.apps.freezes.deploy_services import make_token
 from truelift.apps.freezes.models import Asker, DeployTokenRecord
-from truelift.apps.freezes.services import FreezeFields, make_token, propose
+from truelift.apps.freezes.services import FreezeFields, propose
 from truelift.apps.freezes.services import move as move_freeze
 from truelift.apps.intake.models import SignalRecord
 from truelift.apps.intake.services import move_signal_record

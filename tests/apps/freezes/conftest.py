@@ -10,7 +10,8 @@ from tests.apps.inbox.conftest import elsewhere
 from truelift.apps.accounts.models import User
 from truelift.apps.experiments.domain import midnight_at
 from truelift.apps.experiments.models import ExperimentRecord
-from truelift.apps.freezes.services import follow_experiment, make_token
+from truelift.apps.freezes.deploy_services import make_token
+from truelift.apps.freezes.services import follow_experiment
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.models import SurfaceRecord

@@ -18,8 +18,9 @@ from truelift.apps.accounts.services import make_token as make_access_token
 from truelift.apps.changes.models import ChangeRecord, ContaminationRecord
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.experiments.monitoring_models import WatchRecord
+from truelift.apps.freezes.deploy_services import revoke_token
 from truelift.apps.freezes.models import DeployCheckRecord, DeployTokenRecord
-from truelift.apps.freezes.services import FreezeFields, propose, revoke_token
+from truelift.apps.freezes.services import FreezeFields, propose
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.models import SurfaceRecord

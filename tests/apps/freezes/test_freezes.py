@@ -14,6 +14,7 @@ from tests.apps.freezes.conftest import launched
 from truelift.apps.accounts.models import AuditEvent, Membership, User
 from truelift.apps.changes.models import ChangeRecord
 from truelift.apps.experiments.models import ExperimentRecord
+from truelift.apps.freezes.deploy_services import change_deploy_policy
 from truelift.apps.freezes.figures import figures_of, quarter_of
 from truelift.apps.freezes.models import (
     ApprovalRecord,
@@ -33,7 +34,6 @@ from truelift.apps.freezes.services import (
     NotProposedAnyMore,
     NotYourSide,
     approve,
-    change_deploy_policy,
     edit_freeze,
     follow_experiment,
     keep_time,
@@ -420,7 +420,7 @@ def test_a_badge_says_until_when_it_is_frozen(
     site: Site, surfaces: dict[str, SurfaceRecord], ada: User, now: datetime
 ) -> None:
     from truelift.apps.freezes.badge import badge_svg, said_by
-    from truelift.apps.freezes.services import make_badge
+    from truelift.apps.freezes.deploy_services import make_badge
 
     launched(site, ada, at=now)
     badge = make_badge(site, "checkout", by=Actor(ada), now=now)

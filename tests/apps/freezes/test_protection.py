@@ -18,13 +18,13 @@ from tests.apps.freezes.conftest import launched
 from tests.apps.inbox.conftest import Elsewhere
 from truelift.apps.accounts.models import User
 from truelift.apps.experiments.jobs import run_due_jobs
+from truelift.apps.freezes.deploy_services import connect_protection, end_protection
 from truelift.apps.freezes.models import (
     DeployCheckRecord,
     ProtectionRecord,
     ProtectionRequestRecord,
 )
 from truelift.apps.freezes.protection import secret_of
-from truelift.apps.freezes.services import connect_protection, end_protection
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields
 from truelift.apps.sites.models import Site

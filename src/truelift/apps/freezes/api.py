@@ -13,8 +13,9 @@ from typing_extensions import override
 from truelift.apps.accounts.models import User
 from truelift.apps.accounts.roles import Role
 from truelift.apps.accounts.services import bearer
-from truelift.apps.freezes import services
+from truelift.apps.freezes import deploy_services, services
 from truelift.apps.freezes.checking import Asking, BadDeployCheck, NoSuchSurface, check
+from truelift.apps.freezes.deploy_services import pipeline
 from truelift.apps.freezes.figures import figures_document, figures_of
 from truelift.apps.freezes.models import Asker, DeployTokenRecord, FreezeRecord
 from truelift.apps.freezes.reads import (
@@ -29,7 +30,7 @@ from truelift.apps.freezes.reads import (
     freeze_summary,
     tokens_of,
 )
-from truelift.apps.freezes.services import FreezeFields, NoSuchFreeze, pipeline
+from truelift.apps.freezes.services import FreezeFields, NoSuchFreeze
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields
 from truelift.apps.sites.models import Site
@@ -247,7 +248,7 @@ def change_policy(request: HttpRequest, site: str, given: DeployPolicyIn) -> Doc
         if given.environments is None
         else tuple(given.environments),
     )
-    after = services.change_deploy_policy(
+    after = deploy_services.change_deploy_policy(
         place, policy, by=_actor(request), now=_now(), because=given.because
     )
     return deploy_policy_document(after)
@@ -269,7 +270,7 @@ def list_tokens(request: HttpRequest, site: str) -> Document:
 def make_token(request: HttpRequest, site: str, given: DeployTokenIn) -> Status[Document]:
     """Make a token for a pipeline; it is said now and never again."""
     place = _site(request, site, needs=Role.OWNER)
-    made = services.make_token(place, given.name, by=_actor(request), now=_now())
+    made = deploy_services.make_token(place, given.name, by=_actor(request), now=_now())
     said = {"token": made.record.pk, "name": made.record.name, "secret": made.token}
     return Status(201, said)
 
@@ -278,7 +279,7 @@ def make_token(request: HttpRequest, site: str, given: DeployTokenIn) -> Status[
 def revoke_token(request: HttpRequest, site: str, token: int) -> Status[None]:
     """Believe a token no more."""
     place = _site(request, site, needs=Role.OWNER)
-    services.revoke_token(place, token, by=_actor(request), now=_now())
+    deploy_services.revoke_token(place, token, by=_actor(request), now=_now())
     return Status(204, None)
 
 

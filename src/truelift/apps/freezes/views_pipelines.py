@@ -17,8 +17,9 @@ from truelift.apps.accounts.reads import role_of
 from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
 from truelift.apps.explorers.export import file_of
-from truelift.apps.freezes import services
+from truelift.apps.freezes import deploy_services
 from truelift.apps.freezes.badge import badge_svg, said_by
+from truelift.apps.freezes.deploy_services import NoSuchThing
 from truelift.apps.freezes.forms import DeployPolicyForm
 from truelift.apps.freezes.models import BadgeRecord, ProtectionRecord
 from truelift.apps.freezes.page import checks_page
@@ -38,7 +39,6 @@ from truelift.apps.freezes.reads import (
     tokens_of,
     unanswered_of,
 )
-from truelift.apps.freezes.services import NoSuchThing
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields
 from truelift.apps.sites.models import Site
@@ -98,7 +98,7 @@ def policy(request: SignedInRequest, site: str) -> HttpResponse:
     form, status = DeployPolicyForm(request.POST), 422
     if form.is_valid():
         try:
-            services.change_deploy_policy(
+            deploy_services.change_deploy_policy(
                 place,
                 form.written(),
                 by=Actor(request.user),
@@ -140,13 +140,13 @@ def pipelines(request: SignedInRequest, site: str) -> HttpResponse:
     try:
         match given.get("make", ""):
             case "token":
-                made = services.make_token(place, given.get("name", ""), by=by, now=now)
+                made = deploy_services.make_token(place, given.get("name", ""), by=by, now=now)
                 return _pipelines(request, place, token=made.token, status=201)
             case "badge":
-                services.make_badge(place, given.get("surface", ""), by=by, now=now)
+                deploy_services.make_badge(place, given.get("surface", ""), by=by, now=now)
                 return redirect("freezes:pipelines", site=place.name)
             case "app":
-                app = services.connect_protection(
+                app = deploy_services.connect_protection(
                     place,
                     name=given.get("name", ""),
                     app_id=given.get("app_id", ""),
@@ -168,7 +168,7 @@ def revoke_token(request: SignedInRequest, site: str, token: int) -> HttpRespons
     """Believe a token no more."""
     place = site_for(request.user, site, needs=Role.OWNER)
     try:
-        services.revoke_token(place, token, by=Actor(request.user), now=datetime.now(UTC))
+        deploy_services.revoke_token(place, token, by=Actor(request.user), now=datetime.now(UTC))
     except NoSuchThing as refusal:
         raise Http404 from refusal
     return redirect("freezes:pipelines", site=place.name)
@@ -179,7 +179,7 @@ def revoke_badge(request: SignedInRequest, site: str, record: int) -> HttpRespon
     """Show a badge to nobody any more."""
     place = site_for(request.user, site, needs=Role.OWNER)
     try:
-        services.revoke_badge(place, record, by=Actor(request.user), now=datetime.now(UTC))
+        deploy_services.revoke_badge(place, record, by=Actor(request.user), now=datetime.now(UTC))
     except NoSuchThing as refusal:
         raise Http404 from refusal
     return redirect("freezes:pipelines", site=place.name)
@@ -190,7 +190,7 @@ def end_protection(request: SignedInRequest, site: str, record: int) -> HttpResp
     """Believe a GitHub App no more."""
     place = site_for(request.user, site, needs=Role.OWNER)
     try:
-        services.end_protection(place, record, by=Actor(request.user), now=datetime.now(UTC))
+        deploy_services.end_protection(place, record, by=Actor(request.user), now=datetime.now(UTC))
     except NoSuchThing as refusal:
         raise Http404 from refusal
     return redirect("freezes:pipelines", site=place.name)
