@@ -10,11 +10,13 @@ import pytest
 
 from truelift.lifecycle.freeze import (
     FREEZE_TRANSITIONS,
+    Claim,
     Freeze,
     FreezeAction,
     FreezeAsked,
     FreezeStage,
     Source,
+    agreeing,
     freeze_actions_from,
     freeze_obstacles,
     move_freeze,
@@ -134,9 +136,34 @@ def test_engineering_the_lead_or_the_owner_of_the_surface_agrees() -> None:
 
     assert by(standing(Function.ENGINEERING, key="8")) == []
     assert by(standing(Function.CRO_LEAD, key="8")) == []
-    assert by(owner) == []
+    assert by(owner) == ["freeze.not_yours_to_agree"]  # of another surface than this
     assert by(standing(Function.MARKETING, key="8")) == ["people.function"]
     assert by(MACHINE) == ["people.machine"]
+
+
+def test_every_surface_is_its_owners_to_give_and_the_last_agreement_decides() -> None:
+    freeze = replace(FREEZE, surfaces=("Checkout", "Home", "Blog"))
+    parts = {Part.OWNER: frozenset({"7", "8"})}
+    claims = (Claim("checkout", "7", "Ben"), Claim("Home", "8", "Ada"), Claim("Blog"))
+    ben, ada = standing(Function.MARKETING), standing(Function.MARKETING, key="8")
+    lead = standing(Function.CRO_LEAD, key="9")
+
+    def asks(who: Standing, *agreed: str) -> FreezeAsked:
+        kept = tuple(
+            replace(each, agreed_by="somebody") if each.surface in agreed else each
+            for each in claims
+        )
+        return replace(ASKED, by=who, parts=parts, claims=kept)
+
+    first = agreeing(freeze, asks(ben))
+
+    assert first.given == ("checkout",)
+    assert [each.waits_for for each in first.missing] == ["Ada", "a CRO lead or engineering"]
+    assert agreeing(freeze, asks(lead)).given == ("Blog",)
+    assert codes(freeze, FreezeAction.AGREE, asks(ben, "checkout")) == ["freeze.not_yours_to_agree"]
+    assert move_freeze(freeze, FreezeAction.AGREE, asked=asks(lead, "Home")) == freeze
+    last = move_freeze(freeze, FreezeAction.AGREE, asked=asks(ada, "checkout", "Blog"))
+    assert last.stage is FreezeStage.AGREED
 
 
 def test_a_job_writes_down_what_time_has_done() -> None:

@@ -174,6 +174,28 @@ class Freeze:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """Who has to agree that one surface is frozen, and who has.
+
+    Attributes:
+        surface: Its name.
+        owner: Key of the person who owns it; empty: a CRO lead or engineering agrees for it.
+        called: What that person is called.
+        agreed_by: Who has agreed for it; empty while nobody has.
+    """
+
+    surface: str
+    owner: str = ""
+    called: str = ""
+    agreed_by: str = ""
+
+    @property
+    def waits_for(self) -> str:
+        """Who is missing, as a sentence has it."""
+        return self.called or "a CRO lead or engineering"
+
+
+@dataclass(frozen=True, slots=True)
 class FreezeAsked:
     """Who asks for a move, and with which words.
 
@@ -183,6 +205,7 @@ class FreezeAsked:
         parts: Who has which part of it: the owners of its surfaces are `Part.OWNER`.
         reason: Why. None means that it will be given with the move: a screen asks so.
         central: Whether one team keeps the gate.
+        claims: Who agrees for which surface; one that is not named here has no owner.
     """
 
     at: datetime
@@ -190,6 +213,7 @@ class FreezeAsked:
     parts: Parts = field(default_factory=lambda: NO_PARTS)
     reason: str | None = None
     central: bool = True
+    claims: tuple[Claim, ...] = ()
 
 
 Guard = Callable[[Freeze, FreezeAsked], Iterable[Obstacle]]
@@ -243,9 +267,69 @@ def _says_why(freeze: Freeze, asked: FreezeAsked) -> Iterable[Obstacle]:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Agreeing:
+    """What a person's agreement does.
+
+    Attributes:
+        given: Surfaces for which it counts.
+        missing: Those for which somebody else has to agree still.
+    """
+
+    given: tuple[str, ...]
+    missing: tuple[Claim, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Say whether everybody has agreed then."""
+        return not self.missing
+
+
+def agreeing(freeze: Freeze, asked: FreezeAsked) -> Agreeing:
+    """Say for which surfaces the agreement of who asks counts, and who is missing then.
+
+    A surface is its owner's to give; one without an owner takes a CRO lead or engineering.
+    """
+    named = {each.surface.strip().casefold(): each for each in asked.claims}
+    claims = [named.get(each.strip().casefold(), Claim(each)) for each in freeze.surfaces]
+    may_for_nobody = not people_obstacles(
+        Item.FREEZE, FreezeStage.AGREED.value, by=asked.by, central=asked.central
+    )
+    given = tuple(
+        each.surface
+        for each in claims
+        if not each.agreed_by
+        and (each.owner == asked.by.key if each.owner else may_for_nobody)
+        and not asked.by.machine
+    )
+    missing = tuple(each for each in claims if not each.agreed_by and each.surface not in given)
+    return Agreeing(given, missing)
+
+
+def _is_theirs(freeze: Freeze, asked: FreezeAsked) -> Iterable[Obstacle]:
+    found = agreeing(freeze, asked)
+    nobody = people_obstacles(
+        Item.FREEZE,
+        FreezeStage.AGREED.value,
+        by=asked.by,
+        parts=asked.parts,
+        central=asked.central,
+    )
+    if found.given or nobody or not found.missing:
+        return
+    waits = " and ".join(
+        dict.fromkeys(f"{each.waits_for} for {each.surface}" for each in found.missing)
+    )
+    yield Obstacle(
+        "freeze.not_yours_to_agree",
+        "Every surface is its owner’s to give, and none that is still open is yours.",
+        f"Wait for {waits}.",
+    )
+
+
 _GUARDS: Final[Mapping[FreezeAction, tuple[Guard, ...]]] = MappingProxyType(
     {
-        FreezeAction.AGREE: (_is_complete,),
+        FreezeAction.AGREE: (_is_complete, _is_theirs),
         FreezeAction.ACTIVATE: (_has_begun,),
         FreezeAction.END: (_says_why,),
         FreezeAction.CANCEL: (_says_why,),
@@ -288,6 +372,8 @@ def freeze_obstacles(
 def move_freeze(freeze: Freeze, action: FreezeAction, *, asked: FreezeAsked) -> Freeze:
     """Take one step, or refuse it with every reason at once.
 
+    An agreement that is not the last one leaves it where it is: see `agreeing`.
+
     Raises:
         MoveRefused: The table has no such step, or something is missing for it.
     """
@@ -295,6 +381,8 @@ def move_freeze(freeze: Freeze, action: FreezeAction, *, asked: FreezeAsked) -> 
     found = freeze_obstacles(freeze, action, asked=given)
     if found:
         raise MoveRefused(subject=freeze.key, action=action, obstacles=found)
+    if action is FreezeAction.AGREE and not agreeing(freeze, given).complete:
+        return freeze
     standing = _standing(freeze, action, asked)
     return replace(freeze, stage=FREEZE_TRANSITIONS[standing.stage, action])
 

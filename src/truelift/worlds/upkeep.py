@@ -192,8 +192,9 @@ class Upkeep:
         self._on(5, 9, lambda: self._agrees("sale", by="ines"))
         stock = self.days.ago(-40, hour=0)
         self._on(1, 12, lambda: self._proposes(
-            "stock", "Stocktaking: prices stay as they are", ("Product page",), stock,
+            "stock", "Stocktaking: prices stay as they are", ("Product page", "Cart"), stock,
             stock + timedelta(days=3), source=Source.MANUAL))  # fmt: skip
+        self._on(1, 15, lambda: self._agrees("stock", by="tom"))
 
     def _proposes(
         self,

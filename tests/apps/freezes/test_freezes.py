@@ -352,9 +352,9 @@ def test_the_first_page_takes_few_queries_however_much_is_frozen(
 
 
 def test_a_freeze_is_proposed_agreed_approved_and_ended_on_its_pages(
-    site: Site, surfaces: dict[str, SurfaceRecord], ada: User, client_of: ClientOf
+    site: Site, surfaces: dict[str, SurfaceRecord], ada: User, ben: User, client_of: ClientOf
 ) -> None:
-    browser = client_of(ada)
+    browser, owner = client_of(ada), client_of(ben)
     typed = {
         "what": "<b>Launch</b>",
         "surfaces": ["Checkout", "Blog"],
@@ -368,7 +368,11 @@ def test_a_freeze_is_proposed_agreed_approved_and_ended_on_its_pages(
     empty = browser.post("/s/shop/freezes/new/", {"what": "x", "strength": "deny"})
     made = browser.post("/s/shop/freezes/new/", typed)
     here = "/s/shop/freezes/F-1/"
-    agreed = browser.post(f"{here}move/", {"action": "agree", "version": "1"})
+    halfway = browser.post(f"{here}move/", {"action": "agree", "version": "1"})
+    waiting = browser.get(here).text
+    told = browser.get("/api/v1/freezes/F-1?site=shop").json()
+    twice = browser.post(f"{here}move/", {"action": "agree"})
+    agreed = owner.post(f"{here}move/", {"action": "agree"})
     silent = browser.post(f"{here}approve/", {"side": "liaison", "hours": "2", "reason": ""})
     approved = browser.post(
         f"{here}approve/", {"side": "liaison", "hours": "2", "reason": "Only a text."}
@@ -379,6 +383,14 @@ def test_a_freeze_is_proposed_agreed_approved_and_ended_on_its_pages(
 
     codes = [each.status_code for each in (empty, made, agreed, silent, approved, without, ended)]
     assert codes == [422, 302, 302, 409, 302, 409, 302]
+    assert (halfway.status_code, twice.status_code) == (302, 409)
+    assert "1 of 2 surfaces wait for agreement" in waiting
+    assert (told["stage"], [each["agreed_by"] for each in told["agreements"]]) == (
+        "proposed",
+        [None, str(ada)],
+    )
+    assert "Every surface is its owner’s to give" in twice.text
+    assert "Everybody has agreed" in page
     freeze = FreezeRecord.objects.get()
     assert freeze.starts_at.isoformat() == "2026-11-01T09:00:00+00:00"  # Berlin's clock
     assert freeze.stage == "ended"

@@ -102,6 +102,33 @@ class FreezeRecord(models.Model):
         )
 
 
+class FreezeAgreementRecord(models.Model):
+    """That somebody has agreed that one surface is frozen; gone where the proposal changes.
+
+    Who agreed to what is kept for good in the steps of the freeze.
+    """
+
+    freeze = models.ForeignKey(FreezeRecord, on_delete=models.CASCADE, related_name="agreements")
+    surface = models.CharField(max_length=120)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    agreed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "freeze_agreement"
+        ordering: ClassVar = ["pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["freeze", "surface"], name="freeze_agreement_once_per_surface"
+            )
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.freeze_id} {self.surface}"
+
+
 class FreezeMoveRecord(models.Model):
     """One step that a freeze took; append-only."""
 

@@ -17,6 +17,8 @@ from truelift.apps.freezes.models import (
     FreezeRecord,
 )
 from truelift.apps.freezes.reads import (
+    Agreement,
+    agreements_of,
     approvals_at,
     approvals_of,
     asker_of,
@@ -187,6 +189,8 @@ class FreezePage:
     timeline: tuple[tuple[str, str], ...]
     is_open: bool
     is_proposed: bool
+    agreements: tuple[tuple[str, str, str, str], ...]
+    agreed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -523,6 +527,8 @@ def freeze_page(record: FreezeRecord, *, by: Actor, now: datetime) -> FreezePage
         ("Answers for it", str(owner) if owner else "nobody", ""),
     )
     sides = sides_of(record, by.user) if by.user and is_open else ()
+    asked_for = freeze.stage is FreezeStage.PROPOSED or record.agreements.exists()
+    agreements = agreements_of(record) if asked_for else ()
     return FreezePage(
         record=record,
         row=_row(record, now=now),
@@ -540,7 +546,28 @@ def freeze_page(record: FreezeRecord, *, by: Actor, now: datetime) -> FreezePage
         timeline=_timeline(record, zone),
         is_open=is_open,
         is_proposed=freeze.stage is FreezeStage.PROPOSED,
+        agreements=tuple(
+            (
+                each.claim.surface,
+                "passed" if each.at else "waiting",
+                "Agreed" if each.at else "Missing",
+                f"{each.claim.agreed_by}, {clock(each.at.astimezone(zone))}"
+                if each.at
+                else each.claim.waits_for,
+            )
+            for each in agreements
+        ),
+        agreed=_agreed(agreements),
     )
+
+
+def _agreed(agreements: Sequence[Agreement]) -> str:
+    missing = [each for each in agreements if each.at is None]
+    if not missing:
+        return "Everybody has agreed"
+    if len(missing) == len(agreements):
+        return "Nobody has agreed yet"
+    return f"{count(len(missing))} of {count(len(agreements))} surfaces wait for agreement"
 
 
 def _approving(strength: Strength) -> str:

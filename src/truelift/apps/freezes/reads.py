@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -39,6 +40,7 @@ from truelift.lifecycle.deploy_check import (
 from truelift.lifecycle.experiment import RANDOMISED, Method, Origin, Stage
 from truelift.lifecycle.freeze import (
     OPEN,
+    Claim,
     Freeze,
     FreezeAction,
     FreezeAsked,
@@ -242,6 +244,39 @@ def owners_of(record: FreezeRecord) -> frozenset[str]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Who agrees for a surface of a freeze, and when they did.
+
+    Attributes:
+        claim: Who has to, and who has.
+        at: When they did; None while nobody has.
+    """
+
+    claim: Claim
+    at: datetime | None
+
+
+def agreements_of(record: FreezeRecord) -> tuple[Agreement, ...]:
+    """Say for each surface of a freeze who agrees for it, and who has."""
+    owners = {
+        _folded(each.name): each.owner
+        for each in SurfaceRecord.objects.filter(
+            site=record.site, owner__is_active=True
+        ).select_related("owner")
+    }
+    given = (
+        {each.surface: each for each in record.agreements.select_related("by")} if record.pk else {}
+    )
+    found = []
+    for name in record.surfaces:
+        owner, row = owners.get(_folded(name)), given.get(name)
+        by = "" if row is None else str(row.by) if row.by else "the operator"
+        claim = Claim(name, str(owner.pk) if owner else "", str(owner) if owner else "", by)
+        found.append(Agreement(claim, row.agreed_at if row else None))
+    return tuple(found)
+
+
 def asked_by(
     record: FreezeRecord, by: Actor, *, now: datetime, reason: str | None = None
 ) -> FreezeAsked:
@@ -258,7 +293,14 @@ def asked_by(
         parts=parts,
         reason=reason,
         central=policy_of(record.site).central,
+        claims=_claims(record, by),
     )
+
+
+def _claims(record: FreezeRecord, by: Actor) -> tuple[Claim, ...]:
+    claims = tuple(each.claim for each in agreements_of(record))
+    # Who keeps the server answers to the audit, and to no owner.
+    return claims if by.user else tuple(replace(each, owner="") for each in claims)
 
 
 def refusals(
@@ -390,6 +432,15 @@ def freeze_document(record: FreezeRecord, *, by: Actor, now: datetime) -> dict[s
     """Give a freeze as the API tells it, with what stands in the way of each step."""
     return {
         **freeze_summary(record, now=now),
+        "agreements": [
+            {
+                "surface": each.claim.surface,
+                "owner": each.claim.called or None,
+                "agreed_by": each.claim.agreed_by or None,
+                "agreed_at": each.at,
+            }
+            for each in agreements_of(record)
+        ],
         "actions": [
             {
                 "action": action.value,

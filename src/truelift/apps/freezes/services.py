@@ -15,11 +15,13 @@ from truelift.apps.accounts.reads import functions_in_use, functions_of, people_
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.freezes.models import (
     ApprovalRecord,
+    FreezeAgreementRecord,
     FreezeMoveRecord,
     FreezeRecord,
 )
 from truelift.apps.freezes.reads import (
     OF_VISITORS,
+    agreements_of,
     asked_by,
     deploy_policy_of,
     freeze_of,
@@ -40,11 +42,14 @@ from truelift.lifecycle.deploy_check import (
 from truelift.lifecycle.experiment import Stage
 from truelift.lifecycle.freeze import (
     OPEN,
+    Agreeing,
     Freeze,
     FreezeAction,
+    FreezeAsked,
     FreezeStage,
     Source,
     Strength,
+    agreeing,
     move_freeze,
     proposal_obstacles,
 )
@@ -183,6 +188,8 @@ def edit_freeze(
         now=now,
     )
     if record.stage == FreezeStage.PROPOSED:
+        # Who has agreed did so to what it said before.
+        record.agreements.all().delete()
         _ask_for_agreement(record, by=by, now=now)
     return record
 
@@ -237,6 +244,9 @@ def _step(
     asked = asked_by(record, by, now=now, reason=reason)
     after = move_freeze(record.as_domain(), action, asked=asked)
     record.stage = after.stage.value
+    if action is FreezeAction.AGREE:
+        given = _keep_agreement(record, asked, by=by, now=now)
+        reason = f"{given}. {reason}".strip() if given else reason
     if after.stage is FreezeStage.AGREED:
         record.agreed_at = now
     if after.stage not in OPEN:
@@ -263,6 +273,16 @@ def _step(
     )
     if record.stage != FreezeStage.PROPOSED:
         settle(record.site, _cause(record), now=now)
+
+
+def _keep_agreement(record: FreezeRecord, asked: FreezeAsked, *, by: Actor, now: datetime) -> str:
+    """Write down for which surfaces somebody has agreed; say it where others are missing."""
+    found: Agreeing = agreeing(record.as_domain(), asked)
+    FreezeAgreementRecord.objects.bulk_create(
+        FreezeAgreementRecord(freeze=record, surface=name, by=by.user, agreed_at=now)
+        for name in found.given
+    )
+    return f"For {' and '.join(found.given)}" if len(record.surfaces) > 1 else ""
 
 
 @transaction.atomic
@@ -600,8 +620,10 @@ def _ask_for_agreement(record: FreezeRecord, *, by: Actor, now: datetime) -> Non
     """Tell who can agree that a surface of theirs is to be frozen."""
     keys = owners_of(record)
     people = [each for each in people_of(record.site) if str(each.pk) in keys]
-    if not people:
-        people = list(people_with(record.site, frozenset({Function.ENGINEERING})))
+    if any(not each.claim.owner for each in agreements_of(record)):
+        for function in (Function.CRO_LEAD, Function.ENGINEERING):
+            others = people_with(record.site, frozenset({function}))
+            people += [each for each in others if each not in people]
     where = " and ".join(record.surfaces)
     notice = Notice(
         _cause(record),
