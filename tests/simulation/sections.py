@@ -26,6 +26,7 @@ from tests.simulation.calibrated import (
     row,
 )
 from tests.simulation.drawn import Generator, in_pieces
+from tests.simulation.early_warnings import inconclusive, traffic_gap
 from truelift.stats.bayesian import Bayesian, NormalPrior
 from truelift.stats.comparison import compare
 from truelift.stats.design import Design, GroupSequentialPlan, SequentialPlan
@@ -948,6 +949,8 @@ SECTIONS: dict[str, Callable[[Generator, int], Section]] = {
     "families": families,
     "differing": differing,
     "programme": programme,
+    "traffic_gap": traffic_gap,
+    "inconclusive": inconclusive,
 }
 
 
