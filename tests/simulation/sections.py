@@ -42,6 +42,7 @@ from truelift.stats.power import powers, units_needed
 from truelift.stats.scales import Scale
 from truelift.stats.sequential import Sequential
 from truelift.stats.shrinkage import shrink
+from truelift.stats.spike import P_BELOW, P_BELOW_WEEKLY, spike
 from truelift.stats.spreads import Mean, Share, revenue_per_visitor
 from truelift.stats.srm import check_split, check_split_daily
 from truelift.stats.stratifying import stratified_differences
@@ -878,6 +879,44 @@ def programme(rng: Generator, runs: int) -> Section:
     )
 
 
+def spikes(rng: Generator, runs: int) -> Section:
+    """Watch what customers say through quarters in which nothing changes, and in which it does."""
+    quarters = max(runs // 20, 200)
+
+    def alarmed(rate: float, *, every: int, below: float, then: float = 1.0) -> np.ndarray:
+        daily = np.full(112 + 91, rate)
+        daily[112:] *= then
+        told = np.cumsum(rng.poisson(daily, (quarters, len(daily))), axis=1).tolist()
+        ends = range(111 + every, 112 + 91, every)
+        return np.array(
+            [
+                any(
+                    spike(days[t] - days[t - 28], days[t - 28] - days[t - 112], below=below).fires
+                    for t in ends
+                )
+                for days in told
+            ]
+        )
+
+    rows = []
+    for rate in (0.1, 0.5, 1.0):
+        n = f"{rate:g} a day"
+        quiet = alarmed(rate, every=7, below=P_BELOW_WEEKLY)
+        rows.append(row("nothing changes, watched weekly at 0.005", n, quiet, at_most(0.05)))
+    once = alarmed(0.5, every=91, below=P_BELOW)
+    rows.append(row("nothing changes, looked at once at 0.01", "0.5 a day", once, at_most(0.01)))
+    nightly = alarmed(0.5, every=1, below=P_BELOW)
+    rows.append(row("nothing changes, watched nightly at 0.01", "0.5 a day", nightly, AS_IT_IS))
+    tripled = alarmed(0.3, every=7, below=P_BELOW_WEEKLY, then=3.0)
+    rows.append(row("three times as often from its first day on", "0.3 a day", tripled, AS_IT_IS))
+    return Section(
+        "Spikes of themes",
+        "A theme of customers' notes over a quarter: the last 28 days against the 84 before, each "
+        "week; how often at least one week alarms.",
+        tuple(rows),
+    )
+
+
 def scarce(rng: Generator, runs: int) -> Section:
     """Compare shares of which there are too few for the normal shape."""
     rows = []
@@ -951,6 +990,7 @@ SECTIONS: dict[str, Callable[[Generator, int], Section]] = {
     "programme": programme,
     "traffic_gap": traffic_gap,
     "inconclusive": inconclusive,
+    "spikes": spikes,
 }
 
 
