@@ -25,6 +25,7 @@ from tests.simulation.calibrated import (
     number,
     row,
 )
+from tests.simulation.conflicting import metric_conflict
 from tests.simulation.drawn import Generator, in_pieces
 from tests.simulation.early_warnings import inconclusive, traffic_gap
 from truelift.stats.bayesian import Bayesian, NormalPrior
@@ -991,6 +992,7 @@ SECTIONS: dict[str, Callable[[Generator, int], Section]] = {
     "traffic_gap": traffic_gap,
     "inconclusive": inconclusive,
     "spikes": spikes,
+    "metric_conflict": metric_conflict,
 }
 
 
