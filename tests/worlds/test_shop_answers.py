@@ -20,9 +20,11 @@ from truelift.questions.metric import Amount, AmountKind, Counted, Metric, Metri
 from truelift.questions.trend import Interval, Trend
 from truelift.questions.variant_summaries import VariantSummaries
 from truelift.stats.summary import ProportionSummary
-from truelift.worlds.shop.build import SITE, build_events, plant
+from truelift.worlds.building import build_events, plant
+from truelift.worlds.history import Trial
+from truelift.worlds.shop.build import SITE, WORLD
 from truelift.worlds.shop.events import events_of
-from truelift.worlds.shop.parameters import STEPS, Shop, Trial
+from truelift.worlds.shop.parameters import STEPS, Shop
 from truelift.worlds.shop.visits import visits_of
 
 
@@ -40,8 +42,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     home.make()
     sites = '{"version": 1, "sites": {"shop": {"time_zone": "Europe/Berlin", "currency": "EUR"}}}'
     home.sites_file.write_text(sites)
-    plant(home, SHOP)
-    build_events(home, SHOP, write_key=None, now=lambda: NOW)
+    plant(home, WORLD, SHOP)
+    build_events(home, WORLD, SHOP, write_key=None, now=lambda: NOW)
     return Lake(home)
 
 
@@ -178,7 +180,7 @@ def _distinct(planted: pa.Table) -> pa.Table:
 def test_the_truth_was_there_before_any_event(tmp_path: Path) -> None:
     home = Home(root=tmp_path, lake=tmp_path / "lake")
 
-    plant(home, SHOP)
+    plant(home, WORLD, SHOP)
 
     assert (tmp_path / "worlds" / "shop" / "truth.json").exists()
     assert not (tmp_path / "lake").exists()

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from truelift.lake.home import Home
-from truelift.worlds.shop.build import folder_of, plant
-from truelift.worlds.shop.parameters import DEVICES, STEPS, WEEK_MS, Shop
+from truelift.worlds.building import folder_of, plant
+from truelift.worlds.history import WEEK_MS
+from truelift.worlds.shop.build import WORLD
+from truelift.worlds.shop.parameters import DEVICES, STEPS, Shop
 from truelift.worlds.shop.truth import truth_of
 from truelift.worlds.shop.visits import visits_of
 
@@ -66,12 +68,12 @@ def test_a_trial_begins_and_ends_with_the_shops_own_days() -> None:
 
 def test_a_planted_truth_holds_when_the_build_is_taken_up_again(tmp_path: Path) -> None:
     home = Home(root=tmp_path, lake=tmp_path / "lake")
-    first = plant(home, Shop(ends_at_ms=ENDS_AT_MS, scale=0.02, seed=3))
+    first = plant(home, WORLD, Shop(ends_at_ms=ENDS_AT_MS, scale=0.02, seed=3))
 
-    again = plant(home, Shop(ends_at_ms=ENDS_AT_MS + 60_000, scale=0.5, seed=9))
+    again = plant(home, WORLD, Shop(ends_at_ms=ENDS_AT_MS + 60_000, scale=0.5, seed=9))
 
     assert again == first
-    assert json.loads((folder_of(home) / "truth.json").read_text())["seed"] == 3
+    assert json.loads((folder_of(home, "shop") / "truth.json").read_text())["seed"] == 3
 
 
 @pytest.mark.parametrize("days_later", range(7))

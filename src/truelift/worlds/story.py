@@ -57,14 +57,17 @@ from truelift.lifecycle.rollout import RolloutAction
 from truelift.lifecycle.signal import SignalAction
 from truelift.questions.leaks import Leak
 from truelift.worlds.calendar import Calendar
+from truelift.worlds.cast import cast_of
 from truelift.worlds.findings import findings_between
+from truelift.worlds.history import Trial
 from truelift.worlds.outside import host_proved, page_seen
-from truelift.worlds.people import address_of
+from truelift.worlds.people import DOMAIN, PEOPLE, address_of
 from truelift.worlds.planning import Planning
 from truelift.worlds.shop.heard import HEARD, PROPOSED, Heard, Proposed
 from truelift.worlds.shop.metrics import METRICS
-from truelift.worlds.shop.parameters import HOST, Shop, Trial
-from truelift.worlds.shop.told import TOLD, USUAL_TABLE, Told, funnel
+from truelift.worlds.shop.parameters import HOST, Shop
+from truelift.worlds.shop.told import TOLD, funnel
+from truelift.worlds.told import USUAL_TABLE, Told
 from truelift.worlds.trials import Teller, TrialStory
 from truelift.worlds.upkeep import Upkeep
 
@@ -92,6 +95,14 @@ GUARDED: Final = LOOKED_AT | {Gate.GUARDRAIL_PAIR, Gate.PRIMARY_METRIC, Gate.EXP
 """And since the timer was answered by letters that nobody had counted."""
 
 SAVED_CART: Final = "saved-cart"
+
+PAGES: Final = {
+    "Product page": f"{HOST}/p/ember-3",
+    "Cart": f"{HOST}/cart",
+    "Checkout, delivery step": f"{HOST}/checkout",
+    "Checkout, payment step": f"{HOST}/checkout",
+}
+"""Surface → where its variants are looked at."""
 
 RULE: Final = PrincipleFields(
     statement="Show what people look for before they buy right where they decide.",
@@ -193,10 +204,10 @@ class Story:
     def _tries(self, trial: Trial, told: Told) -> None:
         tell = Teller(
             site=self.site,
-            shop=self.shop,
+            history=self.shop,
             calendar=self.days,
-            who=self.who,
-            address={name: address_of(name) for name in self.who},
+            cast=cast_of(PEOPLE, self.who, domain=DOMAIN),
+            pages=PAGES,
             metrics={each.key: each for each in METRICS},
             gates=lambda: policy_of(self.site).gates,
         )

@@ -28,29 +28,32 @@ from truelift.apps.experiments.services import (
 from truelift.apps.experiments.spec import ExperimentSpec, MetricSpec, PlanSpec, VariantSpec
 from truelift.apps.qa.plan import Address, build_matrix, give_verdict, plan_for, set_addresses
 from truelift.apps.qa.run import ask_for_run
-from truelift.apps.research.actor import Actor
 from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.experiment import Action, Advice, Choice
 from truelift.lifecycle.gate import Gate
 from truelift.lifecycle.obstacle import MoveRefused
 from truelift.worlds.calendar import Calendar
+from truelift.worlds.cast import Cast, Part
 from truelift.worlds.findings import people_per_week
+from truelift.worlds.history import History, Trial
 from truelift.worlds.outside import picture_of, variants_opened
-from truelift.worlds.shop.parameters import HOST, Shop, Trial
-from truelift.worlds.shop.told import NO_RISK, Told
+from truelift.worlds.told import NO_RISK, Told
 
 
-SIGNERS: Final[Mapping[str, str]] = {
-    "goals": "lena",
-    "guardrails": "lena",
-    "message_match": "felix",
-    "analytics": "priya",
-    "engineering": "ines",
+SIGNERS: Final[Mapping[str, Part]] = {
+    "goals": Part.SPONSOR,
+    "guardrails": Part.SPONSOR,
+    "message_match": Part.CREATIVE,
+    "analytics": Part.ANALYST,
+    "engineering": Part.SECOND_ENGINEER,
 }
 """Who agrees with what before a start."""
 
-RISK_SIGNERS: Final[Mapping[str, str]] = {"brand": "felix", "revenue": "otto"}
+RISK_SIGNERS: Final[Mapping[str, Part]] = {
+    "brand": Part.CREATIVE,
+    "revenue": Part.FINANCE,
+}
 
 CHECKED: Final = frozenset({Gate.QA_MATRIX, Gate.INSTRUMENTATION})
 
@@ -63,19 +66,19 @@ class Teller:
 
     Attributes:
         site: The company's site.
-        shop: Its truth.
+        history: Its truth.
         calendar: Its days.
-        who: First name → person.
-        address: First name → e-mail address.
+        cast: Who plays whom.
         metrics: Key → definition.
+        pages: Surface → address of a page of it.
         gates: What the programme asks for at the moment.
     """
 
     site: Site
-    shop: Shop
+    history: History
     calendar: Calendar
-    who: Mapping[str, Actor]
-    address: Mapping[str, str]
+    cast: Cast
+    pages: Mapping[str, str]
     metrics: Mapping[str, MetricSpec]
     gates: Callable[[], frozenset[Gate]]
 
@@ -109,22 +112,22 @@ class TrialStory:
         self._find, self._propose = find, propose
         self._shipped, self._followed = shipped, followed
         self.insight = self.hypothesis = ""
-        self.first = tell.shop.first_day_of(trial)
+        self.first = tell.history.first_day_of(trial)
         self.ends = self.first + timedelta(days=trial.planned_days)
         self._on(-3, 10, self._finds)
         self._on(-2, 11, self._proposes)
         self._on(-1, 9, self._plans)
         self._on(-1, 14, self._checks)
         self._on(-1, 16, self._submits)
-        self._on(0, 7, lambda: self._move(Action.LAUNCH, by="mara"))
+        self._on(0, 7, lambda: self._move(Action.LAUNCH, by=Part.LEAD))
         if trial.spoiled_after_days is not None:
             # A deploy ends it; who hears of that ends the story.
             return
-        if tell.shop.runs(trial):
+        if tell.history.runs(trial):
             tell.calendar.at(tell.calendar.ends, lambda: self._analyses(None))
             return
         over = trial.planned_days
-        self._on(over, 9, lambda: self._move(Action.STOP, by="mara"))
+        self._on(over, 9, lambda: self._move(Action.STOP, by=Part.LEAD))
         # Whoever came on the last day still has three days to order.
         self._on(over + 4, 9, lambda: self._analyses(self._on_day(over + 4, 15)))
 
@@ -153,17 +156,19 @@ class TrialStory:
         Where the shop is too small for the effect, they say so as people would.
         """
         tell, key = self.tell, self.trial.key
-        spec = self._spec(tell.shop.first_day_of(self.trial))
-        plan_experiment(tell.site, spec, by=tell.who["jonas"], now=self._moment())
+        spec = self._spec(tell.history.first_day_of(self.trial))
+        plan_experiment(tell.site, spec, by=tell.cast[Part.PRODUCT], now=self._moment())
         self._briefs()
         try:
             with transaction.atomic():
-                self._move(Action.DESIGN, by="priya")
+                self._move(Action.DESIGN, by=Part.ANALYST)
         except MoveRefused:
             waived = replace(spec, waiver=WAIVER)
-            replan_experiment(tell.site, key, waived, by=tell.who["jonas"], now=self._moment())
-            self._move(Action.DESIGN, by="priya")
-        self._move(Action.BUILD, by="tom")
+            replan_experiment(
+                tell.site, key, waived, by=tell.cast[Part.PRODUCT], now=self._moment()
+            )
+            self._move(Action.DESIGN, by=Part.ANALYST)
+        self._move(Action.BUILD, by=Part.ENGINEER)
 
     def _spec(self, first: date) -> ExperimentSpec:
         trial, told = self.trial, self.told
@@ -172,8 +177,8 @@ class TrialStory:
             name=told.name,
             surface=told.surface,
             hypothesis=self.hypothesis,
-            decision_owner=self.tell.address["mara"],
-            deputy=self.tell.address["jonas"],
+            decision_owner=self.tell.cast.address(Part.LEAD),
+            deputy=self.tell.cast.address(Part.PRODUCT),
             start=first,
             end=first + timedelta(days=trial.planned_days),
             primary=told.primary,
@@ -195,14 +200,14 @@ class TrialStory:
         """Plan with the rates of the two weeks before, as an analyst would."""
         tell, told = self.tell, self.told
         before = tell.calendar.on(first, hour=0)
-        begins = datetime.fromtimestamp(tell.shop.begins_at_ms / 1000, before.tzinfo)
+        begins = datetime.fromtimestamp(tell.history.begins_at_ms / 1000, before.tzinfo)
         since = max(before - timedelta(days=14), begins)
         event = tell.metrics[told.primary].event
         eligible = people_per_week(tell.site.name, self.trial.seen_at, since=since, until=before)
         reached = people_per_week(tell.site.name, event, since=since, until=before)
         if not eligible or not reached:
             # The shop's very first days: the plan goes by what the shop before had.
-            eligible, reached = 1000 * tell.shop.scale + 50, 200 * tell.shop.scale + 10
+            eligible, reached = 1000 * tell.history.scale + 50, 200 * tell.history.scale + 10
         return PlanSpec(
             baseline=round(min(reached / eligible, 0.95), 3),
             minimum_effect=told.minimum_effect,
@@ -219,42 +224,42 @@ class TrialStory:
                 goal=told.goal,
                 audience=told.audience,
                 adds_pressure=told.adds_pressure,
-                builder=self.tell.address["tom"],
-                implementer=self.tell.address["tom"],
+                builder=self.tell.cast.address(Part.ENGINEER),
+                implementer=self.tell.cast.address(Part.ENGINEER),
                 effort_days=effort,
                 slot=slot,
                 decisions=dict(told.table),
                 risks={**NO_RISK, **dict.fromkeys(told.risks, True)},
             ),
-            by=self.tell.who["jonas"],
+            by=self.tell.cast[Part.PRODUCT],
             now=self._moment(),
         )
 
     def _checks(self) -> None:
         """Build the variants, agree, and try them as far as the programme asks for it."""
         tell, key = self.tell, self.trial.key
-        acknowledge(tell.site, key, by=tell.who["tom"], now=self._moment())
+        acknowledge(tell.site, key, by=tell.cast[Part.ENGINEER], now=self._moment())
         signers = {**SIGNERS, **{risk: RISK_SIGNERS[risk] for risk in self.told.risks}}
-        for what, name in signers.items():
-            approve(tell.site, key, what, by=tell.who[name], now=self._moment())
+        for what, part in signers.items():
+            approve(tell.site, key, what, by=tell.cast[part], now=self._moment())
         gates = tell.gates()
         self._shows()
         self._tries(everywhere=bool(gates & CHECKED))
         if Gate.MEASUREMENT in gates:
             look_at_events(tell.site, events_used(self._record), now=self._moment())
-        self._move(Action.CHECK, by="tom")
+        self._move(Action.CHECK, by=Part.ENGINEER)
 
     def _shows(self) -> None:
         """Say where each variant can be seen."""
-        page = {"Product page": "/p/ember-3", "Cart": "/cart"}.get(self.told.surface, "/checkout")
+        page = self.tell.pages[self.told.surface]
         set_addresses(
             self.tell.site,
             self.trial.key,
             [
-                Address(each, f"{HOST}{page}?variant={self.trial.key}:{each}")
+                Address(each, f"{page}?variant={self.trial.key}:{each}")
                 for each in (self.trial.control, self.trial.treatment)
             ],
-            by=self.tell.who["tom"],
+            by=self.tell.cast[Part.ENGINEER],
             now=self._moment(),
         )
 
@@ -273,21 +278,21 @@ class TrialStory:
                     variant=variant,
                     passed=True,
                     picture=picture_of(key, variant) if number == 0 else None,
-                    by=tell.who["ines"],
+                    by=tell.cast[Part.SECOND_ENGINEER],
                     now=self._moment(),
                 )
         if everywhere:
-            run = ask_for_run(tell.site, key, by=tell.who["tom"], now=self._moment())
+            run = ask_for_run(tell.site, key, by=tell.cast[Part.ENGINEER], now=self._moment())
             variants_opened(run, now=self._moment())
 
     def _submits(self) -> None:
-        self._move(Action.SUBMIT, by="mara")
-        self._move(Action.SCHEDULE, by="mara")
+        self._move(Action.SUBMIT, by=Part.LEAD)
+        self._move(Action.SCHEDULE, by=Part.LEAD)
 
     def _analyses(self, decides_at: datetime | None) -> None:
         tell = self.tell
         snapshot = analyse_experiment(
-            tell.site, self.trial.key, by=tell.who["priya"], now=self._moment()
+            tell.site, self.trial.key, by=tell.cast[Part.ANALYST], now=self._moment()
         )
         if decides_at is not None:
             tell.calendar.at(decides_at, lambda: self._decides(snapshot))
@@ -297,7 +302,7 @@ class TrialStory:
         if snapshot.advice in {Advice.INVALID.value, ""}:
             self._move(
                 Action.INVALIDATE,
-                by="priya",
+                by=Part.ANALYST,
                 reason="An integrity check failed; the split cannot be trusted.",
             )
             if self.told.learning[2]:
@@ -305,7 +310,7 @@ class TrialStory:
             return
         stays = snapshot.advice in {Choice.SHIP.value, Choice.STOP.value}
         choice = Choice(snapshot.advice) if stays else Choice.ITERATE
-        self._move(Action.DECIDE, by="mara", choice=choice, reason=self.told.reasons[choice])
+        self._move(Action.DECIDE, by=Part.LEAD, choice=choice, reason=self.told.reasons[choice])
         rollout = RolloutRecord.objects.filter(experiment=self._record).first()
         if rollout is not None:
             self._shipped(rollout.key)
@@ -314,7 +319,7 @@ class TrialStory:
 
     def _gives_up(self) -> None:
         """Close what cannot be used, with what happens to its question: it taught nothing."""
-        self._move(Action.CLOSE, by="mara", reason=self.told.learning[2])
+        self._move(Action.CLOSE, by=Part.LEAD, reason=self.told.learning[2])
 
     def _learns(self) -> None:
         tell, key = self.tell, self.trial.key
@@ -323,7 +328,7 @@ class TrialStory:
             tell.site,
             key,
             BriefChange(qa_notes="Looked at on the devices of the desk; nothing to be seen."),
-            by=tell.who["ines"],
+            by=tell.cast[Part.SECOND_ENGINEER],
             now=self._moment(),
         )
         learning = write_learning(
@@ -332,7 +337,7 @@ class TrialStory:
             text=text,
             scope=scope,
             follow_up=follow_up,
-            by=tell.who["mara"],
+            by=tell.cast[Part.LEAD],
             now=self._moment(),
         )
         tell.calendar.at(self._moment() + timedelta(days=1), lambda: self._closes(learning.key))
@@ -340,17 +345,19 @@ class TrialStory:
     def _closes(self, learning: str) -> None:
         item = self._followed(self.trial, learning)
         tell = self.tell
-        name_follow_up(tell.site, self.trial.key, item, by=tell.who["jonas"], now=self._moment())
-        self._move(Action.CLOSE, by="mara")
+        name_follow_up(
+            tell.site, self.trial.key, item, by=tell.cast[Part.PRODUCT], now=self._moment()
+        )
+        self._move(Action.CLOSE, by=Part.LEAD)
 
     def _move(
-        self, action: Action, *, by: str, choice: Choice | None = None, reason: str = ""
+        self, action: Action, *, by: Part, choice: Choice | None = None, reason: str = ""
     ) -> None:
         move_experiment(
             self.tell.site,
             self.trial.key,
             action,
-            by=self.tell.who[by],
+            by=self.tell.cast[by],
             now=self._moment(),
             choice=choice,
             reason=reason,

@@ -29,8 +29,9 @@ from truelift.lifecycle.deploy_check import DeployRequest
 from truelift.lifecycle.freeze import FreezeAction, Source, Strength
 from truelift.lifecycle.signal import SignalAction, SignalStage
 from truelift.worlds.calendar import Calendar
+from truelift.worlds.history import Trial
 from truelift.worlds.people import address_of
-from truelift.worlds.shop.parameters import HOST, Shop, Trial
+from truelift.worlds.shop.parameters import HOST, Shop
 from truelift.worlds.shop.places import PLACES
 
 

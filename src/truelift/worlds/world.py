@@ -7,14 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from truelift.errors import Refusal
 from truelift.lake.durable import write_durably
 from truelift.lake.home import Home
-from truelift.worlds.shop.build import SITE, Say, build_events, folder_of, plant
-from truelift.worlds.shop.parameters import Shop
+from truelift.worlds.building import Say, Simulated, build_events, folder_of, plant
+from truelift.worlds.history import History
 
+
+if TYPE_CHECKING:
+    from truelift.apps.sites.models import Site
+    from truelift.worlds.company import Company
+
+H = TypeVar("H", bound=History)
 
 WORLDS: Final = MappingProxyType(
     {
@@ -141,32 +147,58 @@ def build(
         AlreadyBuilt: The home has it.
     """
     check(name, home, scale=scale)
-    if name == "programme":
-        return _programme(home, seed=seed, until=until, now=now, say=say)
+    begun = _Begun(home, scale, seed, until, now, say)
+    match name:
+        case "programme":
+            return _programme(home, seed=seed, until=until, now=now, say=say)
+        case _:
+            from truelift.worlds.shop.build import WORLD as SHOP
+            from truelift.worlds.shop.company import COMPANY, live
+
+            return _simulate(begun, SHOP, COMPANY, live)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A build: where, how large, until when, and who is told."""
+
+    home: Home
+    scale: float
+    seed: int
+    until: datetime
+    now: Callable[[], datetime]
+    say: Say
+
+
+def _simulate(
+    begun: _Begun, world: Simulated[H], company: Company, live: Callable[[Site, H], None]
+) -> World:
+    """Build a company whose visitors are drawn: truth, people, events, story."""
     from truelift.lake.lake import Lake
     from truelift.worlds.company import live_through, open_company
     from truelift.worlds.people import LOGIN
 
-    began = now()
-    ends_at_ms = int(until.timestamp()) // 60 * 60_000
-    shop = plant(home, Shop(ends_at_ms=ends_at_ms, scale=scale, seed=seed))
+    began, home, say = begun.now(), begun.home, begun.say
+    ends_at_ms = int(begun.until.timestamp()) // 60 * 60_000
+    wanted = world.history(ends_at_ms=ends_at_ms, scale=begun.scale, seed=begun.seed)
+    history = plant(home, world, wanted)
     say("opening the company")
-    opened = open_company(SITE, shop)
-    build_events(home, shop, write_key=opened.write_key, now=now, say=say)
-    say("living through eight weeks of findings, tests and decisions")
-    live_through(SITE, shop)
-    stored = Lake(home).ledger(SITE).stored
-    world = World(
-        name=name,
-        site=SITE,
-        email=LOGIN,
-        password=opened.login.password if opened.login is not None else None,
+    # Who can sign in to the shop of the same home sees the other companies as well.
+    opened = open_company(company, history, also=LOGIN)
+    build_events(home, world, history, write_key=opened.write_key, now=begun.now, say=say)
+    say("living through its findings, tests and decisions")
+    live_through(company.site, history, lambda site: live(site, history))
+    stored = Lake(home).ledger(company.site).stored
+    about = {"world": world.name, "stored": stored, "built_at": begun.now().isoformat()}
+    write_durably(folder_of(home, world.name) / _BUILT, json.dumps(about).encode())
+    return World(
+        name=world.name,
+        site=company.site,
+        email=company.login,
+        password=opened.password,
         stored=stored,
-        took_s=(now() - began).total_seconds(),
+        took_s=(begun.now() - began).total_seconds(),
     )
-    about = {"world": name, "stored": stored, "built_at": now().isoformat()}
-    write_durably(folder_of(home) / _BUILT, json.dumps(about).encode())
-    return world
 
 
 def _programme(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
@@ -11,34 +9,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from truelift.worlds.shop.parameters import HOST, PRODUCTS, STEPS, Shop
-from truelift.worlds.shop.visits import Floats, Ints, Mask, Visits
+from truelift.worlds.shop.visits import Visits
+from truelift.worlds.traffic import (
+    AGENTS,
+    Ints,
+    Mask,
+    agents_of,
+    chosen,
+    drawn,
+    elapsed,
+    iso,
+    mistreated,
+    numbered,
+    place_within,
+    where,
+)
 
-
-_APPLE: Final = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
-_MOBILE: Final = "Version/18.5 Mobile/15E148 Safari/604.1"
-_SAFARI: Final = "Version/18.5 Safari/605.1.15"
-_BLINK: Final = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0"
-
-AGENTS: Final[dict[str, tuple[tuple[float, str], ...]]] = {
-    "desktop": (
-        (0.55, f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_BLINK} Safari/537.36"),
-        (0.25, f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {_APPLE} {_SAFARI}"),
-        (0.20, "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0"),
-    ),
-    "phone": (
-        (0.48, f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) {_APPLE} {_MOBILE}"),
-        (0.52, f"Mozilla/5.0 (Linux; Android 15; Pixel 9) {_BLINK} Mobile Safari/537.36"),
-    ),
-    "tablet": (
-        (1.00, f"Mozilla/5.0 (iPad; CPU OS 17_7 like Mac OS X) {_APPLE} {_MOBILE}"),
-    ),
-    "robot": (
-        (0.60, "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"),
-        (0.25, "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)"),
-        (0.15, "Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)"),
-    ),
-}  # fmt: skip
-"""What browsers call themselves, by device, with shares."""
 
 COLUMNS: Final = pa.schema(
     [
@@ -147,7 +133,7 @@ def events_of(shop: Shop, visits: Visits, generator: np.random.Generator) -> pa.
     table = table.take(
         pc.sort_indices(table, [("occurred_at", "ascending"), ("message_id", "ascending")])
     )
-    return _mistreated(shop, table, generator)
+    return mistreated(shop, table, generator)
 
 
 def _people_events(shop: Shop, visits: Visits, generator: np.random.Generator) -> pa.Table:
@@ -188,7 +174,7 @@ def _add_browsing(drafts: _Drafts, every: Ints, generator: np.random.Generator) 
     visit = np.repeat(every, count)
     drafts.add(
         visit,
-        order=_place_within(count) + 10,
+        order=place_within(count) + 10,
         kind=_PAGE,
         name=_PAGE_VIEW,
         page=generator.integers(0, 6, visit.size),
@@ -203,7 +189,7 @@ def _add_products(
     others = generator.poisson(0.6, looks.size)
     visit = np.repeat(looks, others)
     product = _products(visit.size, generator)
-    order = 100 + 2 * _place_within(others)
+    order = 100 + 2 * place_within(others)
     for seen, what, when in ((visit, product, order), (looks, favourite[looks], 200)):
         page = _FIRST_PRODUCT + what
         drafts.add(seen, order=when, kind=_PAGE, name=_PAGE_VIEW, page=page)
@@ -225,7 +211,7 @@ def _table(
 ) -> pa.Table:
     visit, name, product = drafts["visit"], drafts["name"], drafts["product"]
     size = visit.size
-    occurred_at = visits.start_ms[visit] + _elapsed(visit, drafts["order"], generator)
+    occurred_at = visits.start_ms[visit] + elapsed(visit, drafts["order"], generator)
     moved = visits.device != visits.home_device
     signed_in = (name == _SIGN_IN) | ((name == STEPS.index("purchase")) & visits.login[visit])
     quantity = np.where(product >= 0, 1 + (generator.random(size) < 0.18), 0)
@@ -241,39 +227,39 @@ def _table(
     channel = visits.channel[visit]
     page = drafts["page"]
     columns: dict[str, Any] = {
-        "message_id": _numbered(f"{shop.seed}-m", np.arange(size)),
-        "type": _chosen(_TYPES, drafts["kind"]),
-        "name": _chosen(_NAMES, name),
+        "message_id": numbered(f"{shop.seed}-m", np.arange(size)),
+        "type": chosen(_TYPES, drafts["kind"]),
+        "name": chosen(_NAMES, name),
         "visitor_id": _visitor_ids(shop, visits.person[visit], moved[visit]),
-        "user_id": _where(signed_in, _numbered("u", visits.person[visit])),
+        "user_id": where(signed_in, numbered("u", visits.person[visit])),
         "occurred_at": pa.array(occurred_at),
-        "url": _chosen([HOST + path for path, _ in _PAGES], page),
-        "referrer": _chosen([one.referrer or None for one in shop.channels], channel),
-        "title": _chosen([title for _, title in _PAGES], page),
-        "user_agent": _agents(visits, visit, generator),
-        "country": _chosen(
-            [key for key, _ in _COUNTRIES], _drawn(_COUNTRIES, visits.person, visit, generator)
+        "url": chosen([HOST + path for path, _ in _PAGES], page),
+        "referrer": chosen([one.referrer or None for one in shop.channels], channel),
+        "title": chosen([title for _, title in _PAGES], page),
+        "user_agent": agents_of(visits.device, visits.person, visit, generator),
+        "country": chosen(
+            [key for key, _ in _COUNTRIES], drawn(_COUNTRIES, visits.person, visit, generator)
         ),
-        "utm_source": _chosen([one.source or None for one in shop.channels], channel),
-        "utm_medium": _chosen([one.medium or None for one in shop.channels], channel),
-        "utm_campaign": _chosen([one.campaign or None for one in shop.channels], channel),
-        "experiment": _chosen([*(one.key for one in shop.trials), None], trial),
-        "variant": _where(
+        "utm_source": chosen([one.source or None for one in shop.channels], channel),
+        "utm_medium": chosen([one.medium or None for one in shop.channels], channel),
+        "utm_campaign": chosen([one.campaign or None for one in shop.channels], channel),
+        "experiment": chosen([*(one.key for one in shop.trials), None], trial),
+        "variant": where(
             trial >= 0,
-            _chosen(
+            chosen(
                 [key for one in shop.trials for key in (one.control, one.treatment)],
                 2 * np.maximum(trial, 0) + variant,
             ),
         ),
-        "value": _where(bought, pa.array(np.round(goods + shipping, 2))),
-        "currency": _where(bought, _chosen([shop.currency], np.zeros(size, np.int64))),
-        "item_id": _chosen([*(each[0] for each in PRODUCTS), None], product),
-        "item_name": _chosen([*(each[1] for each in PRODUCTS), None], product),
-        "category": _chosen([*(each[2] for each in PRODUCTS), None], product),
-        "price": _where(product >= 0, pa.array(price)),
-        "quantity": _where(in_cart, pa.array(quantity)),
-        "shipping": _where(bought, pa.array(shipping)),
-        "order_id": _where(bought, _numbered("o", visit)),
+        "value": where(bought, pa.array(np.round(goods + shipping, 2))),
+        "currency": where(bought, chosen([shop.currency], np.zeros(size, np.int64))),
+        "item_id": chosen([*(each[0] for each in PRODUCTS), None], product),
+        "item_name": chosen([*(each[1] for each in PRODUCTS), None], product),
+        "category": chosen([*(each[2] for each in PRODUCTS), None], product),
+        "price": where(product >= 0, pa.array(price)),
+        "quantity": where(in_cart, pa.array(quantity)),
+        "shipping": where(bought, pa.array(shipping)),
+        "order_id": where(bought, numbered("o", visit)),
     }
     return pa.table([columns[name] for name in COLUMNS.names], schema=COLUMNS)
 
@@ -290,41 +276,16 @@ def _robot_events(shop: Shop, count: int, generator: np.random.Generator) -> pa.
     nothing = {name: pa.nulls(size, COLUMNS.field(name).type) for name in COLUMNS.names}
     columns = {
         **nothing,
-        "message_id": _numbered(f"{shop.seed}-r", np.arange(size)),
-        "type": _chosen(["page"], np.zeros(size, np.int64)),
-        "name": _chosen(["page_view"], np.zeros(size, np.int64)),
-        "visitor_id": _numbered("r", visit),
-        "occurred_at": pa.array(start[visit] + 1500 * _place_within(pages)),
-        "url": _chosen([HOST + path for path, _ in _PAGES], _FIRST_PRODUCT + product),
-        "title": _chosen([title for _, title in _PAGES], _FIRST_PRODUCT + product),
-        "user_agent": _chosen([text for _, text in agents], agent[visit]),
+        "message_id": numbered(f"{shop.seed}-r", np.arange(size)),
+        "type": chosen(["page"], np.zeros(size, np.int64)),
+        "name": chosen(["page_view"], np.zeros(size, np.int64)),
+        "visitor_id": numbered("r", visit),
+        "occurred_at": pa.array(start[visit] + 1500 * place_within(pages)),
+        "url": chosen([HOST + path for path, _ in _PAGES], _FIRST_PRODUCT + product),
+        "title": chosen([title for _, title in _PAGES], _FIRST_PRODUCT + product),
+        "user_agent": chosen([text for _, text in agents], agent[visit]),
     }
     return pa.table([columns[name] for name in COLUMNS.names], schema=COLUMNS)
-
-
-def _mistreated(shop: Shop, table: pa.Table, generator: np.random.Generator) -> pa.Table:
-    """What broken clients do: send twice, and send without a name."""
-    size = table.num_rows
-    again = np.flatnonzero(generator.random(size) < shop.doubled)
-    nameless = generator.random(size) < shop.broken
-    kinds = np.asarray(pc.equal(table["type"], "track"))
-    names = pc.if_else(pa.array(nameless & kinds), pa.scalar(None, pa.string()), table["name"])
-    table = table.set_column(COLUMNS.get_field_index("name"), "name", names)
-    order = np.sort(np.concatenate((np.arange(size), again)), kind="stable")
-    return table.take(pa.array(order))
-
-
-def _elapsed(visit: Ints, order: Ints, generator: np.random.Generator) -> Ints:
-    """Milliseconds since the visit began; what belongs to one page comes within a second."""
-    seconds: Floats = generator.lognormal(np.log(22.0), 0.8, visit.size)
-    same_page = np.zeros(visit.size, dtype=np.bool_)
-    same_page[1:] = (visit[1:] == visit[:-1]) & (order[1:] - order[:-1] <= 1)
-    gap = np.where(same_page, generator.integers(40, 400, visit.size), seconds * 1000)
-    first = np.ones(visit.size, dtype=np.bool_)
-    first[1:] = visit[1:] != visit[:-1]
-    total = np.cumsum(gap.astype(np.int64))
-    base = np.maximum.accumulate(np.where(first, total, 0))
-    return total - base
 
 
 def _landing(size: int, generator: np.random.Generator) -> Ints:
@@ -336,52 +297,9 @@ def _products(size: int, generator: np.random.Generator) -> Ints:
     return generator.choice(len(PRODUCTS), size, p=weights / weights.sum()).astype(np.int64)
 
 
-def _place_within(counts: Ints) -> Ints:
-    """0, 1, 2 … within each group of the given sizes."""
-    ends = np.cumsum(counts)
-    return np.arange(int(ends[-1]) if ends.size else 0) - np.repeat(ends - counts, counts)
-
-
-def _agents(visits: Visits, visit: Ints, generator: np.random.Generator) -> pa.Array:
-    """A person's browser, the same on every visit with the same device."""
-    people = int(visits.person.max(initial=0)) + 1
-    draw = generator.random(people)[visits.person]
-    texts: list[str] = []
-    code = np.zeros(len(visits), dtype=np.int64)
-    for device, name in enumerate(("desktop", "phone", "tablet")):
-        shares = np.cumsum([share for share, _ in AGENTS[name]])
-        place = np.minimum(np.searchsorted(shares, draw, side="right"), shares.size - 1)
-        code = np.where(visits.device == device, len(texts) + place, code)
-        texts += [text for _, text in AGENTS[name]]
-    return _chosen(texts, code[visit])
-
-
-def _drawn(
-    shares: Sequence[tuple[str, float]], person: Ints, visit: Ints, generator: np.random.Generator
-) -> Ints:
-    people = int(person.max(initial=0)) + 1
-    found = generator.choice(len(shares), people, p=[share for _, share in shares])
-    drawn: Ints = found.astype(np.int64)[person][visit]
-    return drawn
-
-
 def _visitor_ids(shop: Shop, person: Ints, moved: Mask) -> pa.Array:
-    first = _numbered(f"{shop.seed}-v", person)
+    first = numbered(f"{shop.seed}-v", person)
     return pc.if_else(pa.array(moved), pc.binary_join_element_wise(first, "b", "-"), first)
-
-
-def _chosen(words: Sequence[str | None], codes: Ints) -> pa.Array:
-    """Words by their place; −1 is the last one."""
-    places = np.where(codes < 0, len(words) - 1, codes)
-    return pa.array(words, pa.string()).take(pa.array(places))
-
-
-def _numbered(prefix: str, numbers: Ints) -> pa.Array:
-    return pc.binary_join_element_wise(prefix, pa.array(numbers).cast(pa.string()), "")
-
-
-def _where(mask: Mask, values: pa.Array) -> pa.Array:
-    return pc.if_else(pa.array(mask), values, pa.scalar(None, values.type))
 
 
 def as_segment_items(table: pa.Table) -> list[dict[str, object]]:
@@ -395,7 +313,7 @@ def as_segment_items(table: pa.Table) -> list[dict[str, object]]:
             "type": row["type"],
             "messageId": row["message_id"],
             "anonymousId": row["visitor_id"],
-            "timestamp": _iso(row["occurred_at"]),
+            "timestamp": iso(row["occurred_at"]),
             "context": {
                 "userAgent": row["user_agent"],
                 "page": {
@@ -417,8 +335,3 @@ def as_segment_items(table: pa.Table) -> list[dict[str, object]]:
             item["properties"] = properties
         items.append(item)
     return items
-
-
-def _iso(ms: int) -> str:
-    moment = datetime.fromtimestamp(ms / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from truelift.apps.experiments.spec import MetricSpec
+from truelift.worlds.company import Worth
 
 
 METRICS: Final = (
@@ -33,17 +33,6 @@ METRICS: Final = (
         window_days=3,
     ),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Worth:
-    """What a metric is worth to the company, and what it watches over."""
-
-    metric: str
-    worth: str
-    guards: str = ""
-    proxy_of: str = ""
-    because: str = ""
 
 
 WORTHS: Final = (

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from math import prod
 
-from truelift.worlds.shop.parameters import DEVICES, STEPS, SURFACE_OF, Shop, Trial
+from truelift.worlds.history import Trial, head_of, instant_of
+from truelift.worlds.shop.parameters import DEVICES, STEPS, SURFACE_OF, Shop
 from truelift.worlds.shop.works import LATE, MOVED, UNRESOLVED, WORKS
 
 
@@ -20,17 +20,7 @@ def truth_of(shop: Shop) -> dict[str, object]:
     spoiled = next(trial for trial in shop.trials if trial.spoiled_after_days is not None)
     begin = STEPS.index("begin_checkout")
     return {
-        "world": "shop",
-        "seed": shop.seed,
-        "scale": shop.scale,
-        "site": "shop",
-        "time_zone": shop.time_zone,
-        "currency": shop.currency,
-        "history": {
-            "since": _instant(shop.begins_at_ms),
-            "live_from": _instant(shop.live_from_ms),
-            "until": _instant(shop.ends_at_ms),
-        },
+        **head_of("shop", shop),
         "steps": list(STEPS),
         "rates": {device: dict(zip(STEPS, shop.rates[device], strict=True)) for device in DEVICES},
         "leak": {
@@ -58,7 +48,7 @@ def truth_of(shop: Shop) -> dict[str, object]:
         "contaminated": {
             "experiment": spoiled.key,
             "surface": SURFACE_OF[spoiled.key],
-            "at": _instant(shop.spoiled_ms(spoiled)),
+            "at": instant_of(shop.spoiled_ms(spoiled)),
             "verdict": "fatal",
             "scope": "page",
             "why": "a new product page was deployed in the first week",
@@ -69,8 +59,8 @@ def truth_of(shop: Shop) -> dict[str, object]:
             "late": {"rule": "c13", "what": _what(LATE)},
         },
         "deploy": {
-            "deny": {"surface": SURFACE_OF[running.key], "at": _instant(shop.ends_at_ms)},
-            "allow": {"surface": SURFACE_OF[spoiled.key], "at": _instant(shop.ends_at_ms)},
+            "deny": {"surface": SURFACE_OF[running.key], "at": instant_of(shop.ends_at_ms)},
+            "allow": {"surface": SURFACE_OF[spoiled.key], "at": instant_of(shop.ends_at_ms)},
         },
         "bots": {"visits_per_visit": shop.bots},
         "doubled": shop.doubled,
@@ -104,8 +94,8 @@ def _trial(shop: Shop, trial: Trial) -> dict[str, object]:
         "treatment": trial.treatment,
         "seen_at": trial.seen_at,
         "acts_on": trial.acts_on,
-        "since": _instant(start),
-        "until": _instant(end),
+        "since": instant_of(start),
+        "until": instant_of(end),
         "running": shop.runs(trial),
         "direction": "up" if any(lift > 0 for lift in trial.lift.values()) else "none",
         "rates": steps,
@@ -114,7 +104,3 @@ def _trial(shop: Shop, trial: Trial) -> dict[str, object]:
 
 def _product(rates: Iterable[float]) -> float:
     return round(prod(rates), 6)
-
-
-def _instant(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from typing import Final
 
 import numpy as np
 
 from truelift.worlds.shop.parameters import DEVICES, STEPS, Shop
+from truelift.worlds.traffic import Ints, Mask, first_days, moments
 
 
-Ints = np.ndarray[Any, np.dtype[np.int64]]
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
-
-DAY_MS: Final = 86_400_000
 MOST_VISITS: Final = 9
 NOT_EXPOSED: Final = -1
-
-_BY_HOUR: Final = np.array(
-    [1.2, .7, .4, .3, .3, .5, 1.2, 2.3, 3.4, 4.1, 4.6, 4.9,
-     5.2, 4.9, 4.6, 4.6, 4.9, 5.4, 6.2, 7.2, 7.8, 7.0, 4.9, 2.6]
-)  # fmt: skip
-_BY_WEEKDAY: Final = np.array([1.02, 0.98, 0.96, 0.98, 0.94, 1.02, 1.18])
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +70,12 @@ def visits_of(shop: Shop, generator: np.random.Generator) -> Visits:
             apart.integers(0, 2, (len(shop.trials) - moving, people)),
         ]
     )
-    day = _first_days(shop, people, generator)
+    day = first_days(shop, people, generator)
     person = np.arange(people, dtype=np.int64)
     account = np.zeros(people, dtype=np.bool_)
     found: list[Visits] = []
     for number in range(MOST_VISITS):
-        start = _moments(shop, day, generator)
+        start = moments(shop, day, generator)
         here = start < shop.ends_at_ms
         person, device, channel = person[here], device[here], channel[here]
         day, account, start = day[here], account[here], start[here]
@@ -129,31 +117,6 @@ def visits_of(shop: Shop, generator: np.random.Generator) -> Visits:
 
 def _direct(shop: Shop) -> int:
     return next(n for n, one in enumerate(shop.channels) if not one.source and not one.referrer)
-
-
-def _first_days(shop: Shop, people: int, generator: np.random.Generator) -> Ints:
-    """Days after the beginning; later weeks have more, weekends have more."""
-    days = np.arange(shop.weeks * 7 + 1)
-    weekday = (shop.begins_at_ms // DAY_MS + 3 + days) % 7  # 1970-01-01 was a Thursday
-    weight = _BY_WEEKDAY[weekday] * (1 + shop.growth) ** (days / 7)
-    return generator.choice(days, people, p=weight / weight.sum()).astype(np.int64)
-
-
-def _moments(shop: Shop, day: Ints, generator: np.random.Generator) -> Ints:
-    """A moment of each day, by the shop's own clock."""
-    zone = ZoneInfo(shop.time_zone)
-    first_day_ms = shop.begins_at_ms // DAY_MS * DAY_MS
-    hour = generator.choice(24, day.size, p=_BY_HOUR / _BY_HOUR.sum())
-    within = generator.integers(0, 3_600_000, day.size)
-    local = first_day_ms + day * DAY_MS + hour * 3_600_000 + within
-    start = local - _offset_ms(zone, shop.ends_at_ms)
-    return np.where(start < shop.begins_at_ms, start + DAY_MS, start)
-
-
-def _offset_ms(zone: ZoneInfo, at_ms: int) -> int:
-    # One offset for the whole history: nobody in it notices a summer-time hour.
-    offset = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).utcoffset()
-    return int(offset.total_seconds() * 1000) if offset is not None else 0
 
 
 def _depths(
