@@ -84,6 +84,7 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
     from truelift.apps.freezes.jobs import begin_keeping_time
     from truelift.apps.inbox.rounds import begin_rounds
     from truelift.apps.progress.nightly import plan_every_hour
+    from truelift.apps.scorecard.nightly import plan_scorecards
     from truelift.apps.sites.erasure import finish_erasures
     from truelift.apps.watching.jobs import plan_rounds
     from truelift.project.start import is_migrated
@@ -94,7 +95,9 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
     begin_rounds(datetime.now(UTC))
     begin_watches(datetime.now(UTC))
     say_ready()
-    nights = plan_every_hour(plan_nights, plan_rounds, begin_keeping_time, begin_weighing)
+    nights = plan_every_hour(
+        plan_nights, plan_rounds, begin_keeping_time, begin_weighing, plan_scorecards
+    )
     while not stop.is_set():
         nights(datetime.now(UTC))
         run_due_jobs(datetime.now(UTC))

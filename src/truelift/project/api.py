@@ -39,6 +39,7 @@ APPS: Final = (
     "qa",
     "rollouts",
     "progress",
+    "scorecard",
     "statistics",
     "inbox",
     "links",

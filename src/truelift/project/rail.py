@@ -108,6 +108,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
             Place("Changes", "changes"),
             Place("Freezes", "freezes"),
             Place("Programme metrics", "progress"),
+            Place("Scorecard", "scorecard"),
             Place("Rhythm", "rhythm"),
             Place("Warnings", "warnings"),
         ),

@@ -76,6 +76,8 @@ INSTALLED_APPS = [
     "truelift.apps.watching",
     "truelift.apps.calendars",
     "truelift.apps.progress",
+    "truelift.apps.scorecard",
+    "truelift.apps.facts",
     "truelift.apps.drawing",
 ]
 

@@ -29,6 +29,7 @@ APPS: Final = (
     "qa",
     "rollouts",
     "progress",
+    "scorecard",
     "roadmap",
     "threads",
     "lists",

@@ -67,7 +67,7 @@ def figures_of(history: History) -> Document:
             "insight_to_launch": _lead_time(_to_launch(history), now),
             "launch_to_decision": _lead_time(decisions(each.trial for each in own), now),
             "decision_to_verified": _lead_time(_to_verified(history), now),
-            "analysis_to_decision": _lead_time(_to_decision(own), now),
+            "analysis_to_decision": _lead_time(to_decision(own), now),
         },
         "stages": _stages(own, now),
         "approvals": [
@@ -137,7 +137,7 @@ def _to_verified(history: History) -> Iterable[Wait]:
     return (Wait(each.key, each.decided_at, each.verified_at) for each in history.rollouts)
 
 
-def _to_decision(own: Iterable[OneTest]) -> Iterable[Wait]:
+def to_decision(own: Iterable[OneTest]) -> Iterable[Wait]:
     for each in own:
         analysed = next(
             (step.at for step in each.trial.steps if step.after == Stage.ANALYSED), None

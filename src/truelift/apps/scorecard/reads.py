@@ -1,0 +1,123 @@
+"""What may be asked of a scorecard: a day's document, how it went by quarter, what was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, Final
+
+from truelift.apps.roadmap.changes import quarter_of
+from truelift.apps.scorecard.evidence import HALF_A_YEAR, readings_of
+from truelift.apps.scorecard.models import AnswersRecord, ScorecardDayRecord, TargetsRecord
+from truelift.apps.sites.models import Site
+from truelift.lifecycle.maturity import DimensionScore, maturity
+from truelift.lifecycle.scorecard import QuadrantScore, measures_with, scorecard
+
+
+Document = dict[str, Any]
+
+MOST_QUARTERS: Final = 8
+
+
+def targets_of(site: Site) -> TargetsRecord:
+    """Give what a programme wants; the usual, where it has said nothing."""
+    return TargetsRecord.objects.filter(site=site).first() or TargetsRecord(site=site, version=0)
+
+
+def answers_of(site: Site, *, now: datetime) -> tuple[Mapping[str, int], ...]:
+    """Give what people answered, the newest of each; what is older than half a year is stale."""
+    newest: dict[int | None, Mapping[str, int]] = {}
+    rows = AnswersRecord.objects.filter(
+        site=site, made_at__gt=now - HALF_A_YEAR, made_at__lte=now
+    ).order_by("pk")
+    for row in rows:
+        newest[row.by_id] = row.answers
+    return tuple(newest.values())
+
+
+def own_answers(site: Site, person: int | None) -> Mapping[str, int]:
+    """Give what somebody answered last; empty before."""
+    row = AnswersRecord.objects.filter(site=site, by_id=person).order_by("-pk").first()
+    return {} if row is None else row.answers
+
+
+def computed(site: Site, *, now: datetime) -> Document:
+    """Compute scorecard and maturity as they stand at a moment; a job's work, not a request's."""
+    targets = targets_of(site)
+    measures = measures_with({key: tuple(each) for key, each in targets.targets.items()})
+    readings = readings_of(site, targets, now=now)
+    card = scorecard(readings, measures)
+    mature = maturity(readings, answers_of(site, now=now), measures)
+    return {
+        "site": site.name,
+        "as_of": now.isoformat(),
+        "scorecard": {
+            "overall": card.overall,
+            "held_back_by": [each.value for each in card.held_back_by],
+            "unknown": [each.value for each in card.unknown],
+            "quadrants": [_quadrant(each) for each in card.quadrants],
+        },
+        "maturity": {
+            "total": mature.total,
+            "least": None if mature.least is None else mature.least.dimension.value,
+            "stage": mature.stage,
+            "dimensions": [_dimension(each) for each in mature.dimensions],
+        },
+    }
+
+
+def _quadrant(score: QuadrantScore) -> Document:
+    return {
+        "quadrant": score.quadrant.value,
+        "points": score.points,
+        "known": score.known,
+        "of": len(score.items),
+        "items": [
+            {
+                "figure": each.reading.figure.value,
+                "called": each.measure.called,
+                "unit": each.measure.unit.value,
+                "value": each.reading.value,
+                "n": each.reading.n,
+                "said": each.reading.said,
+                "points": each.points,
+                "floor": each.measure.floor,
+                "target": each.measure.target,
+            }
+            for each in score.items
+        ],
+    }
+
+
+def _dimension(score: DimensionScore) -> Document:
+    return {
+        "dimension": score.dimension.value,
+        "score": score.score,
+        "shown": score.shown,
+        "said": score.said,
+        "people": score.people,
+        "missing": score.missing,
+        "evidence": [
+            {"figure": each.figure.value, "value": each.value, "n": each.n, "said": each.said}
+            for each in score.readings
+        ],
+    }
+
+
+def latest(site: Site) -> ScorecardDayRecord | None:
+    """Give the scorecard of the last day that was kept."""
+    return ScorecardDayRecord.objects.filter(site=site).order_by("-day").first()
+
+
+def scorecard_at(site: Site, day: date) -> ScorecardDayRecord | None:
+    """Give the scorecard of one day."""
+    return ScorecardDayRecord.objects.filter(site=site, day=day).first()
+
+
+def by_quarter(site: Site) -> tuple[tuple[str, Document], ...]:
+    """Give the last document of each quarter, the oldest first; the one under way is the last."""
+    days = ScorecardDayRecord.objects.filter(site=site).order_by("day").values_list("day", "pk")
+    last = {quarter_of(day): pk for day, pk in days}
+    wanted = list(last.items())[-MOST_QUARTERS:]
+    rows = ScorecardDayRecord.objects.in_bulk([pk for _, pk in wanted])
+    return tuple((quarter, rows[pk].document) for quarter, pk in wanted)
