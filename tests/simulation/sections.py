@@ -38,6 +38,13 @@ from truelift.stats.heterogeneity import heterogeneity
 from truelift.stats.interactions import cell_values, metric_interaction, traffic_interaction
 from truelift.stats.moments import Moments, shares
 from truelift.stats.multiplicity import benjamini_hochberg, dunnett_p, dunnett_reach, holm
+from truelift.stats.page_or_traffic import (
+    Crossing,
+    Verdict,
+    leave_one_out,
+    of_page,
+    orders_for_verdict,
+)
 from truelift.stats.points import Points, between
 from truelift.stats.power import powers, units_needed
 from truelift.stats.scales import Scale
@@ -937,6 +944,55 @@ def scarce(rng: Generator, runs: int) -> Section:
     )
 
 
+SOURCE_BY_PAGE = np.array([0.03, 0.04, 0.02, 0.025])[:, None] * np.array([1, 1.2, 0.8, 1.0])
+HIT: dict[Verdict, tuple[slice | int, slice | int]] = {
+    Verdict.TRAFFIC: (0, slice(None)),
+    Verdict.PAGE: (slice(None), 0),
+    Verdict.MISMATCH: (0, 0),
+    Verdict.GLOBAL: (slice(None), slice(None)),
+}
+
+
+def page_or_traffic(rng: Generator, runs: int) -> Section:
+    """Plant four worlds on four sources and four pages, and ask what fell."""
+    times = max(runs // 40, 50)
+    rows: list[Row] = []
+    for fall in (0.3, 0.5):
+        enough = orders_for_verdict(math.log(1 - fall))
+        for orders, promise, hit in (
+            (enough, at_least(0.95), "right"),
+            (enough // 4, at_most(0.05), "another blamed"),
+            (enough // 16, at_most(0.05), "another blamed"),
+        ):
+            for world in HIT:
+                told = [_told(rng, world, orders=orders, fall=fall) for _ in range(times)]
+                open_ = {world, Verdict.UNDETERMINED, Verdict.NO_CHANGE}
+                hits = [each is world if hit == "right" else each not in open_ for each in told]
+                what = f"{world.said}, a fall by {fall:.0%}: {hit}"
+                rows.append(row(what, f"{orders:,} orders", hits, promise))
+        still = [_told(rng, None, orders=enough, fall=fall) for _ in range(times)]
+        named = [each not in {Verdict.NO_CHANGE, Verdict.UNDETERMINED} for each in still]
+        rows.append(row("nothing changed: blamed", f"{enough:,} orders", named, at_most(0.05)))
+    return Section(
+        "Page or traffic",
+        "Four sources on four pages; conversion falls for one source everywhere, for one page, for "
+        "one source on one page, or everywhere. **n** is the orders that each cell has in each "
+        "period where nothing falls. With as many as the method asks for the verdict is right; "
+        "with a quarter and a sixteenth it is right or undetermined, and does not blame another.",
+        tuple(rows),
+    )
+
+
+def _told(rng: Generator, world: Verdict | None, *, orders: int, fall: float) -> Verdict:
+    sessions = np.ceil(orders / SOURCE_BY_PAGE)
+    later = SOURCE_BY_PAGE.copy()
+    if world is not None:
+        later[HIT[world]] *= 1 - fall
+    bought = rng.binomial(sessions.astype(int), np.stack([SOURCE_BY_PAGE, later]))
+    crossing = Crossing(np.stack([sessions, sessions]), bought.astype(float))
+    return of_page(crossing, leave_one_out(crossing), 0).verdict
+
+
 LEANS = (
     "The small variant has some {buyers} buyers, and its mean leans with their baskets: its own "
     "error is small exactly when the large baskets are missing. {more}"
@@ -993,6 +1049,7 @@ SECTIONS: dict[str, Callable[[Generator, int], Section]] = {
     "inconclusive": inconclusive,
     "spikes": spikes,
     "metric_conflict": metric_conflict,
+    "page_or_traffic": page_or_traffic,
 }
 
 

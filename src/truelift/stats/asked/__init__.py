@@ -33,6 +33,7 @@ STATISTICS: Final[Mapping[str, Place]] = MappingProxyType(
         "interaction": Place("interaction", "Test whether two experiments disturb each other."),
         "interactions": Place("interaction", "Test many pairs of experiments at once."),
         "before-after": Place("before_after", "Read what was not randomised: before and after."),
+        "decompose": Place("decompose", "Split a change of conversion into mix and rate."),
         "fpr": Place("programme", "Give the chance that a win is none."),
         "shrink": Place("programme", "Draw the effects of all tests to their mean, as noise bids."),
         "inconclusive": Place("programme", "Say whether more tests are inconclusive than noise."),
