@@ -427,3 +427,24 @@ def test_releases_are_counted_and_not_how_often_a_pipeline_asks() -> None:
 
 def test_the_words_of_a_verdict_are_those_of_the_contract() -> None:
     assert json.dumps([Verdict.ALLOW, Verdict.WARN, Verdict.DENY]) == '["allow", "warn", "deny"]'
+
+
+def test_a_deploy_on_an_earlier_step_of_the_funnel_is_worth_a_word() -> None:
+    steps = [
+        Surface(name, funnel="Order", step=step)
+        for step, name in enumerate(("Product", "Cart", "Checkout"), 1)
+    ]
+
+    def told(name: str, tested: str) -> Decision:
+        test = replace(TEST, surfaces=(tested,))
+        request = DeployRequest((name,))
+        return decide(request, surfaces=steps, freezes=(), tests=[test], policy=POLICY, at=NOON)
+
+    warned = told("Product", "Checkout")
+
+    (reason,) = warned.reasons
+    assert (warned.verdict, warned.until, warned.tests) == (Verdict.WARN, TEST.ends, ())
+    assert (reason.kind, reason.id, reason.surface) == (ReasonKind.UPSTREAM, "EXP-41", "Checkout")
+    assert "where visitors come from Product" in reason.sentence
+    assert told("Checkout", "Cart").verdict is Verdict.ALLOW
+    assert told("Cart", "Cart").verdict is Verdict.DENY

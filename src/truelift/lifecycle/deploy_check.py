@@ -57,6 +57,7 @@ class ReasonKind(StrEnum):
     FREEZE = "freeze"
     SEASON = "season"
     SHARED_CODE = "shared_code"
+    UPSTREAM = "upstream"
     UNMAPPED_CODE = "unmapped_code"
     UNKNOWN_SURFACE = "unknown_surface"
     OTHER_ENVIRONMENT = "other_environment"
@@ -350,6 +351,7 @@ def decide(
             said.append(_unmapped(claimed.unmapped, policy))
     near = _shared(places, surfaces)
     said += _in_the_way(places, near, freezes, tests, policy, request, approvals, at)
+    said += _upstream(places, near, surfaces, tests, at)
     before = max((each.verdict for each in said), key=lambda one: one.rank, default=Verdict.ALLOW)
     overridden = request.emergency and before is not Verdict.ALLOW
     blocking = [each for each in said if each.verdict is before]
@@ -560,6 +562,41 @@ def _of_shared_code(test: Trial, surface: str, shares_with: str) -> Reason:
         owner=test.owner,
         share_collected=test.share_collected,
     )
+
+
+def _upstream(
+    places: Mapping[str, str],
+    near: Mapping[str, str],
+    surfaces: Iterable[Surface],
+    tests: Iterable[Trial],
+    at: datetime,
+) -> Iterator[Reason]:
+    """Say which tests visitors come to from a surface that is deployed.
+
+    Who arrives there may then be others than before: both variants get them alike, so it is
+    worth a word and no more.
+    """
+    surfaces = tuple(surfaces)
+    listed = {_folded(each.name): each for each in surfaces}
+    deployed = [listed[place] for place in places if place in listed]
+    for test in tests:
+        for name in test.surfaces if test.covers(at) else ():
+            place = _folded(name)
+            if place in places or place in near or place not in listed:
+                continue
+            above = next((each for each in deployed if each.is_upstream_of(listed[place])), None)
+            if above is not None:
+                yield Reason(
+                    ReasonKind.UPSTREAM,
+                    test.key,
+                    Verdict.WARN,
+                    name,
+                    f"{test.key} runs on {name}, where visitors come from {above.name}.",
+                    starts=test.starts,
+                    ends=test.ends,
+                    owner=test.owner,
+                    share_collected=test.share_collected,
+                )
 
 
 def _of_freeze(

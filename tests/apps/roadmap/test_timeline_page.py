@@ -11,11 +11,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from tests.apps.freezes.conftest import launched
 from tests.apps.roadmap.conftest import Add
 from truelift.apps.accounts.models import User
 from truelift.apps.roadmap.colliding import recompute
 from truelift.apps.roadmap.models import RoadmapItemRecord
 from truelift.apps.sites.models import Site
+from truelift.apps.surfaces.models import SurfaceRecord
 
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -86,6 +88,39 @@ def test_the_address_says_what_is_shown(
     assert there in drawn
     assert f'data-key="{not_there}"' not in drawn
     assert asked.split("=")[1] in shown.split('aria-label="Zoom"')[1].split("</nav>")[0]
+
+
+def test_what_is_shown_is_saved_under_a_name_and_shared_with_the_site(
+    site: Site, items: None, ada: User, cleo: User, client_of: ClientOf
+) -> None:
+    browser = client_of(ada)
+    shown = text_of(browser.get(f"{HERE}?from=2026-06-01&zoom=week&lanes=team&team=crm"))
+    query = shown.split('name="query" value="')[1].split('"')[0].replace("&amp;", "&")
+
+    made = browser.post(
+        "/s/shop/views/save/",
+        {"explorer": "roadmap", "query": query, "name": "CRM by week", "shared": "on"},
+    )
+
+    assert query == "team=crm&lanes=team&zoom=week"
+    assert made["Location"] == f"{HERE}?{query}"
+    assert "CRM by week" in text_of(client_of(cleo).get(f"{HERE}?from=2026-06-01"))
+
+
+def test_it_says_where_may_be_deployed_and_which_release_nobody_knows_of(
+    site: Site, ada: User, client_of: ClientOf, add: Add
+) -> None:
+    soon = datetime.now(UTC).date() + timedelta(days=5)
+    SurfaceRecord.objects.create(site=site, name="Checkout")
+    launched(site, ada, at=datetime.now(UTC), surface="Checkout", ends_on=soon + timedelta(days=20))
+    add("New form", start=soon.isoformat(), end=(soon + timedelta(days=2)).isoformat())
+
+    shown = text_of(client_of(ada).get(HERE))
+
+    assert "EXP-41 runs on Checkout" in shown.split("May I deploy now?")[1]
+    assert "Not acknowledged" in shown
+    assert "touches EXP-41 on Checkout" in shown
+    assert "Median of 1 active item: " in shown
 
 
 def test_a_quarter_is_printed_whole_and_has_nothing_to_press(

@@ -206,7 +206,7 @@ def decision_at(site: Site, request: DeployRequest, *, at: datetime, now: dateti
     return replace(decision, reasons=reasons)
 
 
-_OF_TESTS: Final = frozenset({ReasonKind.RUNNING_TEST, ReasonKind.SHARED_CODE})
+_OF_TESTS: Final = frozenset({ReasonKind.RUNNING_TEST, ReasonKind.SHARED_CODE, ReasonKind.UPSTREAM})
 
 
 def _checked(

@@ -48,6 +48,7 @@ from truelift.lifecycle.freeze_figures import MOST_FROZEN
 from truelift.lifecycle.functions import Item
 from truelift.lifecycle.obstacle import Obstacle
 from truelift.lifecycle.stage_words import stage_word
+from truelift.lifecycle.surface import Surface
 
 
 BEFORE: Final = timedelta(days=7)
@@ -218,6 +219,56 @@ class ChecksPage:
     any: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """What stands on the surfaces of a site, and what a pipeline would be told of each."""
+
+    surfaces: tuple[Surface, ...]
+    names: dict[str, str]
+    tests: tuple[Trial, ...]
+    freezes: dict[str, Freeze]
+    decisions: dict[str, Decision]
+    shares: dict[str, float]
+
+
+def _now(site: Site, *, since: datetime, until: datetime, now: datetime) -> _Now:
+    surfaces = surfaces_of(site)
+    names = {each.name.strip().casefold(): each.name for each in surfaces}
+    for name in named_surfaces(site):
+        names.setdefault(name.strip().casefold(), name)
+    policy = deploy_policy_of(site)
+    tests = trials_of(site, since=since, until=until, now=now)
+    records = freezes_within(site, since=since, until=until)
+    freezes = {each.key: each.as_domain() for each in records}
+    approvals = approvals_of(site, since=now)
+    decisions = {
+        name: decide(
+            DeployRequest((name,), env=policy.environments[0]),
+            surfaces=surfaces,
+            freezes=freezes.values(),
+            tests=tests,
+            policy=policy,
+            at=now,
+            approvals=approvals,
+            also_known=names.values(),
+        )
+        for name in names.values()
+    }
+    shares = shares_collected(site, {each.key for each in tests if each.covers(now)}, at=now)
+    return _Now(surfaces, names, tests, freezes, decisions, shares)
+
+
+def answers_now(site: Site, *, now: datetime) -> tuple[Answer, ...]:
+    """Say of each surface whether it may be deployed now, those in whose way something is first.
+
+    The number of queries does not grow with what stands on the surfaces.
+    """
+    stands = _now(site, since=now, until=now + timedelta(days=1), now=now)
+    zone = ZoneInfo(site.time_zone)
+    order = sorted(stands.decisions, key=lambda name: -stands.decisions[name].verdict.rank)
+    return tuple(_said(name, stands.decisions[name], stands.shares, zone) for name in order)
+
+
 def freezes_page(site: Site, *, now: datetime, over: bool = False) -> FreezesPage:
     """Say which surfaces may be deployed, and draw what stands on them.
 
@@ -230,37 +281,15 @@ def freezes_page(site: Site, *, now: datetime, over: bool = False) -> FreezesPag
     today = day_at(site, now)
     since = midnight_at(site, today - BEFORE)
     until = midnight_at(site, today + AFTER)
-    surfaces = surfaces_of(site)
-    names = {each.name.strip().casefold(): each.name for each in surfaces}
-    for name in named_surfaces(site):
-        names.setdefault(name.strip().casefold(), name)
-    policy = deploy_policy_of(site)
-    tests = trials_of(site, since=since, until=now + timedelta(days=400), now=now)
-    records = freezes_within(site, since=since, until=now + timedelta(days=400))
-    freezes = {each.key: each.as_domain() for each in records}
-    approvals = approvals_of(site, since=now)
-
-    def decided(name: str) -> Decision:
-        return decide(
-            DeployRequest((name,), env=policy.environments[0]),
-            surfaces=surfaces,
-            freezes=freezes.values(),
-            tests=tests,
-            policy=policy,
-            at=now,
-            approvals=approvals,
-            also_known=names.values(),
-        )
-
-    decisions = {name: decided(name) for name in names.values()}
-    shares = shares_collected(site, {each.key for each in tests if each.covers(now)}, at=now)
+    stands = _now(site, since=since, until=now + timedelta(days=400), now=now)
+    names, decisions, shares = stands.names, stands.decisions, stands.shares
     drawing = _Drawing(site, since, until, zone)
     lanes = [
         _lane(
             name,
-            next((each.team for each in surfaces if each.name == name), ""),
-            freezes.values(),
-            tests,
+            next((each.team for each in stands.surfaces if each.name == name), ""),
+            stands.freezes.values(),
+            stands.tests,
             shares,
             drawing,
         )
@@ -293,7 +322,7 @@ def freezes_page(site: Site, *, now: datetime, over: bool = False) -> FreezesPag
             if each.days > 0
         ),
         quarter=f"{short_day(figures.quarter)} to {short_day(figures.until - timedelta(days=1))}",
-        any=bool(names) or bool(records),
+        any=bool(names) or bool(stands.freezes),
     )
 
 

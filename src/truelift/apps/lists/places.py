@@ -33,6 +33,7 @@ LISTS: Final[Mapping[str, Place]] = MappingProxyType(
         "learnings": Place("Learnings", "learnings", "truelift.apps.experiments.lists"),
         "rollouts": Place("Winners to live", "winners", "truelift.apps.rollouts.lists"),
         "board": Place("Board", "board"),
+        "roadmap": Place("Roadmap", "roadmap"),
     }
 )
 """Lists by name; their views are saved beside those of the explorers."""

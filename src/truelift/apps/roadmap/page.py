@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from truelift.apps.accounts.models import User
-from truelift.apps.drawing.wording import count, day, percent
+from truelift.apps.drawing.wording import count, day, number, percent
 from truelift.apps.experiments.domain import day_at
 from truelift.apps.roadmap.changes import changes_of, freshness_of
 from truelift.apps.roadmap.colliding import Scene, scene_of
@@ -33,7 +33,7 @@ from truelift.apps.sites.models import Site
 from truelift.lifecycle.back_schedule import Need, Slip, critical_path, needs_of
 from truelift.lifecycle.conflict_rules import Resolution, Rule, Severity
 from truelift.lifecycle.obstacle import Obstacle
-from truelift.lifecycle.roadmap_change import Age, Field, ItemChange
+from truelift.lifecycle.roadmap_change import Age, Field, Freshness, ItemChange
 from truelift.lifecycle.roadmap_item import (
     OVER,
     DependencyKind,
@@ -140,7 +140,7 @@ def roadmap_page(site: Site, given: Mapping[str, Any], *, now: datetime) -> Road
     fresh = freshness_of(site, now=now, active=[each.key for each in standing])
     return RoadmapPage(
         answer=answer_of(standing, stopping, today=today),
-        grounds=grounds_of(fresh.days, fresh.last),
+        grounds=grounds_of(fresh),
         warnings=_warnings(site, standing, fresh.age, fresh.days, today=today),
         conflicts=stopping,
         rows=rows,
@@ -230,10 +230,20 @@ def answer_of(
     return f"{many} to settle, the first by {day(first, year=today.year)}."
 
 
-def grounds_of(days: int | None, last: ItemChange | None) -> str:
-    """Say when somebody rethought the roadmap last."""
+def grounds_of(fresh: Freshness) -> str:
+    """Say when somebody rethought the roadmap last, and how old its items are."""
+    days, last = fresh.days, fresh.last
     if days is None or last is None:
         return "Nobody has changed it yet."
+    if fresh.median is not None:
+        middle = number(fresh.median, digits=0 if fresh.median == int(fresh.median) else 1)
+        of = f"{count(len(fresh.items))} active item{'' if len(fresh.items) == 1 else 's'}"
+        unit = "day" if fresh.median == 1 else "days"
+        return f"{_last_change(days, last)} Median of {of}: {middle} {unit} since a change."
+    return _last_change(days, last)
+
+
+def _last_change(days: int, last: ItemChange) -> str:
     ago = "today" if days == 0 else "yesterday" if days == 1 else f"{days} days ago"
     who = names_of([last.by])[0]
     if last.field is Field.ITEM:

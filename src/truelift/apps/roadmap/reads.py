@@ -162,10 +162,12 @@ def _around(site: Site, *, key: str | None = None) -> _Around:
 def _experiment_rows(site: Site) -> QuerySet[ExperimentRecord]:
     return (
         ExperimentRecord.objects.filter(site=site)
-        .select_related(
-            "decision_owner", "deputy", "hypothesis", "on_roadmap", "on_roadmap__priority"
+        .select_related("hypothesis", "on_roadmap", "on_roadmap__priority")
+        .prefetch_related(
+            "decision_owner",
+            "deputy",
+            Prefetch("metrics", PlannedMetricRecord.objects.prefetch_related("metric")),
         )
-        .prefetch_related(Prefetch("metrics", PlannedMetricRecord.objects.select_related("metric")))
     )
 
 
@@ -184,7 +186,10 @@ def _item_rows(site: Site) -> QuerySet[RoadmapItemRecord]:
 
 
 def _items(site: Site, since: date | None) -> Iterable[RoadmapItemRecord]:
-    rows = _item_rows(site)
+    # People and priorities are few and rows are many: each is read once, not once per row.
+    rows = RoadmapItemRecord.objects.filter(site=site, number__isnull=False).prefetch_related(
+        "owner", "deputy", "priority"
+    )
     over = [ItemStage.DONE.value, ItemStage.CANCELLED.value]
     if since is None:
         return rows.exclude(stage__in=over)

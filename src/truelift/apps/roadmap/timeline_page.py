@@ -10,12 +10,16 @@ from urllib.parse import urlencode
 
 from django.db.models import Q
 
+from truelift.apps.accounts.models import User
 from truelift.apps.drawing.wording import day
 from truelift.apps.experiments.domain import day_at
 from truelift.apps.experiments.models import ExperimentRecord
+from truelift.apps.explorers.reads import Kept, views_of
+from truelift.apps.freezes.page import Answer, answers_now
 from truelift.apps.roadmap.changes import freshness_of
 from truelift.apps.roadmap.colliding import context_of, settings_of
 from truelift.apps.roadmap.documents import versions_by_key
+from truelift.apps.roadmap.liaison import touching_of
 from truelift.apps.roadmap.models import ConflictRecord, ConflictState
 from truelift.apps.roadmap.page import answer_of, grounds_of
 from truelift.apps.roadmap.reads import items_of
@@ -35,6 +39,7 @@ from truelift.apps.surfaces.reads import surfaces_of
 from truelift.lifecycle.back_schedule import critical_path, predecessors, slips
 from truelift.lifecycle.conflict_rules import Severity
 from truelift.lifecycle.experiment import Stage
+from truelift.lifecycle.liaison import Touching
 from truelift.lifecycle.roadmap_item import OVER, ItemKind, RoadmapItem
 
 
@@ -44,6 +49,9 @@ MOST_AHEAD: Final = 40
 AHEAD: Final = timedelta(days=28)
 MOST_CONFLICTS: Final = 10
 MOST_UNDATED: Final = 50
+MOST_SURFACES: Final = 12
+ROADMAP: Final = "roadmap"
+"""What saved views call this page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,23 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedHere:
+    """Views of the roadmap that were saved, and what saving this one keeps.
+
+    Attributes:
+        name: What saved views call the roadmap.
+        query: The address without its days: a view shows what is true when it is opened.
+        views: Those that the reader may open.
+        file: No file stands beside them here.
+    """
+
+    name: str
+    query: str
+    views: tuple[Kept, ...]
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TimelinePage:
     """The page.
 
@@ -79,6 +104,10 @@ class TimelinePage:
         quarter: The calendar quarter in words.
         kept: What the filters' form carries on: name and value.
         any: Whether there is anything on the roadmap at all.
+        deploys: Of each surface whether it may be deployed now, those that may not first.
+        more_deploys: How many surfaces are not listed.
+        releases: Releases that touch a test and that nobody has acknowledged.
+        saved: What the menu of saved views shows.
     """
 
     answer: str
@@ -99,6 +128,10 @@ class TimelinePage:
     quarter: str
     kept: tuple[tuple[str, str], ...]
     any: bool
+    deploys: tuple[Answer, ...]
+    more_deploys: int
+    releases: tuple[Touching, ...]
+    saved: SavedHere
 
     @property
     def undated(self) -> tuple[RoadmapItem, ...]:
@@ -107,7 +140,13 @@ class TimelinePage:
 
 
 def timeline_page(
-    site: Site, given: Mapping[str, Any], *, now: datetime, may_move: bool, on_paper: bool = False
+    site: Site,
+    given: Mapping[str, Any],
+    *,
+    reader: User,
+    now: datetime,
+    may_move: bool,
+    on_paper: bool = False,
 ) -> TimelinePage:
     """Say who changes what, where and when, and what collides.
 
@@ -158,9 +197,13 @@ def timeline_page(
     )
     fresh = freshness_of(site, now=now, active=[each.key for each in standing])
     address = _Address(given)
+    # On paper nothing is deployed and nothing saved.
+    deploys = () if on_paper else answers_now(site, now=now)
+    waiting = () if on_paper else tuple(each for each in touching_of(site, now=now) if each.waits)
+    views = () if on_paper else views_of(site, reader)
     return TimelinePage(
         answer=answer_of(standing, stopping, today=today),
-        grounds=grounds_of(fresh.days, fresh.last),
+        grounds=grounds_of(fresh),
         drawn=drawn,
         zoom=zoom,
         lanes=lanes,
@@ -181,6 +224,14 @@ def timeline_page(
         quarter=f"Q{(window.since.month + 2) // 3} {window.since.year}",
         kept=address.kept("lanes", "zoom", "from"),
         any=bool(everything),
+        deploys=deploys[:MOST_SURFACES],
+        more_deploys=max(len(deploys) - MOST_SURFACES, 0),
+        releases=waiting[:MOST_CONFLICTS],
+        saved=SavedHere(
+            ROADMAP,
+            address.of(**{"from": None}).removeprefix("?"),
+            tuple(each for each in views if each.view.explorer == ROADMAP),
+        ),
     )
 
 

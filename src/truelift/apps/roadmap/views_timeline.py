@@ -33,7 +33,12 @@ def roadmap(request: SignedInRequest, site: str) -> HttpResponse:
     may_write = covers(request, place, Role.EDITOR)
     context = {
         "page": timeline_page(
-            place, given, now=now, may_move=may_write and not on_paper, on_paper=on_paper
+            place,
+            given,
+            reader=request.user,
+            now=now,
+            may_move=may_write and not on_paper,
+            on_paper=on_paper,
         ),
         "filters": TimelineForm(initial=request.GET.dict()),
         "narrowed": form.narrows,
