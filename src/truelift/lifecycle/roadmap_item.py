@@ -139,6 +139,7 @@ class RoadmapItem:
         features: Features that it changes.
         references: Features that its words speak of.
         events: Events that its metrics use, or, of a tracking change, that it changes.
+        landing: Addresses to which a campaign leads people.
         benign: Keys of experiments for which somebody has judged it harmless.
         agreed: Whether the owner of the surface has agreed; of freezes.
         of: The experiment that a freeze protects; empty for one of its own.
@@ -176,6 +177,7 @@ class RoadmapItem:
     features: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
+    landing: tuple[str, ...] = ()
     benign: frozenset[str] = frozenset()
     agreed: bool = False
     of: str = ""

@@ -10,6 +10,7 @@ from typing import Final
 from truelift.apps.research.actor import Actor
 from truelift.apps.roadmap.colliding import recompute, resolve
 from truelift.apps.roadmap.fields import ItemFields
+from truelift.apps.roadmap.landing import look_after_landing_pages
 from truelift.apps.roadmap.models import ConflictRecord
 from truelift.apps.roadmap.priorities import write_priorities
 from truelift.apps.roadmap.services import (
@@ -66,6 +67,7 @@ class Planning:
 
     def _looks(self) -> None:
         recompute(self.site, now=self.days.moment())
+        look_after_landing_pages(self.site, now=self.days.moment())
 
     def _agrees(self) -> None:
         day = self.days.ends.date()
@@ -117,6 +119,7 @@ class Planning:
                 touches=work.touches,
                 traffic_change=work.traffic_change,
                 effort=dict(work.effort),
+                landing=work.landing or None,
             ),
             by=self.who[work.owner],
             now=self.days.moment(),

@@ -34,6 +34,7 @@ from truelift.apps.roadmap.documents import (
     versions_by_key,
 )
 from truelift.apps.roadmap.fields import ItemFields
+from truelift.apps.roadmap.landing import landing_documents
 from truelift.apps.roadmap.models import (
     AssetRecord,
     ConflictRecord,
@@ -98,6 +99,9 @@ class ItemIn(Schema):
     features: Names | None = Field(default=None, max_length=40)
     refers: Names | None = Field(default=None, max_length=40)
     events: Names | None = Field(default=None, max_length=40)
+    landing: Names | None = Field(
+        default=None, max_length=40, description="Addresses to which a campaign leads."
+    )
     effort: dict[str, float] | None = None
     notes: str | None = Field(default=None, max_length=2000)
 
@@ -561,6 +565,7 @@ def _item(site: Site, key: str) -> Document:
         ],
         "obstacles": obstacle_documents(scene.obstacles(key)),
         "assets": [asset_document(each) for each in assets],
+        "landing_pages": landing_documents(site, item),
         "hangs_on": [
             dependency_document(each)
             for each in DependencyRecord.objects.filter(site=site, item=key).order_by("pk")

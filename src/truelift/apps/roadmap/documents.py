@@ -72,6 +72,7 @@ def item_document(item: RoadmapItem, *, version: int = 0) -> dict[str, Any]:
         "features": list(item.features),
         "refers": list(item.references),
         "events": list(item.events),
+        "landing": list(item.landing),
         "benign": sorted(item.benign),
         "effort": dict(item.effort),
         "dependencies": [{"on": each.on, "kind": each.kind.value} for each in item.dependencies],

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Final
+from urllib.parse import urlsplit
 
 from truelift.apps.accounts.models import User
 from truelift.apps.research.fields import is_storable
@@ -14,13 +15,14 @@ from truelift.apps.roadmap.models import CommercialPriorityRecord, RoadmapItemRe
 from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
 from truelift.lifecycle.roadmap_change import Field
-from truelift.lifecycle.roadmap_item import Touch
+from truelift.lifecycle.roadmap_item import ItemKind, Touch
 
 
 MOST_NAMED: Final = 40
 """Surfaces, elements, events and the like of one item."""
 
 LONGEST_NAME: Final = 120
+LONGEST_ADDRESS: Final = 500
 
 FIRST_DAY: Final = date(2000, 1, 1)
 LAST_DAY: Final = date(2100, 1, 1)
@@ -53,6 +55,7 @@ class ItemFields:
         owner: E-mail address of the decision-owner; empty: nobody.
         deputy: Who decides in their absence; the same.
         priority: Key of a commercial priority of the site; empty: none.
+        landing: Addresses to which a campaign leads, whole or as paths; of campaigns only.
         audience: Dimension → `allow` and `deny`.
         effort: Role → working days.
     """
@@ -83,6 +86,7 @@ class ItemFields:
     features: tuple[str, ...] | None = None
     refers: tuple[str, ...] | None = None
     events: tuple[str, ...] | None = None
+    landing: tuple[str, ...] | None = None
     effort: Mapping[str, float] | None = None
     notes: str | None = None
 
@@ -148,6 +152,7 @@ def fill(record: RoadmapItemRecord, given: ItemFields) -> None:
     for name in _FLAGS:
         if getattr(given, name) is not None:
             setattr(record, name, getattr(given, name))
+    _fill_landing(record, given, wrong)
     _fill_touches(record, given, wrong)
     _fill_days(record, given, wrong)
     _fill_shares(record, given, wrong)
@@ -176,6 +181,34 @@ def _fill_names(
         wrong[name] = f"Each has at most {LONGEST_NAME} letters, and none that cannot be stored."
     else:
         setattr(record, name, names)
+
+
+def _fill_landing(record: RoadmapItemRecord, given: ItemFields, wrong: dict[str, str]) -> None:
+    if given.landing is None:
+        return
+    urls = list(dict.fromkeys(each.strip() for each in given.landing if each.strip()))
+    if urls and record.kind != ItemKind.CAMPAIGN.value:
+        wrong["landing"] = "Only a campaign leads people to pages."
+    elif len(urls) > MOST_NAMED or any(
+        len(each) > LONGEST_ADDRESS or not is_storable(each) or not _is_address(each)
+        for each in urls
+    ):
+        wrong["landing"] = (
+            f"At most {MOST_NAMED} addresses, each as /sale/ or https://shop.example/sale/."
+        )
+    else:
+        record.landing = urls
+
+
+def _is_address(text: str) -> bool:
+    if any(each.isspace() for each in text):
+        return False
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    whole = parts.scheme in {"http", "https"} and bool(parts.netloc)
+    return whole or (text.startswith("/") and not text.startswith("//"))
 
 
 def _fill_touches(record: RoadmapItemRecord, given: ItemFields, wrong: dict[str, str]) -> None:

@@ -104,6 +104,13 @@ class ItemForm(forms.Form):
     features = _names("Features that it changes")
     refers = _names("Features that its words speak of")
     events = _names("Events that it measures by or changes")
+    landing = forms.CharField(
+        label="Landing pages of a campaign, one a line",
+        required=False,
+        max_length=5_000,
+        widget=forms.Textarea({"rows": 2}),
+        help_text="/winter-sale/. They are asked for four weeks before its start.",
+    )
     audience = forms.CharField(
         label="Who sees it, one a line",
         required=False,
@@ -167,6 +174,8 @@ class ItemForm(forms.Form):
             if record.experiment_id is not None:
                 for name in (OF_THE_PLAN & set(self.fields)) | {"touches", "traffic_change"}:
                     del self.fields[name]
+            if record.kind != ItemKind.CAMPAIGN.value:
+                del self.fields["landing"]
 
     def _choose(self, name: str, choices: list[tuple[str, str]]) -> None:
         field = self.fields[name]
@@ -197,6 +206,7 @@ class ItemForm(forms.Form):
                 name: ", ".join(getattr(record, name))
                 for name in ("surfaces", "why", "elements", "features", "refers", "events")
             },
+            "landing": "\n".join(record.landing),
             "start": record.starts_on,
             "end": record.ends_on,
             "owner": _address(record.owner),
@@ -254,6 +264,8 @@ class ItemForm(forms.Form):
         for name in ("surfaces", "why", "elements", "features", "refers", "events"):
             if name in given:
                 said[name] = tuple(given[name].split(","))
+        if "landing" in given:
+            said["landing"] = tuple(given["landing"].splitlines())
         for name in ("start", "end"):
             if name in given:
                 said[name] = given[name].isoformat() if given[name] else ""

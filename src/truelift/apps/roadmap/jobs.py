@@ -1,4 +1,4 @@
-"""What the worker does for the roadmap every night: look for conflicts with today's eyes."""
+"""What the worker does for the roadmap every night: look for conflicts, ask for pages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from truelift.apps.experiments.job_kinds import does, queue
 from truelift.apps.experiments.models import Job
 from truelift.apps.roadmap.colliding import recompute
+from truelift.apps.roadmap.landing import look_after_landing_pages
 from truelift.apps.roadmap.planning_jobs import SHARED, tell_the_week
 from truelift.apps.roadmap.services import NIGHTLY
 from truelift.apps.roadmap.sharing import may_share
@@ -20,6 +21,7 @@ def _nightly(job: Job, now: datetime) -> datetime | None:
         return None
     recompute(site, now=now)
     tell_the_week(site, now=now)
+    look_after_landing_pages(site, now=now)
     if may_share(site):
         queue(SHARED, f"site:{site.name}", by=None, now=now)
     return now + timedelta(days=1)

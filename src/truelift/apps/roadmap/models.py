@@ -109,6 +109,7 @@ class RoadmapItemRecord(models.Model):
         position: Where it stands among others of its start; 0 at first.
         audience: Dimension → `allow` and `deny`, lists of values.
         refers: Features that its words speak of.
+        landing: Addresses to which a campaign leads people.
         benign: Keys of experiments for which it was judged harmless.
         effort: Role → working days.
         dropped_because: Why it was dropped; empty while it stands.
@@ -162,6 +163,7 @@ class RoadmapItemRecord(models.Model):
     features = models.JSONField(default=list, blank=True)
     refers = models.JSONField(default=list, blank=True)
     events = models.JSONField(default=list, blank=True)
+    landing = models.JSONField(default=list, blank=True)
     benign = models.JSONField(default=list, blank=True)
     effort = models.JSONField(default=dict, blank=True)
     notes = models.CharField(max_length=2000, blank=True, default="")

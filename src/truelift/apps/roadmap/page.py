@@ -18,6 +18,7 @@ from truelift.apps.roadmap.changes import changes_of, freshness_of
 from truelift.apps.roadmap.colliding import Scene, scene_of
 from truelift.apps.roadmap.documents import versions_by_key
 from truelift.apps.roadmap.forms import HANGS
+from truelift.apps.roadmap.landing import landing_missing, landing_pages_of
 from truelift.apps.roadmap.liaison import unaccompanied_of
 from truelift.apps.roadmap.models import (
     AssetRecord,
@@ -32,6 +33,7 @@ from truelift.apps.roadmap.reads import item_of, items_of
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.back_schedule import Need, Slip, critical_path, needs_of
 from truelift.lifecycle.conflict_rules import Resolution, Rule, Severity
+from truelift.lifecycle.landing import LandingPage
 from truelift.lifecycle.obstacle import Obstacle
 from truelift.lifecycle.roadmap_change import Age, Field, Freshness, ItemChange
 from truelift.lifecycle.roadmap_item import (
@@ -312,6 +314,8 @@ class ItemPage:
         changes: The log, the newest first: what, who, when.
         own: Whether its plan is kept here.
         movable: Whether its days can be moved here.
+        landing: Address, shape and words of each page to which it leads.
+        lacking: What those pages lack.
     """
 
     item: RoadmapItem
@@ -331,6 +335,8 @@ class ItemPage:
     changes: tuple[tuple[str, str, str], ...]
     own: bool
     movable: bool
+    landing: tuple[tuple[str, str, str], ...]
+    lacking: tuple[Obstacle, ...]
 
 
 def item_page(site: Site, key: str, *, now: datetime) -> ItemPage | None:
@@ -373,6 +379,19 @@ def item_page(site: Site, key: str, *, now: datetime) -> ItemPage | None:
         ),
         own=own,
         movable=item.kind is not ItemKind.FREEZE and item.stage in MOVABLE,
+        landing=tuple(_landing(each) for each in landing_pages_of(site, item.landing)),
+        lacking=landing_missing(site, item) if item.landing and item.stage not in OVER else (),
+    )
+
+
+def _landing(page: LandingPage) -> tuple[str, str, str]:
+    whose = f", on {' and '.join(page.surfaces)}" if page.surfaces else ", on no surface"
+    if page.problem:
+        return page.url, "failed", f"Not to be seen{whose}"
+    return (
+        page.url,
+        "passed" if page.seen else "missing",
+        f"{'Seen' if page.seen else 'Never seen'}{whose}",
     )
 
 

@@ -319,6 +319,7 @@ def _item(record: RoadmapItemRecord, around: _Around) -> RoadmapItem:
         features=tuple(record.features),
         references=tuple(record.refers),
         events=tuple(record.events),
+        landing=tuple(record.landing),
         benign=frozenset(record.benign),
         assets=around.assets.get(record.key, ()),
         dependencies=around.dependencies.get(record.key, ()),

@@ -28,6 +28,7 @@ from truelift.apps.roadmap.fields import (
     fill,
     member,
 )
+from truelift.apps.roadmap.landing import ask_for_landing_pages
 from truelift.apps.roadmap.models import (
     AssetRecord,
     CommercialPriorityRecord,
@@ -39,6 +40,7 @@ from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
 from truelift.lifecycle.back_schedule import circle_obstacle, cycle_through, predecessors
 from truelift.lifecycle.experiment import PREPARING, Stage
+from truelift.lifecycle.landing import is_asked_for
 from truelift.lifecycle.obstacle import MoveRefused, Obstacle
 from truelift.lifecycle.roadmap_change import Field
 from truelift.lifecycle.roadmap_item import (
@@ -109,6 +111,7 @@ def add_item(
     record.save()
     log(site, record.key, Field.ITEM, "", record.key, by=by, now=now)
     _audit(site, "roadmap.item_added", record.key, None, facts_of(record), by=by, now=now)
+    _ask_for_pages(record, now=now)
     _afterwards(site, now=now)
     return record
 
@@ -154,6 +157,7 @@ def change_item(
         _check_move(site, before_item, *days, now=now)
     _store(record, old, by=by, now=now, reason=reason)
     _audit(site, "roadmap.item_changed", key, before, facts_of(record), by=by, now=now)
+    _ask_for_pages(record, now=now)
     _afterwards(site, now=now)
     return record
 
@@ -211,6 +215,7 @@ def move_item(
         record.starts_on, record.ends_on = start, end
         _store(record, old, by=by, now=now, reason=reason)
         _audit(site, "roadmap.item_moved", key, before, facts_of(record), by=by, now=now)
+        _ask_for_pages(record, now=now)
     _afterwards(site, now=now)
     return found
 
@@ -588,6 +593,7 @@ def _columns(record: RoadmapItemRecord) -> dict[str, Any]:
             "features",
             "refers",
             "events",
+            "landing",
             "effort",
             "notes",
         )
@@ -679,6 +685,15 @@ def _audit(
         site=site.name,
         **by.audited,
     )
+
+
+def _ask_for_pages(record: RoadmapItemRecord, *, now: datetime) -> None:
+    """Ask for the pages of a campaign at once, where it comes so soon; else a night does."""
+    if not record.landing:
+        return
+    item = _item(record.site, record.key)
+    if is_asked_for(item, today=day_at(record.site, now)):
+        ask_for_landing_pages(record.site, item, now=now)
 
 
 def _afterwards(site: Site, *, now: datetime) -> None:

@@ -41,6 +41,7 @@ class Work:
         needs: The work that has to be over before.
         late: What it needs and who brings it, and has not.
         effort: Role and days of work.
+        landing: Addresses to which a campaign leads.
     """
 
     key: str
@@ -64,6 +65,7 @@ class Work:
     needs: str = ""
     late: tuple[str, str] = ("", "")
     effort: tuple[tuple[str, float], ...] = ()
+    landing: tuple[str, ...] = ()
 
 
 WORKS: Final = (
@@ -94,12 +96,15 @@ WORKS: Final = (
          "It is what people search for in the rain", "Readers", priority=3),
     Work("sale", "campaign", "Winter sale", ("Category page", "Cart"), 20, 14, 30, "mara",
          "Marketing", "A quarter of last winter’s orders", "order_rate", priority=3,
-         touches=("traffic",), traffic_change=0.4),
+         touches=("traffic",), traffic_change=0.4, landing=("/winter-sale/",)),
     Work("wallet", "release", "The phone’s own wallet as a way to pay",
          ("Checkout, payment step",), 40, 2, 2, "ines", "Checkout",
          "Paying means typing sixteen digits with two thumbs", "order_rate", priority=1,
          elements=("Ways to pay",), firm=False, needs="addresses",
          effort=(("build", 9.0), ("qa", 3.0))),
+    Work("wool", "campaign", "Newsletter: wool against the cold", ("Journal",), 2, 5, 18, "felix",
+         "Content", "Readers ask what to wear under a shell", "Readers", priority=3,
+         landing=("/journal/wool/",)),
 )  # fmt: skip
 """One stands in the way of a test and nobody has moved, one was moved, one waits for a film."""
 
