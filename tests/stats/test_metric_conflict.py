@@ -71,6 +71,8 @@ def test_mix_and_rate_add_up_and_the_whole_mix_belongs_to_who_has_every_source()
     assert paid.mix + paid.rate == pytest.approx(paid.total)
     assert paid.total == pytest.approx(-0.012803, abs=1e-6)
     assert paid.mix == pytest.approx(-0.012075, abs=1e-6)
+    assert sum(paid.parts) == pytest.approx(paid.mix)
+    assert min(paid.parts) == paid.parts[2] == pytest.approx(-0.0084, abs=1e-5)
     # Free sources did not move: the mix is all of paid's making.
     assert paid.driven == pytest.approx(paid.mix)
     assert whole.driven == whole.mix

@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "truelift.apps.progress",
     "truelift.apps.scorecard",
     "truelift.apps.facts",
+    "truelift.apps.alignment",
     "truelift.apps.drawing",
 ]
 

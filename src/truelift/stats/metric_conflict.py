@@ -134,12 +134,14 @@ class Mixing:
         rate: What other values within the sources do to it.
         driven: The part of `mix` that comes from the team's own sources having grown
             otherwise than the rest.
+        parts: What each source adds to the mix, beside a usual session of both windows.
     """
 
     total: float
     mix: float
     rate: float
     driven: float
+    parts: tuple[float, ...] = ()
 
     @property
     def share(self) -> float | None:
@@ -315,7 +317,9 @@ def mixing(
         else_ = np.where(own, s0 * grown, s1)
         if else_.sum() > 0:
             driven = float(((w1 - else_ / else_.sum()) * usual).sum())
-    return Mixing(float(v1.sum() / s1.sum() - v0.sum() / s0.sum()), mix, rate, driven)
+    before, now = float(v0.sum() / s0.sum()), float(v1.sum() / s1.sum())
+    parts = (w1 - w0) * (usual - (before + now) / 2)
+    return Mixing(now - before, mix, rate, driven, tuple(parts.tolist()))
 
 
 def paired(team: Weekly, shared: Weekly, *, good: int) -> Paired | None:

@@ -1,0 +1,1 @@
+"""How the tables of alignment came to be."""

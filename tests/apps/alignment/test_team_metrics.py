@@ -1,0 +1,114 @@
+"""A team's metric is computed from facts, and held against the one that all share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from truelift.apps.accounts.models import AuditEvent, User
+from truelift.apps.alignment import services
+from truelift.apps.alignment.computing import compute_metrics
+from truelift.apps.alignment.models import MetricConflictRecord, TeamMetricRecord
+from truelift.apps.alignment.reads import conflicts_of, metrics_of
+from truelift.apps.alignment.services import MetricFields
+from truelift.apps.facts.services import make_feed, take_in
+from truelift.apps.research.actor import Actor
+from truelift.apps.sites.models import Site
+from truelift.lifecycle.functions import Function
+
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+
+ClientOf = Callable[[User], Client]
+
+NOISE = (1.02, 0.98, 1.01, 0.99, 1.03, 0.97, 1.005, 0.995)
+# Source, campaign, sessions and orders before and now, cost per click: program.md §5.4.
+BROAD_MATCH = (
+    ("brand", "", (30_000, 30_000), (1_500, 1_500), (0.0, 0.0)),
+    ("paid", "exact", (40_000, 12_000), (1_200, 360), (2.0, 2.0)),
+    ("paid", "broad", (10_000, 95_000), (100, 754), (0.6, 0.7)),
+    ("organic", "", (20_000, 20_000), (400, 400), (0.0, 0.0)),
+)
+COST = MetricFields(
+    name="Cost per click",
+    team="marketing",
+    formula="cost_per_click",
+    direction=-1,
+    owner="ada@example.com",
+    path="Cheaper clicks leave more of the budget for people who buy.",
+)
+VISITS = MetricFields(name="Traffic", team="marketing", formula="traffic", direction=1)
+
+
+def parts_of(total: int, at: int) -> list[int]:
+    """Part a whole number into eight weeks that are not all the same, to the last one."""
+    weights = [*NOISE[at:], *NOISE[:at]]
+    edges = [round(total * sum(weights[:week]) / 8) for week in range(9)]
+    edges[8] = total
+    return [later - earlier for earlier, later in zip(edges, edges[1:], strict=False)]
+
+
+def file_of(weeks_from: date) -> tuple[bytes, bytes]:
+    """Write the files of traffic and of spend; all of a week's is on its Monday but the zeros."""
+    traffic = ["date,source,campaign,sessions,orders,revenue"]
+    spend = ["date,source,campaign,clicks,cost"]
+    for source, campaign, sessions, orders, price in BROAD_MATCH:
+        for window in (0, 1):
+            came, bought = parts_of(sessions[window], 0), parts_of(orders[window], 3)
+            for week in range(8):
+                monday = weeks_from + timedelta(weeks=8 * window + week)
+                for day in range(7):
+                    many, sold = (came[week], bought[week]) if day == 0 else (0, 0)
+                    at = (monday + timedelta(days=day)).isoformat()
+                    traffic.append(f"{at},{source},{campaign},{many},{sold},{60 * sold}.00")
+                    if price[window]:
+                        cost = f"{many * price[window]:.2f}"
+                        spend.append(f"{at},{source},{campaign},{many},{cost}")
+    return ("\n".join(traffic).encode(), "\n".join(spend).encode())
+
+
+@pytest.fixture
+def broad_match(site: Site, ada: User, now: datetime) -> None:
+    """Files of sixteen weeks, in which paid search turned from exact to broad match."""
+    monday = now.date() - timedelta(days=now.weekday())
+    files = zip(("traffic", "spend"), file_of(monday - timedelta(weeks=16)), strict=True)
+    for kind, file in files:
+        make_feed(site, name=kind, kind=kind, by=Actor(ada), now=now)
+        arrival = take_in(site, kind, file, by=Actor(ada), now=now)
+        assert arrival.refused == 0
+
+
+def write(site: Site, fields: MetricFields, by: User, now: datetime) -> TeamMetricRecord:
+    return services.write_metric(site, fields, by=Actor(by), now=now)
+
+
+@pytest.mark.usefixtures("broad_match")
+def test_cheap_clicks_of_broad_match_are_a_conflict_from_files_to_the_page(
+    site: Site, ada: User, client_of: ClientOf, now: datetime
+) -> None:
+    write(site, COST, ada, now)
+    write(site, VISITS, ada, now)
+
+    clicks, visits = sorted(compute_metrics(site, now=now), key=lambda each: each.metric.number)
+
+    assert clicks.kinds == visits.kinds == ["direct", "structural"]
+    assert clicks.sentence == (
+        "Marketing’s cost per click is 51% better while revenue per session is 40% worse;"
+        " 94% of that is mix from paid / broad."
+    )
+    assert visits.sentence.startswith("Marketing’s traffic is 57% better while")
+    assert clicks.at_stake_minor == visits.at_stake_minor == 120_600_00
+    assert clicks.mix_share == pytest.approx(0.943, abs=0.0005)
+    told = metrics_of(site)[0].document
+    assert told is not None
+    assert told["team"]["before"] == pytest.approx(172)
+    assert told["team"]["now"] == pytest.approx(84.58, abs=0.005)
+    assert told["of_shared"]["before"] == pytest.approx(192)
+    assert told["of_shared"]["now"] == pytest.approx(115.18, abs=0.005)
