@@ -28,10 +28,10 @@ postgres: ; scripts/with-postgres.sh $(pytest) -n 2 -m "database and not browser
 worlds: ; $(pytest) -n 2 --timeout 180 -m world
 fault-short: ; $(pytest) -n 2 --timeout 180 -m fault
 fault: ; TRUELIFT_KILLS=20 TRUELIFT_KILL_EVENTS=200000 $(pytest) --timeout 1800 -m fault
-# The pages share one company, so they stay in one process; everything else runs beside them.
+# Looking at every page takes as long as all else in a browser; each has a company of its own.
 browser: ; @$(MAKE) --no-print-directory -j2 --output-sync=target browser-pages browser-beside
-browser-pages: ; $(pytest) --timeout 120 -m browser tests/browser/pages
-browser-beside: ; $(pytest) --timeout 120 -m browser --ignore tests/browser/pages
+browser-pages: ; $(pytest) --timeout 120 -m browser tests/browser/pages/test_every_page.py
+browser-beside: ; $(pytest) --timeout 120 -m browser tests/browser --ignore tests/browser/pages/test_every_page.py
 
 # Samples what the statistics promise, writes docs/calibration.md of it, then samples the rest.
 simulate: ; $(bin)/python scripts/calibrate.py && $(pytest) --timeout 1800 -m simulation

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -33,8 +35,9 @@ if TYPE_CHECKING:
     from truelift.apps.accounts.models import User
     from truelift.apps.sites.models import Site
 
-# How long one example takes says how busy the machine is, not whether the rule holds.
-hypothesis.settings.register_profile("truelift", deadline=None)
+# How long one example takes says how busy the machine is, not whether the rule holds. Every run
+# draws other examples, so that what one run saves the next ones look at.
+hypothesis.settings.register_profile("truelift", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("truelift")
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -101,6 +104,9 @@ def django_db_modify_db_settings(
     if wanted["ENGINE"] == "django.db.backends.sqlite3":
         database = tmp_path_factory.mktemp("database") / "test.sqlite3"
         wanted["TEST"]["NAME"] = str(database)
+        if not ready_made().exists():
+            # In a process of its own: this one's Django has its settings already.
+            subprocess.run([sys.executable, "-m", "truelift.project.tables"], check=False)
         if ready_made().exists():
             shutil.copyfile(ready_made(), database)
 

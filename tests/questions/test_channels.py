@@ -322,7 +322,7 @@ def deciding(
             return known[-1] if recent else session
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     events=rows,
     buckets=st.integers(1, 3),

@@ -39,7 +39,7 @@ rows = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=rows, buckets=st.integers(2, 4))
 def test_any_partition_of_the_people_gives_the_same_answer(
     events: Sequence[dict[str, Any]], buckets: int

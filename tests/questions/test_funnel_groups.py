@@ -395,7 +395,7 @@ questions = st.builds(
     st.sampled_from([(), (Between(Events(("logout",)), 2, 3),)]),
 )
 
-QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @QUICK

@@ -39,7 +39,7 @@ def steps(*names: str) -> tuple[Step, ...]:
 SHOP = Funnel(steps("view", "cart", "buy"), window_s=3600, as_of=at(10**9))
 DAY = 86_400
 
-QUICK = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def document(question: Any, events: Sequence[dict[str, Any]], *, buckets: int = 1) -> Any:

@@ -318,7 +318,7 @@ questions = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=rows, buckets=st.integers(2, 4), question=questions, shown=st.integers(1, 3))
 def test_any_partition_of_the_people_gives_the_same_answer(
     events: Sequence[dict[str, Any]], buckets: int, question: Journeys, shown: int
@@ -328,7 +328,7 @@ def test_any_partition_of_the_people_gives_the_same_answer(
     assert ask(question, events, buckets=buckets) == ask(question, events)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=rows, question=questions)
 def test_random_journeys_agree_with_plain_python_and_add_up(
     events: Sequence[dict[str, Any]], question: Journeys

@@ -224,7 +224,7 @@ rows = st.lists(
 ).map(lambda events: [{**row, "position": n} for n, row in enumerate(events)])
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=rows, buckets=st.integers(2, 4), smallest=st.integers(1, 3))
 def test_any_partition_of_the_people_gives_the_answer_of_plain_python(
     events: Sequence[dict[str, Any]], buckets: int, smallest: int

@@ -246,7 +246,7 @@ histories = st.lists(
     max_size=25,
     unique_by=lambda row: row["position"],
 )
-quick = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 PERIOD = {"since": START.isoformat(), "until": (START + timedelta(days=9)).isoformat()}
 
 

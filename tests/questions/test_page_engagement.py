@@ -305,7 +305,7 @@ def _pages(session: list[tuple[Any, ...]]) -> list[Page]:
     return list(pages.values())
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sent=SENT, buckets=st.integers(1, 3))
 def test_any_split_of_the_persons_gives_what_plain_python_gives(
     sent: list[tuple[Any, ...]], buckets: int

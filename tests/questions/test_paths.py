@@ -385,7 +385,7 @@ questions = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=rows, buckets=st.integers(2, 4), question=questions, shown=st.integers(1, 3))
 def test_any_partition_of_the_people_gives_the_same_answer(
     events: Sequence[dict[str, Any]], buckets: int, question: Paths, shown: int
@@ -395,7 +395,7 @@ def test_any_partition_of_the_people_gives_the_same_answer(
     assert ask(question, events, buckets=buckets) == ask(question, events)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=rows, question=questions, shown=st.integers(1, 3))
 def test_everything_adds_up(events: Sequence[dict[str, Any]], question: Paths, shown: int) -> None:
     answer = ask(replace(question, max_nodes=shown, max_paths=shown), events)
@@ -415,7 +415,7 @@ def test_everything_adds_up(events: Sequence[dict[str, Any]], question: Paths, s
     assert sum(path.goal.converted for path in answer.paths) == answer.goal.converted
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=rows, question=questions)
 def test_random_paths_agree_with_plain_python(
     events: Sequence[dict[str, Any]], question: Paths

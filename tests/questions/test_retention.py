@@ -476,7 +476,7 @@ questions |= questions.filter(lambda q: q.clock is Clock.CALENDAR).map(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=rows, question=questions, buckets=st.integers(2, 4))
 def test_any_partition_of_the_people_gives_the_same_answer(
     events: Sequence[dict[str, Any]], question: Retention, buckets: int
@@ -486,7 +486,7 @@ def test_any_partition_of_the_people_gives_the_same_answer(
     assert ask(question, events, buckets=buckets).document() == whole.document()
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=rows, question=questions)
 def test_random_cohorts_agree_with_plain_python(
     events: Sequence[dict[str, Any]], question: Retention

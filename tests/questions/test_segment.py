@@ -447,7 +447,7 @@ def is_in(rows: list[dict[str, Any]], part: Part) -> bool:
             return not is_in(rows, part.part)
 
 
-quick = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @quick

@@ -231,7 +231,7 @@ metrics = st.sampled_from(
         Metric("sum", MetricKind.SUM, WORTH, window_s=50),
     ]
 )
-quick = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def numbers_of(

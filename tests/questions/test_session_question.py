@@ -324,7 +324,7 @@ rows = st.lists(
 ).map(lambda events: [{**row, "position": n} for n, row in enumerate(events)])
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     events=rows,
     buckets=st.integers(2, 4),
@@ -341,7 +341,7 @@ def test_any_partition_of_the_people_gives_the_same_answer(
     assert ask(question, events, buckets=buckets) == ask(question, events)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     events=rows,
     by=st.sampled_from(["device", "entry_page", "exit_page", "campaign", "day"]),

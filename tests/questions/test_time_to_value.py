@@ -238,7 +238,7 @@ questions = st.builds(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=rows, question=questions, buckets=st.integers(2, 4))
 def test_any_partition_of_the_people_gives_the_same_answer(
     events: Sequence[dict[str, Any]], question: TimeToValue, buckets: int
@@ -248,7 +248,7 @@ def test_any_partition_of_the_people_gives_the_same_answer(
     assert ask(question, events, buckets=buckets).document() == whole.document()
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=rows, question=questions)
 def test_random_waits_agree_with_plain_python(
     events: Sequence[dict[str, Any]], question: TimeToValue

@@ -230,7 +230,7 @@ rows = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=rows, buckets=st.integers(2, 4), interval=st.sampled_from(Interval))
 def test_any_partition_of_the_people_gives_the_same_answer(
     events: Sequence[dict[str, Any]], buckets: int, interval: Interval
@@ -247,7 +247,7 @@ def test_any_partition_of_the_people_gives_the_same_answer(
     assert asked(question, events, buckets=buckets) == asked(question, events)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=rows)
 def test_random_days_agree_with_plain_python(events: Sequence[dict[str, Any]]) -> None:
     answer = ask(BERLIN, events)

@@ -93,7 +93,7 @@ EXPOSED = st.tuples(
 
 
 @given(found=st.lists(EXPOSED, max_size=25))
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_events_are_counted_as_plain_python_counts_them(
     found: list[tuple[int, int, str]],
 ) -> None:

@@ -86,7 +86,7 @@ def ask_columns(
     return question.answer(question.partial(pa.concat_tables(pieces)))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=ROWS, cuts=st.lists(st.integers(0, 40), max_size=3))
 def test_both_ways_of_reading_give_the_same_answer(
     events: Sequence[dict[str, Any]], cuts: Sequence[int]

@@ -259,7 +259,7 @@ EVERYTHING = replace(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=rows, buckets=st.integers(2, 4))
 def test_any_partition_of_the_people_gives_the_same_answer(
     events: Sequence[dict[str, Any]], buckets: int
@@ -277,7 +277,7 @@ def test_any_partition_of_the_people_gives_the_same_answer(
             assert pooled == pytest.approx(astuple(sample), rel=1e-9, abs=1e-6)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=rows)
 def test_random_events_agree_with_plain_python(events: Sequence[dict[str, Any]]) -> None:
     answer = ask(EVERYTHING, events)

@@ -474,7 +474,7 @@ def numbers_of(document: Any) -> list[Any]:
     return sorted(rows, key=lambda row: json.dumps([row.get("by"), row["metric"], row["variant"]]))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=ROWS, buckets=st.integers(2, 4), unit=st.sampled_from(Unit))
 def test_any_partition_of_the_people_gives_the_same_cells(
     events: Sequence[dict[str, Any]], buckets: int, unit: Unit
@@ -501,7 +501,7 @@ def total_of(sample: Summary | ProportionSummary | RatioSummary) -> float:
     return sample.mean * sample.n
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=ROWS)
 def test_every_dimensions_cells_and_the_days_add_up_to_the_total(
     events: Sequence[dict[str, Any]],
@@ -520,7 +520,7 @@ def test_every_dimensions_cells_and_the_days_add_up_to_the_total(
                 assert added == pytest.approx(total_of(total), abs=1e-6)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=ROWS)
 def test_random_cells_agree_with_plain_python(events: Sequence[dict[str, Any]]) -> None:
     found = cells_of_revenue(ask(EVERYTHING, events))

@@ -311,7 +311,7 @@ def quantile_by_hand(found: list[Fraction]) -> float | None:
     return float(below + (above - below) * (place % 1))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sent=LISTS, buckets=st.integers(1, 3), smallest=st.integers(1, 3))
 def test_any_split_of_the_persons_gives_what_plain_python_gives(
     sent: list[dict[str, Any]], buckets: int, smallest: int

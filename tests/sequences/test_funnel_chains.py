@@ -219,7 +219,7 @@ def events_of(masks: st.SearchStrategy[int]) -> st.SearchStrategy[list[Event]]:
 pairs = st.lists(st.sampled_from([(0, 1), (0, 2), (1, 2)]), min_size=1, max_size=2).map(tuple)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     events=events_of(st.sampled_from([1, 2, 4, 8, 16, 32, 48])),
     between=pairs,
@@ -233,7 +233,7 @@ def test_exclusions_agree_with_trying_every_chain(
     assert chains(events, rules) == reference(events, rules)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(events=events_of(st.integers(0, 63)), between=pairs, window_ms=st.integers(0, 9))
 def test_exclusions_of_overlapping_steps_agree_with_trying_every_chain(
     events: list[Event], between: tuple[tuple[int, int], ...], window_ms: int
@@ -243,7 +243,7 @@ def test_exclusions_of_overlapping_steps_agree_with_trying_every_chain(
     assert chains(events, rules) == reference(events, rules)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     events=st.lists(
         st.tuples(st.integers(1, 2), st.integers(0, 9), st.sampled_from([1, 2, 4, 8, 32, 64, 128])),
@@ -262,7 +262,7 @@ def test_nested_and_crossing_exclusions_agree_with_trying_every_chain(
     assert chains(events, rules) == reference(events, rules)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     events=events_of(st.integers(0, 15)),
     order=st.sampled_from([Order.ORDERED, Order.STRICT]),
@@ -276,7 +276,7 @@ def test_chains_agree_with_trying_every_one(
     assert chains(events, rules) == reference(events, rules)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     events=events_of(st.sampled_from([1, 2, 4, 8])),
     optional=st.sampled_from([(1,), (2,), (3,), (1, 2), (1, 3)]),
@@ -291,7 +291,7 @@ def test_optional_steps_agree_with_looking_between(
     assert chains(events, rules) == reference(events, rules)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(events=events_of(st.sampled_from([1, 2, 4, 8])), window_ms=st.integers(0, 9))
 def test_in_any_order_steps_have_their_first_event_of_the_deepest_window(
     events: list[Event], window_ms: int
@@ -316,7 +316,7 @@ def test_in_any_order_steps_have_their_first_event_of_the_deepest_window(
         assert chain == tuple(at if n < max(depths) else None for n, at in enumerate(best))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(events=events_of(st.integers(0, 15)), window_ms=st.integers(0, 9))
 def test_in_any_order_every_step_has_an_event_of_its_own_in_one_window(
     events: list[Event], window_ms: int
@@ -336,7 +336,7 @@ def test_in_any_order_every_step_has_an_event_of_its_own_in_one_window(
         assert max(moments) - min(moments) <= window_ms
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     events=events_of(st.sampled_from([1, 2, 4, 8, 16, 32])),
     between=pairs,

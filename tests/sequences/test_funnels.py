@@ -294,7 +294,7 @@ rules_of = st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(events=events_of(st.sampled_from([0, 1, 2, 4, 8])), rules=rules_of)
 def test_disjoint_steps_agree_with_trying_every_chain(events: list[Event], rules: Rules) -> None:
     reached = asked(events, rules, groups=2)
@@ -304,7 +304,7 @@ def test_disjoint_steps_agree_with_trying_every_chain(events: list[Event], rules
     assert reached.immature.tolist() == immature
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(events=events_of(st.integers(0, 15)), rules=rules_of)
 def test_overlapping_steps_agree_with_trying_every_chain(events: list[Event], rules: Rules) -> None:
     reached = asked(events, rules, groups=2)
@@ -314,7 +314,7 @@ def test_overlapping_steps_agree_with_trying_every_chain(events: list[Event], ru
     assert reached.immature.tolist() == immature
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(events=events_of(st.integers(0, 7)), rules=rules_of)
 def test_two_overlapping_steps_agree_with_trying_every_chain(
     events: list[Event], rules: Rules
@@ -328,7 +328,7 @@ def test_two_overlapping_steps_agree_with_trying_every_chain(
     assert reached.immature.tolist() == immature
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(events=events_of(st.integers(0, 15)), rules=rules_of, cut=st.integers(1, 3))
 def test_any_partition_of_the_units_adds_up(events: list[Event], rules: Rules, cut: int) -> None:
     left = asked([event for event in events if event[0] <= cut], rules, groups=2)

@@ -2,13 +2,16 @@
 
 Going through all migrations takes seconds, because each rebuilds Django's picture of every
 table. The copy is named by the digest of what it was made from: another set of migrations
-finds none and goes the long way. Only an empty SQLite database takes it.
+finds none and goes the long way, but for the part that an earlier copy has behind it.
+Only an empty SQLite database takes it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import shutil
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -24,18 +27,23 @@ _MADE_BY: Final = ("django", "django-allauth")
 
 
 @cache
+def _made_from() -> dict[str, str]:
+    """Give everything that the tables depend on, each with its digest."""
+    apps = Path(__file__).parents[1] / "apps"
+    found = {
+        f"{path.parents[len(path.relative_to(apps).parts) - 2].name}/{path.name}": path
+        # What protects append-only tables stands beside the migrations that use it.
+        for pattern in ("*/migrations/0*.py", "*/append_only*.py")
+        for path in sorted(apps.glob(pattern))
+    }
+    digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items()}
+    return digests | {name: version(name) for name in _MADE_BY}
+
+
+@cache
 def ready_made() -> Path:
     """Give the file that fits the migrations of this installation; it need not be there."""
-    apps = Path(__file__).parents[1] / "apps"
-    digest = hashlib.sha256()
-    for path in sorted(apps.glob("*/migrations/0*.py")):
-        digest.update(f"{path.parent.parent.name}/{path.name}\0".encode())
-        digest.update(path.read_bytes())
-    # What protects append-only tables stands beside the migrations that use it.
-    for path in sorted(apps.glob("*/append_only*.py")):
-        digest.update(path.read_bytes())
-    for name in _MADE_BY:
-        digest.update(f"{name} {version(name)}\0".encode())
+    digest = hashlib.sha256(json.dumps(_made_from(), sort_keys=True).encode())
     return FOLDER / f"{digest.hexdigest()[:20]}.sqlite3"
 
 
@@ -68,6 +76,9 @@ def make() -> Path:
     with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
         os.environ["TRUELIFT_HOME"] = folder
         os.environ.pop("DATABASE_URL", None)
+        earlier = _earlier()
+        if earlier is not None:
+            shutil.copyfile(earlier, Path(folder) / "truelift.sqlite3")
         from truelift.project.start import bring_up_to_date, let_go
 
         home = bring_up_to_date()
@@ -76,10 +87,22 @@ def make() -> Path:
         with closing(sqlite3.connect(database)) as finished:
             finished.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             finished.execute("PRAGMA journal_mode = DELETE")
-        for old in FOLDER.glob("*.sqlite3"):
+        for old in FOLDER.glob("*.*"):
             old.unlink(missing_ok=True)
         database.replace(made)
+        made.with_suffix(".json").write_text(json.dumps(_made_from()), encoding="utf-8")
     return made
+
+
+def _earlier() -> Path | None:
+    """Find a copy whose migrations are all among today's, each as it was then."""
+    wanted = _made_from()
+    for said in FOLDER.glob("*.json"):
+        made_from = json.loads(said.read_text(encoding="utf-8"))
+        tables = said.with_suffix(".sqlite3")
+        if tables.exists() and made_from.items() <= wanted.items():
+            return tables
+    return None
 
 
 if __name__ == "__main__":
