@@ -79,6 +79,7 @@ INSTALLED_APPS = [
     "truelift.apps.scorecard",
     "truelift.apps.facts",
     "truelift.apps.alignment",
+    "truelift.apps.voice",
     "truelift.apps.drawing",
 ]
 

@@ -1,0 +1,1 @@
+"""What customers say: notes, the call, codes, phrases, claims, themes."""

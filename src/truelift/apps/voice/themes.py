@@ -1,0 +1,258 @@
+"""Themes of notes: put together by a machine, judged once a week, accepted by a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django.db import models, transaction
+
+from truelift.apps.accounts.audit import record as audit
+from truelift.apps.facts.reads import weeks
+from truelift.apps.memory.clustering import MODEL, MOST_TEXTS, Cluster, clusters_of
+from truelift.apps.research.actor import Actor
+from truelift.apps.research.fields import BadFields, is_storable
+from truelift.apps.research.services import number_in
+from truelift.apps.sites.models import Site
+from truelift.apps.voice.models import NoteRecord, ThemeRecord, ThemeState
+from truelift.errors import Refusal
+from truelift.stats.spike import P_BELOW_WEEKLY, PRIOR_DAYS, RECENT_DAYS, spike
+
+
+LOOKED_BACK: Final = timedelta(days=365)
+FEWEST_NOTES: Final = 3
+"""Two notes alike are a coincidence."""
+
+WEEKS: Final = (RECENT_DAYS + PRIOR_DAYS) // 7
+
+SAME_FROM: Final = 0.5
+"""Share of a theme's notes that lie together again, from which it is the same theme."""
+
+
+class NoSuchTheme(Refusal):
+    """The site has no theme of this key."""
+
+    code = "voice.no_such_theme"
+
+    def __init__(self, *, key: str) -> None:
+        super().__init__(
+            f"There is no theme {key!r}; drafts that fall apart go away by themselves.", key=key
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """By what the two spans are compared.
+
+    Attributes:
+        unit: `session` where the facts tell of them, otherwise `day`.
+        recent: In the last 28 days.
+        prior: In the 84 days before.
+    """
+
+    unit: str
+    recent: float
+    prior: float
+
+
+def last_monday(now: datetime, site: Site) -> date:
+    """Give the day with which the site's week began: themes are judged as of then."""
+    today = now.astimezone(ZoneInfo(site.time_zone)).date()
+    return today - timedelta(days=today.weekday())
+
+
+@transaction.atomic
+def find_themes(site: Site, *, now: datetime) -> int:
+    """Put notes together, keep what is a theme already, and judge each as of the week's beginning.
+
+    Returns:
+        How many themes there are, without those that were dismissed.
+    """
+    Site.objects.select_for_update().get(pk=site.pk)
+    monday = last_monday(now, site)
+    rows = list(
+        NoteRecord.objects.filter(site=site, erased_at=None, day__gt=monday - LOOKED_BACK)
+        .order_by("-day", "-number")
+        .only("number", "text", "day", "source")[:MOST_TEXTS]
+    )[::-1]
+    found = [
+        each
+        for each in clusters_of([row.text[:1000] for row in rows])
+        if len(each.members) >= FEWEST_NOTES
+    ]
+    _match(site, rows, found, now=now)
+    days = dict(NoteRecord.objects.filter(site=site).values_list("number", "day"))
+    exposed = exposure_of(site, monday)
+    themes = list(ThemeRecord.objects.filter(site=site).exclude(state=ThemeState.DISMISSED))
+    for theme in themes:
+        theme.figures = figures_of(
+            [days[each] for each in theme.notes if each in days], monday, exposed
+        )
+    ThemeRecord.objects.bulk_update(themes, ["figures"])
+    return len(themes)
+
+
+def _match(
+    site: Site, rows: Sequence[NoteRecord], found: Sequence[Cluster], *, now: datetime
+) -> None:
+    """Let each cluster go on as the theme whose notes it has; drafts that nothing is left of go."""
+    themes = list(ThemeRecord.objects.filter(site=site).order_by("number"))
+    highest = max((each.number for each in themes), default=0)
+    taken: set[int] = set()
+    for cluster in found:
+        notes = sorted(rows[each].number for each in cluster.members)
+        theme = _same(themes, set(notes), taken)
+        if theme is None:
+            highest += 1
+            theme = ThemeRecord(site=site, number=highest, made_at=now, drafted_by=MODEL)
+            theme.name = _own_words(rows[cluster.middle].text)
+            theme.words, theme.notes = list(cluster.words), notes
+            theme.save()
+            continue
+        taken.add(theme.pk)
+        kept = set(theme.notes) if theme.state == ThemeState.ACCEPTED else set()
+        theme.notes, theme.words = sorted({*notes, *kept}), list(cluster.words)
+        theme.save(update_fields=["notes", "words"])
+    for theme in themes:
+        if theme.pk not in taken and theme.state == ThemeState.DRAFT:
+            theme.delete()
+
+
+def _same(themes: Sequence[ThemeRecord], notes: set[int], taken: set[int]) -> ThemeRecord | None:
+    best, most = None, 0.0
+    for theme in themes:
+        share = len(notes & set(theme.notes)) / max(min(len(theme.notes), len(notes)), 1)
+        if theme.pk not in taken and share >= SAME_FROM and share > most:
+            best, most = theme, share
+    return best
+
+
+def _own_words(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= 200 else f"{words[:198].rstrip()} …"
+
+
+def exposure_of(site: Site, monday: date) -> Exposure:
+    """Say how many visits stood behind the notes of the two spans, where the facts know it."""
+    told = [
+        (each.starts, each.sessions)
+        for each in weeks(site, until=monday, count=WEEKS)
+        if each.sessions is not None and each.days == 7
+    ]
+    lately = monday - timedelta(days=RECENT_DAYS)
+    recent = sum(sessions for starts, sessions in told if starts >= lately)
+    prior = sum(sessions for starts, sessions in told if starts < lately)
+    if len(told) == WEEKS and recent > 0 and prior > 0:
+        return Exposure("session", recent, prior)
+    # A week without visits that anybody counted would look like a week of silence.
+    return Exposure("day", RECENT_DAYS, PRIOR_DAYS)
+
+
+def figures_of(days: Sequence[date], monday: date, exposed: Exposure) -> dict[str, Any]:
+    """Count a theme's notes, and say whether they are more of late."""
+    recent_from = monday - timedelta(days=RECENT_DAYS)
+    prior_from = recent_from - timedelta(days=PRIOR_DAYS)
+    recent = sum(recent_from <= day < monday for day in days)
+    prior = sum(prior_from <= day < recent_from for day in days)
+    judged = spike(
+        recent,
+        prior,
+        recent_exposure=exposed.recent,
+        prior_exposure=exposed.prior,
+        below=P_BELOW_WEEKLY,
+    )
+    sessions = exposed.unit == "session"
+    return {
+        "as_of": monday.isoformat(),
+        "n": len(days),
+        "recent": recent,
+        "prior": prior,
+        "unit": exposed.unit,
+        "recent_exposure": exposed.recent,
+        "prior_exposure": exposed.prior,
+        "per_1000_sessions": 1000 * recent / exposed.recent if sessions else None,
+        "ratio": judged.ratio,
+        "p": judged.p,
+        "spike": judged.fires,
+    }
+
+
+def theme_of(site: Site, key: str) -> ThemeRecord | None:
+    """Find a theme by its key."""
+    return ThemeRecord.objects.filter(site=site, number=number_in(key, letter="TH")).first()
+
+
+@transaction.atomic
+def decide_theme(
+    site: Site, key: str, *, accept: bool, name: str = "", by: Actor, now: datetime
+) -> ThemeRecord:
+    """Accept what a machine put together, under its name or a better one; or dismiss it.
+
+    Raises:
+        NoSuchTheme: The site has none of this key.
+        BadFields: No person is named, or the name does not fit.
+    """
+    found = theme_of(site, key)
+    if found is None:
+        raise NoSuchTheme(key=key[:20])
+    if by.user is None or by.machine:
+        raise BadFields({"by": "A draft of a machine is accepted by a named person."})
+    wanted = " ".join(name.split())
+    if len(wanted) > 200 or not is_storable(wanted):
+        raise BadFields({"name": "A name has at most 200 letters."})
+    if wanted and wanted != found.name:
+        found.name, found.edited = wanted, True
+    found.state = (ThemeState.ACCEPTED if accept else ThemeState.DISMISSED).value
+    found.decided_by, found.decided_at = by.user, now
+    found.save()
+    audit(
+        action=f"theme.{found.state}",
+        target=f"theme:{found.key}",
+        after={"edited": found.edited, "drafted_by": found.drafted_by},
+        now=now,
+        site=site.name,
+        **by.audited,
+    )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What became of a machine's drafts.
+
+    Attributes:
+        decided: Drafts that somebody decided about.
+        accepted: Those that were accepted.
+        edited: Of these, those that were renamed first.
+        waiting: Drafts that nobody has decided about.
+    """
+
+    decided: int
+    accepted: int
+    edited: int
+    waiting: int
+
+
+def acceptance_of(themes: Sequence[ThemeRecord]) -> Acceptance:
+    """Say how often people accept what a machine put together, and how often they rename it."""
+    accepted = [each for each in themes if each.state == ThemeState.ACCEPTED]
+    waiting = sum(each.state == ThemeState.DRAFT for each in themes)
+    return Acceptance(
+        decided=len(themes) - waiting,
+        accepted=len(accepted),
+        edited=sum(each.edited for each in accepted),
+        waiting=waiting,
+    )
+
+
+def spiking(themes: Sequence[ThemeRecord] | models.QuerySet[ThemeRecord]) -> list[ThemeRecord]:
+    """Give the themes that are told more often of late, those with the most notes first."""
+    found = [each for each in themes if _figures(each).get("spike")]
+    return sorted(found, key=lambda each: -int(_figures(each).get("recent", 0)))
+
+
+def _figures(theme: ThemeRecord) -> Mapping[str, Any]:
+    return theme.figures or {}
