@@ -79,13 +79,17 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
 
     from truelift.apps.backlog.nightly import plan_nights
     from truelift.apps.changes.jobs import begin_weighing
+    from truelift.apps.commerce.jobs import plan_explanations
     from truelift.apps.experiments.jobs import run_due_jobs
     from truelift.apps.experiments.monitoring_jobs import begin_watches
+    from truelift.apps.facts.jobs import plan_traffic
     from truelift.apps.freezes.jobs import begin_keeping_time
     from truelift.apps.inbox.rounds import begin_rounds
     from truelift.apps.progress.nightly import plan_every_hour
     from truelift.apps.scorecard.nightly import plan_scorecards
     from truelift.apps.sites.erasure import finish_erasures
+    from truelift.apps.voice.jobs import begin_listening
+    from truelift.apps.warnings.jobs import plan_warnings
     from truelift.apps.watching.jobs import plan_rounds
     from truelift.project.start import is_migrated
 
@@ -96,7 +100,15 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
     begin_watches(datetime.now(UTC))
     say_ready()
     nights = plan_every_hour(
-        plan_nights, plan_rounds, begin_keeping_time, begin_weighing, plan_scorecards
+        plan_nights,
+        plan_rounds,
+        begin_keeping_time,
+        begin_weighing,
+        begin_listening,
+        plan_scorecards,
+        plan_warnings,
+        plan_traffic,
+        plan_explanations,
     )
     while not stop.is_set():
         nights(datetime.now(UTC))

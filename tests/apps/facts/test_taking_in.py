@@ -89,7 +89,7 @@ def test_refunds_change_the_day_of_their_order_within_the_window_and_later_ones_
         {"order": "C", "day": "2026-05-20", "amount": 3, "order_day": "2026-05-04"},
     ]
     take_in(site, "refunds", back, by=ROBOT, now=later)
-    sold = [{**day, "order": each, "revenue": 50} for each in "AB"]
+    sold: list[dict[str, object]] = [{**day, "order": each, "revenue": 50} for each in "AB"]
     take_in(site, "orders", sold, by=ROBOT, now=later)
 
     rows = _all(site)
