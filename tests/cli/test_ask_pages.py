@@ -1,4 +1,4 @@
-"""`truelift ask page-engagement|web-vitals`: every flag, the same as in the file."""
+"""`truelift ask page-engagement|web-vitals|form-fields`: every flag, the same as in the file."""
 
 from __future__ import annotations
 
@@ -101,3 +101,18 @@ def test_people_read_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert [word in pages for word in ("/sale", "exit_rate", "median_s")] == [True] * 3
     assert [word in vitals for word in ("all", "/bag", "2,600.1", "lcp")] == [True] * 4
     assert nothing.startswith("Nothing yet.")
+
+
+@pytest.mark.usefixtures("shop")
+def test_the_fields_of_a_form_are_asked_of_the_sites_own_events(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    flags = ("--focused", "page_view", "--completed", "speed", "--field", "device")
+
+    found = answer(capsys, "form-fields", *flags)
+    shown = said(capsys, "form-fields", *flags)
+
+    (first, second) = found["rows"]
+    assert (first["field"], first["reached"], first["completed"]) == ("desktop", 1, 0)
+    assert (second["field"], second["completed"], second["refocused"]) == ("phone", 1, 1.0)
+    assert [word in shown for word in ("phone", "gave_up", "median_s")] == [True] * 3

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from truelift.questions.channels import Channels
     from truelift.questions.checks import Checks, RecentEvents
     from truelift.questions.events_seen import EventsSeen
+    from truelift.questions.form_fields import FormFields
     from truelift.questions.funnel import Funnel
     from truelift.questions.funnel_compare import FunnelCompare
     from truelift.questions.funnel_people import FunnelPeople
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         | Journeys
         | PageEngagement
         | WebVitals
+        | FormFields
         | Within[Any, Any]
     )
 
@@ -115,6 +117,7 @@ QUESTIONS: Final = Forms(
         "journeys": "journeys",
         "page_engagement": "page_engagement",
         "web_vitals": "web_vitals",
+        "form_fields": "form_fields",
     }
 )
 """Every question that a document can ask, by its name: its module, whose `FORM` it has."""

@@ -35,6 +35,12 @@ FIRST_LOOKS: dict[str, dict[str, object]] = {
     "landing_pages": {},
     "page_engagement": {},
     "web_vitals": {"event": "page_view"},
+    "form_fields": {
+        "focused": "page_view",
+        "completed": "purchase",
+        "submitted": "purchase",
+        "field": "device",
+    },
     "paths": {"start": "/"},
     "journeys": {"surfaces": ["landing = /", "purchase"]},
     "segments": {"metric": "purchase"},

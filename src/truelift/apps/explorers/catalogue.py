@@ -9,6 +9,7 @@ from typing import Final, cast
 
 from truelift.apps.explorers.engagement_page import engagement_page
 from truelift.apps.explorers.form import ExplorerForm
+from truelift.apps.explorers.form_fields_page import form_fields_page
 from truelift.apps.explorers.inputs import Input, InputKind, inputs_of
 from truelift.apps.explorers.journeys_page import journeys_page
 from truelift.apps.explorers.metric_page import metric_page
@@ -296,6 +297,27 @@ _ALL: Final = (
             "page_view": "Property with the page view’s id",
         },
         first=lambda _seen, _called: {"by": ["path"]},
+    ),
+    Explorer(
+        question="form_fields",
+        folder="sessions/forms",
+        title="Forms",
+        asks="At which field do people hesitate, and at which do they leave?",
+        offers="Here the fields of a form stand with who completes them, how long it takes, and"
+        " who leaves there.",
+        page=form_fields_page,
+        bar=("submitted",),
+        labels={
+            "submitted": "The form is sent",
+            "focused": "A field is entered",
+            "completed": "It is completed",
+            "abandoned": "It is left",
+            "field": "Property with the field",
+            "focus_ms": "Property with the milliseconds",
+            "refocus": "Property with the returns",
+            "corrections": "Property with the corrections",
+        },
+        first=lambda _seen, _called: {},
     ),
     Explorer(
         question="paths",

@@ -18,6 +18,7 @@ COMMANDS: Final[dict[str, str]] = {
     "landing-pages": "landing_pages",
     "page-engagement": "page_engagement",
     "web-vitals": "web_vitals",
+    "form-fields": "form_fields",
     "paths": "paths",
     "journeys": "journeys",
     "retention": "retention",
