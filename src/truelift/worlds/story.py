@@ -56,6 +56,7 @@ from truelift.lifecycle.idea import IdeaAction
 from truelift.lifecycle.rollout import RolloutAction
 from truelift.lifecycle.signal import SignalAction
 from truelift.questions.leaks import Leak
+from truelift.worlds.answers import Answers
 from truelift.worlds.calendar import Calendar
 from truelift.worlds.cast import cast_of
 from truelift.worlds.findings import findings_between
@@ -156,6 +157,7 @@ class Story:
         self._fills_backlog()
         self.days.at(self.days.ago(6, hour=11), self._generalises)
         self._talks()
+        Answers(site, calendar=self.days, who=self.who, lead="mara")
 
     def live(self) -> None:
         """Let it all happen."""
