@@ -13,6 +13,8 @@ from truelift.apps.experiments.models import ExperimentRecord, LearningRecord
 from truelift.apps.qa.models import HostRecord
 from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
+from truelift.apps.warnings.services import keep_looks
+from truelift.lifecycle.warning import Kind, Look, Severity
 
 
 CSV = 'title,detail\n"{text}","{text}"\n'
@@ -192,6 +194,21 @@ def stock(site: Site, browser: Client, *, who: str, text: str, now: datetime) ->
         experiment=experiment,
         made_at=now.astimezone(UTC),
         **dict.fromkeys(("text", "scope", "follow_up"), text),
+    )
+    keep_looks(
+        site,
+        [
+            Look(
+                Kind.RHYTHM,
+                text,
+                Severity.WARNING,
+                cause=text[:100],
+                short=text[:200],
+                advice=text[:300],
+                evidence={"facts": [[text, text]]},
+            )
+        ],
+        now=now,
     )
     for kind, key in {
         "signal": "S-1",

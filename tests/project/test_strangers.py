@@ -80,6 +80,7 @@ NAMED = {
     "hooks": "jira",
     "changes": "C-1",
     "incidents": "IN-1",
+    "warnings": "W-1",
 }
 """What stands for a key or a name, by the folder that it is in."""
 

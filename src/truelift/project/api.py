@@ -45,6 +45,7 @@ APPS: Final = (
     "links",
     "changes",
     "memory",
+    "warnings",
     "roadmap",
 )
 

@@ -21,7 +21,15 @@ from truelift.project.rail import rail
 
 
 THEMES: Final = ("system", "light", "dark")
-_WITH_WORK: Final = ("measurement", "research", "intake", "experiments", "backlog", "rollouts")
+_WITH_WORK: Final = (
+    "measurement",
+    "research",
+    "intake",
+    "experiments",
+    "backlog",
+    "rollouts",
+    "warnings",
+)
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:

@@ -80,6 +80,7 @@ INSTALLED_APPS = [
     "truelift.apps.facts",
     "truelift.apps.alignment",
     "truelift.apps.voice",
+    "truelift.apps.warnings",
     "truelift.apps.drawing",
 ]
 

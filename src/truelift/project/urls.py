@@ -39,6 +39,7 @@ APPS: Final = (
     "watching",
     "calendars",
     "memory",
+    "warnings",
 )
 
 ACCOUNT_PAGES: Final = frozenset(

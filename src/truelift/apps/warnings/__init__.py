@@ -1,0 +1,1 @@
+"""Warnings that come before results do: detectors, owners, history, back-tests."""

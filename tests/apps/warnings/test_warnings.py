@@ -1,0 +1,216 @@
+"""A warning opens once a cause, has an owner and a history, and would have come in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from tests.apps.rollouts.conftest import DECIDED
+from truelift.apps.accounts.models import User
+from truelift.apps.facts.services import make_feed, take_in
+from truelift.apps.inbox.models import NoticeRecord
+from truelift.apps.research.actor import Actor
+from truelift.apps.roadmap.models import ItemChangeRecord
+from truelift.apps.rollouts.models import RolloutRecord
+from truelift.apps.sites.models import Site
+from truelift.apps.warnings.jobs import look
+from truelift.apps.warnings.models import SightingRecord, WarningRecord
+from truelift.apps.warnings.reads import detail_document, readings_of
+from truelift.apps.warnings.replaying import keep_replays
+from truelift.apps.warnings.services import (
+    MoveAsked,
+    NoSuchOwner,
+    NoSuchWarning,
+    WarningMoved,
+    move,
+)
+from truelift.lifecycle.obstacle import MoveRefused
+from truelift.lifecycle.warning import FOUR, Kind, WarningStage
+
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+
+ClientOf = Callable[[User], Client]
+DAY = timedelta(days=1)
+
+
+def late(site: Site) -> WarningRecord:
+    return WarningRecord.objects.get(site=site, kind=Kind.WINNERS.value)
+
+
+def test_a_winner_that_waits_warns_once_until_it_is_live_and_again_with_its_history(
+    site: Site, winner: RolloutRecord, ada: User, ben: User
+) -> None:
+    look(site, now=DECIDED + 30 * DAY)
+    assert not WarningRecord.objects.exists()
+
+    for days in (31, 32, 32):
+        look(site, now=DECIDED + days * DAY)
+    row = late(site)
+    assert (row.key, row.stage, row.severity) == ("W-1", "open", "warning")
+    assert row.sentence.startswith("1 winner has waited for more than 30 days, “")
+    assert (row.first_seen, row.last_seen) == (date(2026, 6, 25), date(2026, 6, 26))
+    assert row.sightings.count() == 2
+    notice = NoticeRecord.objects.get(cause="warning:W-1")
+
+    asked = MoveAsked(WarningStage.ACKNOWLEDGED, "ben@example.com", date(2026, 7, 10), version=1)
+    with pytest.raises(WarningMoved):
+        move(site, "W-1", asked, by=Actor(ada), now=DECIDED + 33 * DAY)
+    row = move(
+        site,
+        "W-1",
+        MoveAsked(WarningStage.ACKNOWLEDGED, "ben@example.com", date(2026, 7, 10)),
+        by=Actor(ada),
+        now=DECIDED + 33 * DAY,
+    )
+    assert (row.stage, row.owner, row.due) == ("acknowledged", ben, date(2026, 7, 10))
+
+    look(site, now=DECIDED + 91 * DAY)
+    assert [late(site).stage, late(site).severity] == ["acknowledged", "critical"]
+    RolloutRecord.objects.update(stage="verified", verified_at=DECIDED + 92 * DAY)
+    look(site, now=DECIDED + 92 * DAY)
+    assert late(site).stage == "resolved"
+    notice.refresh_from_db()
+    assert notice.settled_at is not None
+
+    RolloutRecord.objects.update(stage="in_progress", verified_at=None)
+    look(site, now=DECIDED + 100 * DAY)
+    row = late(site)
+    assert (row.stage, row.times, row.owner) == ("open", 2, ben)
+    history = [each["action"] for each in detail_document(row)["history"]]
+    assert history == ["opened", "acknowledged", "worse", "over", "came_back"]
+    # What was seen is not rewritten.
+    with pytest.raises(DatabaseError), transaction.atomic():
+        SightingRecord.objects.update(text="{}")
+
+
+def test_a_warning_is_refused_with_every_reason_and_a_risk_is_accepted_for_a_time(
+    site: Site, winner: RolloutRecord, ada: User
+) -> None:
+    now = DECIDED + 40 * DAY
+    look(site, now=now)
+
+    with pytest.raises(MoveRefused) as refused:
+        move(site, "W-1", MoveAsked(WarningStage.ACCEPTED_RISK), by=Actor(ada), now=now)
+    assert {each.code for each in refused.value.obstacles} == {
+        "warning.no_until",
+        "warning.no_reason",
+    }
+    stranger = MoveAsked(WarningStage.ACKNOWLEDGED, "nobody@example.com")
+    with pytest.raises(NoSuchOwner):
+        move(site, "W-1", stranger, by=Actor(ada), now=now)
+    with pytest.raises(NoSuchWarning):
+        move(site, "W-9", stranger, by=Actor(ada), now=now)
+    accepted = MoveAsked(
+        WarningStage.ACCEPTED_RISK, day=date(2026, 7, 20), note="The shop moves in August."
+    )
+    move(site, "W-1", accepted, by=Actor(ada), now=now)
+
+    look(site, now=now + 10 * DAY)
+    assert late(site).stage == "accepted_risk"
+    assert readings_of(site)[Kind.WINNERS].warning is None
+    look(site, now=now + 20 * DAY)
+    assert (late(site).stage, late(site).times) == ("open", 2)
+
+
+@pytest.mark.parametrize(("days", "stands"), [(90, False), (91, True)])
+def test_a_roadmap_is_decoration_from_its_ninety_first_day_and_comments_do_not_count(
+    site: Site, ada: User, days: int, stands: bool
+) -> None:
+    for field, at in (("item", DECIDED), ("comment", DECIDED + 60 * DAY)):
+        ItemChangeRecord.objects.create(
+            site=site, item="RM-1", field=field, before="", after="RM-1", at=at, by=ada, human=True
+        )
+
+    look(site, now=DECIDED + days * DAY)
+
+    assert WarningRecord.objects.filter(kind=Kind.ROADMAP.value).exists() is stands
+    assert readings_of(site)[Kind.ROADMAP].short.startswith(
+        f"Last material change {days} days ago."
+    )
+
+
+def feeds(site: Site, made: dict[str, Any], *, since: date, weeks: int, turn: int) -> None:
+    """Sell for some weeks; from week `turn` on broad search brings many who do not buy."""
+    make_feed(site, name="visits", kind="traffic", **made)
+    draw = np.random.default_rng(11)
+    rows = []
+    for day in range(7 * weeks):
+        more = max(0.0, day / 7 - turn) / 12
+        noise = float(np.exp(draw.normal(0, 0.01)))
+        for source, sessions, rate in (
+            ("brand", 4_000 * noise, 0.04),
+            ("broad", (500 + 4_000 * more) * noise, 0.008),
+        ):
+            orders = round(sessions * rate)
+            rows.append(
+                {
+                    "day": (since + day * DAY).isoformat(),
+                    "source": source,
+                    "sessions": round(sessions),
+                    "orders": orders,
+                    "revenue": orders * 60,
+                }
+            )
+    take_in(site, "visits", rows, **made)
+
+
+def test_growing_traffic_warns_before_the_quarter_shows_it(
+    site: Site, ada: User, client_of: ClientOf
+) -> None:
+    # The quarter from April is well until its middle, and the one from July is not.
+    now = DECIDED.replace(month=10, day=12)
+    made = {"by": Actor(ada), "now": now}
+    feeds(site, made, since=date(2026, 1, 5), weeks=40, turn=20)
+    for week in range(18, -1, -1):
+        look(site, now=now - 7 * week * DAY)
+
+    found = keep_replays(site, now=now)[Kind.TRAFFIC_GAP]
+
+    row = WarningRecord.objects.get(kind=Kind.TRAFFIC_GAP.value)
+    assert found["spells"][0][0] == row.first_seen.isoformat()
+    fall = found["falls"][-1]
+    assert (fall["quarter"], fall["known_on"]) == ("2026-Q3", "2026-09-28")
+    assert fall["lead_days"] == (date(2026, 9, 28) - row.first_seen).days > 30
+    assert "most of all from broad" in row.sentence
+    browser = client_of(ada)
+    with CaptureQueriesContext(connection) as asked:
+        page = browser.get(f"/s/shop/warnings/{row.key}/")
+    assert b"the warning came" in page.content
+    assert len(asked) <= 20
+
+
+def test_pages_show_the_four_always_and_let_a_member_take_one_on(
+    site: Site, winner: RolloutRecord, ada: User, cleo: User, client_of: ClientOf
+) -> None:
+    browser = client_of(ada)
+    assert b"Nobody has looked" in browser.get("/s/shop/warnings/").content
+    look(site, now=DECIDED + 40 * DAY)
+
+    listed = browser.get("/s/shop/warnings/").content.decode()
+    assert all(kind.called in listed for kind in FOUR)
+    assert listed.count("Nothing to do") >= 3
+    told = {"to": "acknowledged", "owner": "ada@example.com", "day": "2020-01-01", "version": "2"}
+    refused = browser.post("/s/shop/warnings/W-1/move/", told)
+    assert refused.status_code == 409
+    assert b"Name a nearer day" in refused.content
+    assert client_of(cleo).post("/s/shop/warnings/W-1/move/", told).status_code == 403
+    assert b"looks only" in client_of(cleo).get("/s/shop/warnings/W-1/").content
+
+    sent = browser.post(
+        "/api/v1/warnings/W-1/move?site=shop",
+        {"to": "resolved", "note": "It is live."},
+        content_type="application/json",
+    )
+    assert sent.status_code == 200, sent.content
+    assert sent.json()["stage"] == "resolved"
+    everything = browser.get("/api/v1/warnings?site=shop").json()
+    assert [each["kind"] for each in everything["kinds"]][:4] == [each.value for each in FOUR]
+    assert everything["warnings"][0]["key"] == "W-1"
