@@ -172,16 +172,20 @@ class Bars:
         measure: How their values are written.
         label: Head of the first column.
         head: Head of the column of values.
+        full: What the full width stands for; None for the longest of them.
     """
 
     bars: tuple[Bar, ...]
     measure: Measure
     label: str
     head: str
+    full: float | None = None
 
     @property
     def longest(self) -> float:
         """What the full width stands for."""
+        if self.full is not None:
+            return self.full
         ends = [bar.value if bar.interval is None else bar.interval.high for bar in self.bars]
         ends += [bar.before for bar in self.bars if bar.before is not None]
         return max(ends, default=0.0) or 1.0

@@ -93,6 +93,7 @@ def scorecard_page(
             measure=Measure(Kind.COUNT),
             label="Quadrant",
             head="Points of 100",
+            full=100.0,
         ),
         quadrants=tuple(_quadrant(each) for each in card["quadrants"]),
         stage=_stage(mature),
