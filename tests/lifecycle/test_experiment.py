@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import product
 
 import pytest
@@ -442,6 +442,19 @@ def test_a_gate_of_traffic_says_nothing_of_a_usability_test(gate: Gate) -> None:
     )
 
     assert codes(study, BEFORE[gate]) == []
+
+
+def test_a_decision_waits_for_what_comes_late_where_the_programme_asks_for_it() -> None:
+    analysed = complete(Stage.ANALYSED)
+    evidence = analysed.evidence
+    assert evidence is not None
+    late = replace(evidence, complete_at=evidence.as_of + timedelta(days=30))
+    asking = replace(analysed, gates={Gate.MATURED: ()}, evidence=late)
+
+    assert codes(asking, Action.DECIDE) == ["experiment.not_matured"]
+    assert codes(replace(asking, gates={}), Action.DECIDE) == []
+    known = replace(late, as_of=evidence.as_of + timedelta(days=30))
+    assert codes(replace(asking, evidence=known), Action.DECIDE) == []
 
 
 def test_every_gate_that_must_be_passed_before_ready_is_asked_again_at_launch() -> None:

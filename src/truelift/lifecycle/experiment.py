@@ -189,12 +189,15 @@ class Evidence:
         advice: What it recommends; None for findings without a computed verdict.
         broken: Sentences of the integrity checks that failed.
         conflict: Why a win of a micro metric may cost the business; empty when it does not.
+        complete_at: When the windows of its primary metric and guardrails are over for everybody;
+            None where that is not known.
     """
 
     as_of: datetime
     advice: Advice | None = None
     broken: tuple[str, ...] = ()
     conflict: str = ""
+    complete_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

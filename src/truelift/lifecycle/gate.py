@@ -23,6 +23,7 @@ class Gate(StrEnum):
     APPROVALS = "approvals"
     SIGN_OFFS = "sign_offs"
     ROADMAP = "roadmap"
+    MATURED = "matured"
     SECOND_OPINION = "second_opinion"
     DOCUMENTED = "documented"
 
@@ -55,6 +56,8 @@ _MEANINGS: Final[Mapping[Gate, str]] = MappingProxyType(
         " programme asks for",
         Gate.SIGN_OFFS: "sign-offs for the risks that the brief names",
         Gate.ROADMAP: "no unresolved conflict and an agreed freeze",
+        Gate.MATURED: "a primary metric and guardrails that are complete: a decision waits for what"
+        " comes late, such as refunds and the quality of leads",
         Gate.SECOND_OPINION: "a reviewer when a decision goes against the recommendation",
         Gate.DOCUMENTED: "complete documentation before a learning counts",
     }

@@ -255,6 +255,21 @@ def sound(experiment: Experiment, _: Asked) -> Iterable[Obstacle]:
         )
 
 
+def _matured(experiment: Experiment, _: Asked) -> Iterable[Obstacle]:
+    """Let a decision wait for what comes late, where the programme asks for it."""
+    evidence = experiment.evidence
+    if Gate.MATURED not in experiment.gates or not experiment.randomised or evidence is None:
+        return
+    if evidence.complete_at is not None and evidence.as_of < evidence.complete_at:
+        yield Obstacle(
+            "experiment.not_matured",
+            "Its last analysis was made before the windows of its primary metric and guardrails"
+            f" were over, which is on {evidence.complete_at:%-d %B %Y}: what comes late is not"
+            " known of everybody yet.",
+            "Analyse it again after that day, and decide then.",
+        )
+
+
 def _chosen(experiment: Experiment, asked: Asked) -> Iterable[Obstacle]:
     advice = experiment.evidence.advice if experiment.evidence else None
     if asked.choice is Choice.SHIP and advice is Advice.KEEP_RUNNING:
@@ -428,6 +443,7 @@ GUARDS: Final[Mapping[Action, tuple[Guard, ...]]] = MappingProxyType(
             _has_snapshot,
             sound,
             _chosen,
+            _matured,
             _second_opinion,
             _micro_against_macro,
         ),

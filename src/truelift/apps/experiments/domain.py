@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from truelift.apps.experiments.models import (
     AnalysisRecord,
     ExperimentRecord,
     MetricRole,
+    PlannedMetricRecord,
 )
 from truelift.apps.programme.reads import policy_of
 from truelift.apps.research.actor import Actor
@@ -95,10 +96,25 @@ def as_domain(record: ExperimentRecord, *, now: datetime | None = None) -> Exper
         plan_hash=record.plan_hash,
         started_at=record.started_at,
         stopped_at=record.stopped_at,
-        evidence=_spoiled(record, evidence_of(latest)),
+        evidence=_spoiled(record, _dated(record, planned, evidence_of(latest))),
         has_learning=record.learnings.exists(),
     )
     return _with_brief(experiment, record, now=now)
+
+
+def _dated(
+    record: ExperimentRecord, planned: Sequence[PlannedMetricRecord], evidence: Evidence | None
+) -> Evidence | None:
+    """Say when what decides and what may veto is known of everybody."""
+    windows = [
+        each.metric.window_days for each in planned if each.role != MetricRole.SECONDARY.value
+    ]
+    if evidence is None or not windows or record.ends_on is None:
+        return evidence
+    over = midnight_at(record.site, record.ends_on)
+    if record.stopped_at is not None:
+        over = min(over, record.stopped_at)
+    return replace(evidence, complete_at=over + timedelta(days=max(windows)))
 
 
 def _spoiled(record: ExperimentRecord, evidence: Evidence | None) -> Evidence | None:
