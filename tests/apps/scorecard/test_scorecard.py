@@ -13,12 +13,14 @@ from tests.apps.rollouts.conftest import DECIDED
 from truelift.apps.accounts.models import AuditEvent, User
 from truelift.apps.experiments.domain import day_at, midnight_at
 from truelift.apps.experiments.jobs import run_due_jobs
+from truelift.apps.facts.models import DayRecord
 from truelift.apps.research.actor import Actor
 from truelift.apps.rollouts.models import RolloutRecord
+from truelift.apps.scorecard.evidence import readings_of
 from truelift.apps.scorecard.models import AnswersRecord, ScorecardDayRecord, TargetsRecord
 from truelift.apps.scorecard.nightly import plan_scorecards
 from truelift.apps.scorecard.page import scorecard_page
-from truelift.apps.scorecard.reads import answers_of, computed
+from truelift.apps.scorecard.reads import answers_of, computed, targets_of
 from truelift.apps.scorecard.services import (
     ChangedMeanwhile,
     answer,
@@ -41,7 +43,7 @@ ClientOf = Callable[[User], Client]
 def test_a_programme_that_did_nothing_gets_no_score(site: Site, ada: User) -> None:
     answer(site, ALL, by=Actor(ada), now=LATER)
 
-    document = computed(site, now=LATER)
+    document = computed(site, as_of=LATER, now=LATER)
     page = scorecard_page(document, kept=None, quarters=())
 
     assert document["scorecard"]["overall"] is None
@@ -65,7 +67,7 @@ def test_figures_are_read_from_what_the_programme_did(
         now=LATER,
     )
 
-    document = computed(site, now=LATER)
+    document = computed(site, as_of=LATER, now=LATER)
 
     items = {
         each["figure"]: each
@@ -78,6 +80,25 @@ def test_figures_are_read_from_what_the_programme_did(
     assert items[Figure.IMPLEMENTATION]["value"] == 0
     assert items[Figure.IMPACT]["value"] is None
     assert winner.key
+
+
+def test_what_only_today_tells_is_not_said_of_an_older_moment(site: Site) -> None:
+    targets = targets_of(site)
+    for day in range(28):
+        DayRecord.objects.create(
+            site=site, day=LATER.date() - timedelta(days=60 + day), sessions=100, orders=5,
+            revenue_minor=1_000, refunded_minor=100,
+        )  # fmt: skip
+
+    today = {each.figure: each for each in readings_of(site, targets, as_of=LATER, now=LATER)}
+    before = readings_of(site, targets, as_of=LATER - timedelta(days=3), now=LATER)
+
+    assert today[Figure.DOWNSTREAM].value == pytest.approx(0.9)
+    assert today[Figure.VOICE].said == "neither sales nor service has told anything yet"
+    assert set(today) - {each.figure for each in before} == {
+        Figure.REVENUE, Figure.CONVERSION, Figure.DOWNSTREAM, Figure.DRIFT, Figure.RHYTHM,
+        Figure.VOICE, Figure.BRIEF, Figure.REMIT, Figure.WARNINGS,
+    }  # fmt: skip
 
 
 def test_a_day_is_kept_once_by_the_worker_and_the_database_refuses_to_change_it(

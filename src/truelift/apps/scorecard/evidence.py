@@ -19,6 +19,7 @@ from truelift.apps.progress.history import History, history_of
 from truelift.apps.qa.models import QaRunRecord
 from truelift.apps.roadmap.changes import freshness_of
 from truelift.apps.roadmap.models import ConflictRecord
+from truelift.apps.scorecard.evidence_today import TODAY, readings_of_today
 from truelift.apps.scorecard.models import TargetsRecord
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.insight import EvidenceKind
@@ -50,16 +51,26 @@ class Programme:
     now: datetime
 
 
-def readings_of(site: Site, targets: TargetsRecord, *, now: datetime) -> tuple[Reading, ...]:
-    """Read every figure as it stands at a moment, also those of which nothing is known."""
-    history = history_of(site, as_of=now)
-    of = Programme(site, history, figures_of(history), targets, now)
+def readings_of(
+    site: Site, targets: TargetsRecord, *, as_of: datetime, now: datetime
+) -> tuple[Reading, ...]:
+    """Read every figure as it stood at a moment, also those of which nothing is known.
+
+    Args:
+        site: Whose.
+        targets: What the programme wants.
+        as_of: The moment.
+        now: When it is read; what only today's state tells is left out of older moments.
+    """
+    history = history_of(site, as_of=as_of)
+    of = Programme(site, history, figures_of(history), targets, as_of)
     return (
         *_results(of),
         *_pace(of),
         *_work(of),
         *_care(of),
         *_roadmap(of),
+        *(readings_of_today(site, targets, now=as_of) if now - as_of <= TODAY else ()),
     )
 
 

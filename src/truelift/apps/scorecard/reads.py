@@ -41,16 +41,16 @@ def own_answers(site: Site, person: int | None) -> Mapping[str, int]:
     return {} if row is None else row.answers
 
 
-def computed(site: Site, *, now: datetime) -> Document:
-    """Compute scorecard and maturity as they stand at a moment; a job's work, not a request's."""
+def computed(site: Site, *, as_of: datetime, now: datetime) -> Document:
+    """Compute scorecard and maturity as they stood at a moment; a job's work, not a request's."""
     targets = targets_of(site)
     measures = measures_with({key: tuple(each) for key, each in targets.targets.items()})
-    readings = readings_of(site, targets, now=now)
+    readings = readings_of(site, targets, as_of=as_of, now=now)
     card = scorecard(readings, measures)
-    mature = maturity(readings, answers_of(site, now=now), measures)
+    mature = maturity(readings, answers_of(site, now=as_of), measures)
     return {
         "site": site.name,
-        "as_of": now.isoformat(),
+        "as_of": as_of.isoformat(),
         "scorecard": {
             "overall": card.overall,
             "held_back_by": [each.value for each in card.held_back_by],

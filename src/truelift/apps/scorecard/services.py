@@ -43,7 +43,10 @@ def keep_scorecard(site: Site, *, as_of: datetime, now: datetime) -> ScorecardDa
     if kept is not None:
         return kept
     text = json.dumps(
-        computed(site, now=as_of), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        computed(site, as_of=as_of, now=now),
+        ensure_ascii=False,
+        allow_nan=False,
+        separators=(",", ":"),
     )
     try:
         with transaction.atomic():

@@ -1,0 +1,162 @@
+"""Reads what other apps know as it stands today: money, meetings, voices, the brief, warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import Sum
+
+from truelift.apps.alignment.reads import alignment_of, remit_gap_of
+from truelift.apps.experiments.domain import day_at
+from truelift.apps.facts.defining import drift_of
+from truelift.apps.facts.models import DayRecord
+from truelift.apps.facts.reads import Week, weeks
+from truelift.apps.rhythm.reads import rhythms_of
+from truelift.apps.scorecard.models import TargetsRecord
+from truelift.apps.sites.models import Site
+from truelift.apps.voice.reads import listeners_of
+from truelift.apps.warnings.models import ReadingRecord
+from truelift.apps.warnings.reads import standing_of
+from truelift.lifecycle.scorecard import Figure, Reading
+
+
+TODAY: Final = timedelta(days=1)
+"""An instant further back than this was not today: what is read here cannot speak of it."""
+
+A_QUARTER: Final = 13
+"""Weeks."""
+
+MATURE: Final = timedelta(days=30)
+"""Younger orders may still go back."""
+
+
+def readings_of_today(site: Site, targets: TargetsRecord, *, now: datetime) -> tuple[Reading, ...]:
+    """Read the figures that are only known as they stand now."""
+    return (
+        *_money(site, targets, now),
+        *_meetings(site, now),
+        _voice(site, now),
+        *_brief(site),
+        _warnings(site),
+    )
+
+
+def _unknown(figure: Figure, why: str) -> Reading:
+    return Reading(figure, None, 0, why)
+
+
+def _money(site: Site, targets: TargetsRecord, now: datetime) -> Iterable[Reading]:
+    today = day_at(site, now)
+    known = [
+        each
+        for each in weeks(site, until=today, count=2 * A_QUARTER)
+        if each.days == 7 and each.sessions and each.revenue_minor is not None
+    ]
+    last = [each for each in known if each.starts >= today - timedelta(weeks=A_QUARTER + 1)]
+    before = [each for each in known if each not in last]
+    sessions = sum(each.sessions or 0 for each in last)
+    if not sessions:
+        yield _unknown(Figure.REVENUE, "no feed tells of sessions and revenue")
+    elif targets.revenue_minor is None:
+        yield _unknown(Figure.REVENUE, "nobody has said what revenue per session is wanted")
+    else:
+        revenue = sum(each.revenue_minor or 0 for each in last)
+        yield Reading(
+            Figure.REVENUE,
+            revenue / sessions / targets.revenue_minor,
+            sessions,
+            f"{sessions:,} sessions of {len(last)} whole weeks",
+        )
+    now_rate, then_rate = _rate(last), _rate(before)
+    yield (
+        Reading(
+            Figure.CONVERSION,
+            now_rate / then_rate,
+            sessions,
+            f"{len(last)} whole weeks against {len(before)} before them",
+        )
+        if now_rate is not None and then_rate
+        else _unknown(Figure.CONVERSION, "there are no whole weeks before the last thirteen")
+    )
+    kept = DayRecord.objects.filter(
+        site=site, day__lt=today - MATURE, day__gte=today - MATURE - timedelta(weeks=A_QUARTER)
+    ).aggregate(revenue=Sum("revenue_minor"), back=Sum("refunded_minor"))
+    yield (
+        Reading(
+            Figure.DOWNSTREAM,
+            1 - kept["back"] / kept["revenue"],
+            1,
+            "thirteen weeks of orders that are older than 30 days",
+        )
+        if kept["revenue"]
+        else _unknown(Figure.DOWNSTREAM, "no feed tells of revenue older than 30 days")
+    )
+    drift = drift_of(site, now=now)
+    share = None if drift is None else drift.share
+    yield (
+        Reading(Figure.DRIFT, abs(share), 1, "the newest four weeks of the ledger")
+        if share is not None
+        else _unknown(Figure.DRIFT, "finance’s ledger is not here")
+    )
+
+
+def _rate(of: Iterable[Week]) -> float | None:
+    rows = [each for each in of if each.orders is not None]
+    sessions = sum(each.sessions or 0 for each in rows)
+    return sum(each.orders or 0 for each in rows) / sessions if sessions else None
+
+
+def _meetings(site: Site, now: datetime) -> Iterable[Reading]:
+    rhythms = rhythms_of(site, now=now)
+    held = sum(each.adherence.held for each in rhythms)
+    due = sum(each.adherence.due for each in rhythms)
+    yield (
+        Reading(Figure.RHYTHM, held / due, due, f"{held} of {due} meetings that were due")
+        if due
+        else _unknown(Figure.RHYTHM, "no meeting was due yet")
+    )
+
+
+def _voice(site: Site, now: datetime) -> Reading:
+    heard = [each.last for each in listeners_of(site, now=now) if each.last is not None]
+    if not heard:
+        return _unknown(Figure.VOICE, "neither sales nor service has told anything yet")
+    days = (now - max(heard)) / timedelta(days=1)
+    return Reading(Figure.VOICE, days, len(heard), "the newest note of either")
+
+
+def _brief(site: Site) -> Iterable[Reading]:
+    coverage = alignment_of(site).coverage
+    yield (
+        Reading(
+            Figure.BRIEF,
+            coverage.acknowledged / coverage.teams,
+            coverage.teams,
+            f"{coverage.acknowledged} of {coverage.teams} teams",
+        )
+        if coverage.teams
+        else _unknown(Figure.BRIEF, "there is no commercial brief yet")
+    )
+    gap = remit_gap_of(site)
+    share = None if gap is None else gap.share
+    yield (
+        _unknown(Figure.REMIT, "nobody has said what the programme may change")
+        if gap is None or share is None
+        else Reading(
+            Figure.REMIT,
+            share,
+            len(gap.outside),
+            f"{len(gap.outside)} surfaces outside of it",
+        )
+    )
+
+
+def _warnings(site: Site) -> Reading:
+    looked = ReadingRecord.objects.filter(site=site, told=True).count()
+    if not looked:
+        return _unknown(Figure.WARNINGS, "no detector could judge anything yet")
+    return Reading(
+        Figure.WARNINGS, float(len(standing_of(site))), looked, f"{looked} detectors looked"
+    )
