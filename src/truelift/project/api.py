@@ -39,14 +39,18 @@ APPS: Final = (
     "qa",
     "rollouts",
     "progress",
+    "alignment",
     "scorecard",
+    "commerce",
     "statistics",
     "inbox",
     "links",
     "changes",
     "memory",
     "warnings",
+    "rhythm",
     "roadmap",
+    "facts",
 )
 
 

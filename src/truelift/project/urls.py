@@ -30,6 +30,7 @@ APPS: Final = (
     "rollouts",
     "progress",
     "scorecard",
+    "commerce",
     "roadmap",
     "threads",
     "lists",
@@ -37,7 +38,10 @@ APPS: Final = (
     "links",
     "changes",
     "watching",
+    "rhythm",
     "calendars",
+    "facts",
+    "alignment",
     "memory",
     "warnings",
 )

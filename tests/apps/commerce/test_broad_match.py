@@ -116,3 +116,42 @@ def test_a_snapshot_stays_and_the_same_facts_make_no_other(told: Site) -> None:
     ):
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
             change()
+
+
+def test_pages_and_api_tell_it_and_lead_from_a_bar_to_what_is_inside(
+    told: Site, cleo: User, mallory: User, client_of: ClientOf
+) -> None:
+    viewer, stranger = client_of(cleo), client_of(mallory)
+
+    drivers = viewer.get("/s/shop/drivers/").content.decode()
+    inside = viewer.get("/s/shop/drivers/", {"source": "paid broad"}).content.decode()
+    paid = viewer.get("/s/shop/acquisition/").content.decode()
+    verdicts = viewer.get("/s/shop/page-or-traffic/").content.decode()
+
+    for said in (
+        "€1.9200",
+        "€1.1518",
+        "−72.45",
+        "−4.37",
+        "−€113,748.25",
+        "€301,440.00",
+        "€180,840.00",
+        "snapshot 1, made",
+    ):
+        assert said.casefold() in drivers.casefold(), said
+    assert "spend +5.2%, sessions +57.0%, revenue −5.8%" in drivers
+    assert "not of a test on the page" in drivers
+    assert 'href="?weeks=8&amp;against=before&amp;by=source&amp;source=paid+broad"' in drivers
+    assert "Revenue per session of paid broad, by campaign" in inside
+    assert "€1.72 → €0.85" in paid
+    assert "sessions rises by 57.0%" in paid
+    assert "traffic quality" in verdicts
+    assert "88% of the change is the mix of sources, most of it paid broad" in verdicts
+    for path in ("drivers", "acquisition", "page-or-traffic"):
+        asked = viewer.get(f"/api/v1/{path}?site=shop").json()
+        assert asked["snapshot"] == 1
+        assert asked[path.replace("-", "_")]
+        assert stranger.get(f"/api/v1/{path}?site=shop").status_code == 404
+        assert viewer.get(f"/api/v1/{path}?site=shop&snapshot=99").status_code == 404
+        assert viewer.get(f"/s/shop/{path}/?snapshot=99").status_code == 404
+    assert viewer.get("/s/shop/drivers/?source=nobody").status_code == 404

@@ -240,7 +240,9 @@ def _counts(groups: Grouped, at: int) -> Document:
 
 
 def _rounded(parts: Floats, *, total: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    return whole(parts, total=total).reshape(parts.shape)
+    """Round the four parts to their sum first, then what each segment gives to them."""
+    sums = whole(parts.sum(axis=1), total=total)
+    return np.stack([whole(row, total=int(each)) for row, each in zip(parts, sums, strict=True)])
 
 
 def _scaled(between: Interval | None, scale: int, *, low: bool) -> float | None:

@@ -134,10 +134,11 @@ def explained(
         if snapshot is None
         else snapshot_of(site, snapshot)
     )
-    return None if row is None else _explained(row)
+    return None if row is None else explained_by(row)
 
 
-def _explained(row: SnapshotRecord) -> Explained | None:
+def explained_by(row: SnapshotRecord) -> Explained | None:
+    """Say in short what a snapshot says; None where a period had no orders."""
     document = row.document
     drivers = document["drivers"]
     node = drivers["by"]["source"]

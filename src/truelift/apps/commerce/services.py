@@ -18,9 +18,14 @@ from truelift.apps.commerce.models import SnapshotRecord
 from truelift.apps.commerce.periods import LENGTHS, Against, Pair, pair
 from truelift.apps.commerce.reads import latest
 from truelift.apps.experiments.domain import day_at
+from truelift.apps.explorers.events_text import escaped
 from truelift.apps.facts import reads as facts
+from truelift.apps.measurement.funnel_form import default_steps
+from truelift.apps.measurement.reads import known_events
 from truelift.apps.sites.models import Site
+from truelift.apps.sites.reads import event_names_of
 from truelift.apps.surfaces.reads import records_of
+from truelift.lake.lake import NoSuchSite
 
 
 FORM: Final = 1
@@ -69,12 +74,23 @@ def computed(site: Site, when: Pair) -> dict[str, Any] | None:
         "form": FORM,
         "site": site.name,
         "currency": site.currency,
+        "funnel": funnel_of(site),
         "drivers": explanation(told, when),
         "acquisition": acquisition(told, spent),
         "page_or_traffic": crossing_document(
             told, surfaces, {each.name: each.team for each in records}
         ),
     }
+
+
+def funnel_of(site: Site) -> list[str]:
+    """Name the steps of the site's usual funnel, to which every segment leads."""
+    try:
+        seen = known_events(site.name)
+    except NoSuchSite:
+        return []
+    steps = default_steps([each.event for each in seen], event_names_of(site))
+    return [" | ".join(map(escaped, names)) for names in steps]
 
 
 def _keep(

@@ -1,0 +1,163 @@
+"""The page of what each source costs and earns as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from truelift.apps.commerce.drivers_page import Asked, Choice
+from truelift.apps.commerce.periods import Against
+from truelift.apps.commerce.wording import relative, span
+from truelift.apps.drawing.wording import count, money, number, percent, rough_money
+
+
+NONE = "no value"
+"""Where a number is not defined, or no feed tells it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A source, every number first before and then after."""
+
+    source: str
+    spend: str
+    spend_change: str
+    click: str
+    sessions: str
+    sessions_change: str
+    conversion: str
+    per_session: str
+    per_spend: str
+    marginal: str
+    customer: str
+    worse: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AcquisitionPage:
+    """Everything that the page shows."""
+
+    answer: str
+    grounds: str
+    advice: str
+    rows: tuple[SourceRow, ...]
+    total: SourceRow
+    periods: tuple[Choice, ...]
+    customer_head: str
+    more: int
+    has_spend: bool
+    snapshot: str
+
+
+def acquisition_page(
+    document: Mapping[str, Any],
+    asked: Asked,
+    *,
+    number_of: int,
+    made: str,
+    kept: Sequence[tuple[int, Against]],
+) -> AcquisitionPage:
+    """Lay out what each source costs and earns."""
+    found, currency = document["acquisition"], document["currency"]
+    first, last = document["drivers"]["before"], document["drivers"]["after"]
+    knows_new = "new_customers" in found["total"]
+    return AcquisitionPage(
+        answer=_answer(found),
+        grounds=f"{span(last)} against {span(first)}; revenue net of refunds, at the day of the"
+        " order. Observational: sources differ in more than what they cost.",
+        advice=_advice(found),
+        rows=tuple(_row(each, currency, knows_new=knows_new) for each in found["rows"]),
+        total=_row(found["total"], currency, knows_new=knows_new),
+        periods=tuple(
+            Choice(
+                asked.address(weeks=weeks, against=against),
+                f"{weeks} weeks, {'before' if against is Against.BEFORE else 'a year before'}",
+                (weeks, against) == (asked.weeks, asked.against),
+            )
+            for weeks, against in kept
+        ),
+        customer_head="Cost per new customer" if knows_new else "Cost per order",
+        more=found["more"],
+        has_spend=found["has_spend"],
+        snapshot=f"Snapshot {number_of}, made {made}",
+    )
+
+
+def _answer(found: Mapping[str, Any]) -> str:
+    if not found["has_spend"]:
+        return "No feed says what advertising costs yet."
+    total = found["total"]
+    if total["worse_traffic"]:
+        return (
+            f"More money buys worse traffic: spend {_moved(total['spend_minor'])}, sessions"
+            f" {_moved(total['sessions'])}, and revenue {_moved(total['revenue_minor'])}."
+        )
+    worse = [each["source"] for each in found["rows"] if each["worse_traffic"]]
+    if worse:
+        return f"{worse[0]} takes no less money, brings more sessions, and earns less."
+    earned = total["revenue_per_spend"][1]
+    if earned is None:
+        return "Nothing was spent in the later weeks."
+    marginal = total["marginal_revenue_per_spend"]
+    more = ""
+    if marginal is not None:
+        more = f"; the last change of spend moved {number(marginal, digits=2)} for each 1"
+    return f"All revenue is {number(earned, digits=2)} times what advertising costs{more}."
+
+
+def _moved(pair: Sequence[int]) -> str:
+    before, after = pair
+    if before == after:
+        return "stays as it was"
+    if not before:
+        return "begins"
+    return f"{'rises' if after > before else 'falls'} by {abs(after / before - 1):.1%}"
+
+
+def _advice(found: Mapping[str, Any]) -> str:
+    if found["total"]["worse_traffic"] or any(each["worse_traffic"] for each in found["rows"]):
+        return (
+            "Change the metric or the budget: give whoever buys this traffic the shared metric, or"
+            " a ceiling. A test on the page would not bring it back."
+        )
+    return ""
+
+
+def _row(each: Mapping[str, Any], currency: str, *, knows_new: bool) -> SourceRow:
+    def amounts(name: str) -> str:
+        return _pair([_money(value, currency) for value in each[name] or (None, None)])
+
+    customer = "cost_per_new_customer_minor" if knows_new else "cost_per_order_minor"
+    marginal = each["marginal_revenue_per_spend"]
+    spend, sessions = each["spend_minor"], each["sessions"]
+    return SourceRow(
+        source=each["source"] or "not said",
+        spend=_pair([rough_money(value, currency) for value in spend]) if any(spend) else "none",
+        spend_change=relative(*spend),
+        click=amounts("cost_per_click_minor"),
+        sessions=_pair([count(value) for value in sessions]),
+        sessions_change=relative(*sessions),
+        conversion=_pair([_share(value) for value in each["conversion"]]),
+        per_session=amounts("revenue_per_session_minor"),
+        per_spend=_pair([_times(value) for value in each["revenue_per_spend"]]),
+        marginal=NONE if marginal is None else number(marginal, digits=2),
+        customer=amounts(customer),
+        worse=each["worse_traffic"],
+    )
+
+
+def _pair(words: Sequence[str]) -> str:
+    return words[0] if words[0] == words[1] else f"{words[0]} → {words[1]}"
+
+
+def _money(value: float | None, currency: str) -> str:
+    return NONE if value is None else money(value, currency)
+
+
+def _share(value: float | None) -> str:
+    return NONE if value is None else percent(value, digits=2)
+
+
+def _times(value: float | None) -> str:
+    return NONE if value is None else number(value, digits=2)

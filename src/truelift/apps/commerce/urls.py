@@ -1,0 +1,15 @@
+"""Addresses of what drove revenue, what advertising earns, and page against traffic."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from truelift.apps.commerce import views
+
+
+app_name = "commerce"
+urlpatterns = [
+    path("s/<site:site>/drivers/", views.drivers, name="drivers"),
+    path("s/<site:site>/acquisition/", views.acquisition, name="acquisition"),
+    path("s/<site:site>/page-or-traffic/", views.verdicts, name="page-or-traffic"),
+]
