@@ -77,6 +77,7 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
 
     django.setup()
 
+    from truelift.apps.alignment.nightly import plan_alignment
     from truelift.apps.backlog.nightly import plan_nights
     from truelift.apps.changes.jobs import begin_weighing
     from truelift.apps.commerce.jobs import plan_explanations
@@ -106,6 +107,7 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
         begin_weighing,
         begin_listening,
         plan_scorecards,
+        plan_alignment,
         plan_warnings,
         plan_traffic,
         plan_explanations,

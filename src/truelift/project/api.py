@@ -40,6 +40,7 @@ APPS: Final = (
     "rollouts",
     "progress",
     "alignment",
+    "alignment",
     "scorecard",
     "commerce",
     "statistics",

@@ -40,6 +40,7 @@ APPS: Final = (
     "watching",
     "rhythm",
     "calendars",
+    "alignment",
     "facts",
     "alignment",
     "memory",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from typing import Any
+from itertools import pairwise
 
 import pytest
 from django.db import connection
@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from truelift.apps.accounts.models import AuditEvent, User
 from truelift.apps.alignment import services
 from truelift.apps.alignment.computing import compute_metrics
-from truelift.apps.alignment.models import MetricConflictRecord, TeamMetricRecord
+from truelift.apps.alignment.models import TeamMetricRecord
 from truelift.apps.alignment.reads import conflicts_of, metrics_of
 from truelift.apps.alignment.services import MetricFields
 from truelift.apps.facts.services import make_feed, take_in
@@ -47,12 +47,17 @@ COST = MetricFields(
 VISITS = MetricFields(name="Traffic", team="marketing", formula="traffic", direction=1)
 
 
+def text_of(response: object) -> str:
+    content: bytes = response.content  # type: ignore[attr-defined]
+    return " ".join(content.decode().split())
+
+
 def parts_of(total: int, at: int) -> list[int]:
     """Part a whole number into eight weeks that are not all the same, to the last one."""
     weights = [*NOISE[at:], *NOISE[:at]]
     edges = [round(total * sum(weights[:week]) / 8) for week in range(9)]
     edges[8] = total
-    return [later - earlier for earlier, later in zip(edges, edges[1:], strict=False)]
+    return [later - earlier for earlier, later in pairwise(edges)]
 
 
 def file_of(weeks_from: date) -> tuple[bytes, bytes]:
@@ -91,7 +96,7 @@ def write(site: Site, fields: MetricFields, by: User, now: datetime) -> TeamMetr
 
 @pytest.mark.usefixtures("broad_match")
 def test_cheap_clicks_of_broad_match_are_a_conflict_from_files_to_the_page(
-    site: Site, ada: User, client_of: ClientOf, now: datetime
+    site: Site, ada: User, now: datetime
 ) -> None:
     write(site, COST, ada, now)
     write(site, VISITS, ada, now)
@@ -112,3 +117,92 @@ def test_cheap_clicks_of_broad_match_are_a_conflict_from_files_to_the_page(
     assert told["team"]["now"] == pytest.approx(84.58, abs=0.005)
     assert told["of_shared"]["before"] == pytest.approx(192)
     assert told["of_shared"]["now"] == pytest.approx(115.18, abs=0.005)
+
+
+@pytest.mark.usefixtures("broad_match")
+def test_the_page_says_the_conflict_first_and_a_metric_without_a_path_is_no_good_news(
+    site: Site, ada: User, client_of: ClientOf, now: datetime
+) -> None:
+    write(site, COST, ada, now)
+    write(site, VISITS, ada, now)
+    values = MetricFields(name="Uptime", team="engineering", formula="values", direction=1)
+    uptime = write(site, values, ada, now)
+    monday = now.date() - timedelta(days=now.weekday())
+    text = "day,value\n" + "\n".join(
+        f"{monday - timedelta(weeks=16 - week)},{0.99 + week % 3 / 500}" for week in range(16)
+    )
+    assert (
+        services.take_values(site, uptime.number, services.values_in(text), by=Actor(ada), now=now)
+        == 16
+    )
+    compute_metrics(site, now=now)
+
+    browser = client_of(ada)
+    with CaptureQueriesContext(connection) as asked:
+        page = text_of(browser.get("/s/shop/team-metrics/"))
+    one = text_of(browser.get("/s/shop/team-metrics/1/"))
+    told = browser.get("/api/v1/team-metrics?site=shop").json()
+
+    assert "<h1" in page
+    assert page.index("94% of that is mix from paid / broad") < page.index("Uptime")
+    assert "€121,000" in page
+    assert "Operational: nobody says how it leads" in page
+    assert "0 better with a path" in page
+    assert len(asked) <= 30
+    assert "Of the fall of revenue per session, 94% is mix" in one
+    assert [each["metric"] for each in told["conflicts"]] == ["TM-1", "TM-2"]
+    assert told["metrics"][2]["operational"] is True
+
+
+def test_a_conflict_ends_when_it_is_over_and_stays_in_the_history(
+    site: Site, ada: User, now: datetime, broad_match: None
+) -> None:
+    record = write(site, COST, ada, now)
+    compute_metrics(site, now=now)
+    compute_metrics(site, now=now + timedelta(hours=1))
+    (found,) = conflicts_of(site)
+    assert (found.first_at, found.last_at) == (now, now + timedelta(hours=1))
+
+    # Paying more for a click is good now: nobody would say so, but it turns the sign.
+    services.write_metric(
+        site, MetricFields(direction=1), by=Actor(ada), now=now, number=record.number
+    )
+    compute_metrics(site, now=now + timedelta(hours=2))
+
+    assert conflicts_of(site) == ()
+    assert len(conflicts_of(site, ended=True)) == 1
+
+
+def test_a_metric_without_direction_is_refused_and_templates_load_once(
+    site: Site, ada: User, client_of: ClientOf, now: datetime
+) -> None:
+    browser = client_of(ada)
+    told = {"name": "Clicks", "team": "marketing", "formula": "traffic"}
+    address = "/api/v1/team-metrics?site=shop"
+
+    refused = browser.post(address, json.dumps(told), content_type="application/json")
+    once = services.load_template(site, Function.ENGINEERING, by=Actor(ada), now=now)
+    again = services.load_template(site, Function.ENGINEERING, by=Actor(ada), now=now)
+    typed = browser.post("/s/shop/team-metrics/new/", {**told, "cadence": "weekly"})
+
+    assert refused.status_code == 422
+    assert refused.json()["code"] == "alignment.bad_team_metric"
+    assert typed.status_code == 422
+    assert "Say which direction is good" in text_of(typed)
+    assert [each.name for each in once] == ["Uptime", "Release velocity", "Bugs"]
+    assert again == ()
+    assert AuditEvent.objects.filter(action="team_metric.made").count() == 3
+    with pytest.raises(services.NotBroughtIn):
+        services.take_values(site, once[1].number, [], by=Actor(ada), now=now)
+    with pytest.raises(services.BadValues, match="Line 2"):
+        services.values_in("2026-05-04,1\n2026-05-05,many")
+
+
+def test_what_cannot_be_known_is_said(site: Site, ada: User, now: datetime) -> None:
+    write(site, COST, ada, now)
+
+    assert compute_metrics(site, now=now) == ()
+
+    told = metrics_of(site)[0].document
+    assert told is not None
+    assert told["missing"] == "no whole week of sessions has come in"
