@@ -146,6 +146,7 @@ class Look:
         short: The same in a few words, for the strip.
         advice: What to do.
         told: Whether it could be judged; otherwise the sentence says what is missing.
+        owner: Key of the person whom it concerns most; empty where its kind says who.
         evidence: The numbers behind it and behind its chart, as a document.
     """
 
@@ -156,6 +157,7 @@ class Look:
     short: str = ""
     advice: str = ""
     told: bool = True
+    owner: str = ""
     evidence: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
     @property

@@ -187,6 +187,17 @@ def test_growing_traffic_warns_before_the_quarter_shows_it(
     assert len(asked) <= 20
 
 
+def test_a_site_without_anything_is_told_what_is_missing_for_every_kind(site: Site) -> None:
+    look(site, now=DECIDED)
+
+    said = readings_of(site)
+    assert set(said) == set(Kind)
+    assert [each.kind for each in said.values() if each.severity] == []
+    assert said[Kind.CEILING].short == "Not judged: no lift was shipped two quarters before."
+    judged = {kind for kind, each in said.items() if each.told}
+    assert judged == {Kind.WINNERS, Kind.METRIC_CONFLICT}
+
+
 def test_pages_show_the_four_always_and_let_a_member_take_one_on(
     site: Site, winner: RolloutRecord, ada: User, cleo: User, client_of: ClientOf
 ) -> None:

@@ -16,6 +16,6 @@ class WarningsConfig(AppConfig):
     @override
     def ready(self) -> None:
         """Name the detectors, and the work that the worker can do."""
-        from truelift.apps.warnings import detectors, detectors_facts, jobs
+        from truelift.apps.warnings import detectors, detectors_facts, detectors_together, jobs
 
-        del detectors, detectors_facts, jobs
+        del detectors, detectors_facts, detectors_together, jobs

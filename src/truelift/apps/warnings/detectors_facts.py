@@ -11,7 +11,7 @@ import numpy as np
 
 from truelift.apps.drawing.wording import lift, number, p_value, percent
 from truelift.apps.experiments.domain import day_at
-from truelift.apps.facts.reads import Week, stale, traffic, weeks
+from truelift.apps.facts.reads import Week, feeds_of, stale, traffic, weeks
 from truelift.apps.sites.models import Site
 from truelift.apps.warnings.charts import weeks_chart
 from truelift.apps.warnings.detecting import detects, replays
@@ -221,7 +221,11 @@ def stale_feeds(site: Site, now: datetime) -> Iterable[Look]:
     """Say which feeds have not kept their promise."""
     found = stale(site, now=now)
     if not found:
-        yield Look(Kind.FRESHNESS, "Every feed keeps its promise.", short="Every feed is fresh.")
+        feeds = feeds_of(site)
+        said = "Every feed keeps its promise." if feeds else "No feed brings facts yet."
+        yield Look(Kind.FRESHNESS, said, short=said, told=bool(feeds))
+        return
+    owners = {each.name: str(each.owner_id) for each in feeds_of(site) if each.owner_id}
     for each in found:
         yield Look(
             Kind.FRESHNESS,
@@ -230,6 +234,7 @@ def stale_feeds(site: Site, now: datetime) -> Iterable[Look]:
             cause=each.name,
             short=each.sentence,
             advice="Ask its owner to send it again; numbers that rest on it carry a banner.",
+            owner=owners.get(each.name, ""),
             evidence={"facts": [["Feed", each.name], ["Owner", each.owner or "nobody"]]},
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from truelift.apps.experiments.job_kinds import does, queue_for_every_site
@@ -16,6 +16,8 @@ from truelift.apps.warnings.services import Kept, keep_looks
 
 
 NIGHTLY: Final = "warnings.nightly"
+AFTER_THE_OTHERS: Final = timedelta(hours=5)
+"""So long after midnight what warnings rest on is computed."""
 
 
 @does(NIGHTLY)
@@ -25,7 +27,7 @@ def _nightly(job: Job, now: datetime) -> datetime | None:
         return None
     look(site, now=now)
     keep_replays(site, now=now)
-    return next_midnight(site, now)
+    return next_midnight(site, now) + AFTER_THE_OTHERS
 
 
 def look(site: Site, *, now: datetime) -> Kept:

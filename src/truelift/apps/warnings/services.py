@@ -162,7 +162,7 @@ def _seen(row: WarningRecord, look: Look, change: Change, *, today: date, now: d
     row.save()
     if change is not Change.SAME:
         _moved(row, change.value, before, now=now)
-        _tell(row, now=now)
+        _tell(row, now=now, to=look.owner)
     if not SightingRecord.objects.filter(warning=row, day=today).exists():
         SightingRecord.objects.create(
             warning=row,
@@ -359,9 +359,12 @@ def _moved(
 _PRESSING: Final = {Severity.WARNING: Pressing.WATCH, Severity.CRITICAL: Pressing.URGENT}
 
 
-def _tell(row: WarningRecord, *, now: datetime) -> None:
-    """Let its owner know; without one whoever such a warning concerns."""
+def _tell(row: WarningRecord, *, now: datetime, to: str = "") -> None:
+    """Let its owner know; without one whoever it concerns, by name or by function."""
     kind = Kind(row.kind)
+    people = (
+        [row.owner] if row.owner else [*User.objects.filter(pk=to, is_active=True)] if to else []
+    )
     notify(
         row.site,
         Notice(
@@ -371,7 +374,7 @@ def _tell(row: WarningRecord, *, now: datetime) -> None:
             remedy=row.advice,
             href=f"/s/{row.site.name}/warnings/{row.key}/",
         ),
-        to=[row.owner] if row.owner else concerned(row.site, kind),
+        to=people or concerned(row.site, kind),
         now=now,
     )
 
