@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from truelift.apps.research.actor import Actor
 from truelift.apps.roadmap.colliding import recompute, resolve
 from truelift.apps.roadmap.fields import ItemFields
 from truelift.apps.roadmap.landing import look_after_landing_pages
@@ -25,8 +24,8 @@ from truelift.apps.sites.models import Site
 from truelift.lifecycle.conflict_rules import Resolution, Rule
 from truelift.lifecycle.roadmap_item import DependencyKind, ItemKind, ItemStage
 from truelift.worlds.calendar import Calendar
-from truelift.worlds.people import address_of
-from truelift.worlds.shop.works import PRIORITIES, WORKS, Work
+from truelift.worlds.cast import Cast, Part
+from truelift.worlds.work import Work
 
 
 AGREED_AGO: Final = 62
@@ -40,21 +39,33 @@ class Planning:
     """The roadmap of the company, as it came to be."""
 
     def __init__(
-        self, site: Site, *, calendar: Calendar, who: Mapping[str, Actor], tests: Mapping[str, int]
+        self,
+        site: Site,
+        *,
+        calendar: Calendar,
+        cast: Cast,
+        works: Sequence[Work],
+        priorities: Sequence[tuple[str, str]],
+        tests: Mapping[str, int],
+        team: str,
     ) -> None:
         """Put it on the calendar.
 
         Args:
             site: The company's.
             calendar: Its days.
-            who: First name → person.
+            cast: Who plays whom.
+            works: What is planned beside the tests.
+            priorities: What the business goes for, and why.
             tests: Planned test → which of the priorities it serves, from 1.
+            team: Whose the tests are.
         """
-        self.site, self.days, self.who, self.tests = site, calendar, who, tests
+        self.site, self.days, self.cast, self.tests = site, calendar, cast, tests
+        self.who, self.team, self.goals = cast.who, team, priorities
         self.keys: dict[str, str] = {}
         self.priorities: tuple[str, ...] = ()
         self._on(AGREED_AGO, 10, self._agrees)
-        for work in WORKS:
+        for work in works:
             self._plans(work)
         self._on(LOOKED_AGO, 14, self._places_tests)
         # As the worker does every night: what was planned elsewhere is looked at, too.
@@ -74,8 +85,8 @@ class Planning:
         made = write_priorities(
             self.site,
             f"{day.year}-Q{(day.month + 2) // 3}",
-            PRIORITIES,
-            by=self.who["mara"],
+            self.goals,
+            by=self.cast[Part.LEAD],
             now=self.days.moment(),
             because="What we heard from the board.",
         )
@@ -113,7 +124,7 @@ class Planning:
                 start=self._day(work.start),
                 end=self._day(work.start + work.days),
                 metric=work.metric,
-                owner=address_of(work.owner),
+                owner=f"{work.owner}@{self.cast.domain}",
                 team=work.team,
                 priority=self._priority(work.priority),
                 touches=work.touches,
@@ -131,7 +142,7 @@ class Planning:
                 self.site,
                 made.key,
                 what=what,
-                owner=address_of(name),
+                owner=f"{name}@{self.cast.domain}",
                 due=self._day(-2),
                 lead_days=10,
                 by=self.who[work.owner],
@@ -181,7 +192,7 @@ class Planning:
             change_item(
                 self.site,
                 key,
-                ItemFields(team="Shop front", priority=self._priority(place)),
-                by=self.who["jonas"],
+                ItemFields(team=self.team, priority=self._priority(place)),
+                by=self.cast[Part.PRODUCT],
                 now=self.days.moment(),
             )

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from truelift.apps.accounts.models import User
-from truelift.apps.backlog.services import give_rank, submit_score
+from truelift.apps.backlog.services import give_rank
 from truelift.apps.briefs.services import BriefChange, approve, write_brief
 from truelift.apps.experiments.services import move_experiment, plan_experiment
 from truelift.apps.experiments.spec import ExperimentSpec, PlanSpec, VariantSpec
-from truelift.apps.intake.fields import Arrival
 from truelift.apps.intake.services import (
     hypothesis_from_idea,
-    move_idea_record,
-    move_signal_record,
-    receive_idea,
-    receive_signal,
 )
 from truelift.apps.memory.services import (
     PrincipleFields,
@@ -27,13 +21,9 @@ from truelift.apps.memory.services import (
     describe_surface,
     link_test,
 )
-from truelift.apps.programme.reads import policy_of
-from truelift.apps.programme.services import PolicyChange, change_policy
-from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import HypothesisFields, InsightFields, Piece
 from truelift.apps.research.services import (
     accept_hypothesis,
-    accept_insight,
     age_insights,
     create_hypothesis,
     create_insight,
@@ -41,35 +31,27 @@ from truelift.apps.research.services import (
     submit_hypothesis,
 )
 from truelift.apps.rollouts.models import RolloutRecord
-from truelift.apps.rollouts.services import (
-    RolloutFields,
-    ask_for_check,
-    edit_rollout,
-    sign,
-)
-from truelift.apps.rollouts.services import move as move_rollout
 from truelift.apps.sites.models import Site
-from truelift.apps.threads.services import say
 from truelift.lifecycle.experiment import Action
 from truelift.lifecycle.gate import Gate
-from truelift.lifecycle.idea import IdeaAction
-from truelift.lifecycle.rollout import RolloutAction
-from truelift.lifecycle.signal import SignalAction
 from truelift.questions.leaks import Leak
 from truelift.worlds.answers import Answers
-from truelift.worlds.calendar import Calendar
-from truelift.worlds.cast import cast_of
+from truelift.worlds.cast import Part
+from truelift.worlds.company import Company
 from truelift.worlds.findings import findings_between
 from truelift.worlds.history import Trial
-from truelift.worlds.outside import host_proved, page_seen
+from truelift.worlds.outside import host_proved
 from truelift.worlds.people import DOMAIN, PEOPLE, address_of
 from truelift.worlds.planning import Planning
-from truelift.worlds.shop.heard import HEARD, PROPOSED, Heard, Proposed
-from truelift.worlds.shop.metrics import METRICS
+from truelift.worlds.shop.build import SITE
+from truelift.worlds.shop.heard import HEARD, PROPOSED
+from truelift.worlds.shop.metrics import METRICS, WORTHS
 from truelift.worlds.shop.parameters import HOST, Shop
 from truelift.worlds.shop.told import TOLD, funnel
+from truelift.worlds.shop.works import PRIORITIES, WORKS
+from truelift.worlds.tale import Shipped, Tale
 from truelift.worlds.told import USUAL_TABLE, Told
-from truelift.worlds.trials import Teller, TrialStory
+from truelift.worlds.trials import TrialStory
 from truelift.worlds.upkeep import Upkeep
 
 
@@ -105,6 +87,18 @@ PAGES: Final = {
 }
 """Surface → where its variants are looked at."""
 
+COMPANY: Final = Company(
+    site=SITE,
+    title="Northpine",
+    host=HOST,
+    domain=DOMAIN,
+    people=PEOPLE,
+    metrics=METRICS,
+    worths=WORTHS,
+    gates=GATES,
+)
+"""Northpine, which has the shop."""
+
 RULE: Final = PrincipleFields(
     statement="Show what people look for before they buy right where they decide.",
     detail="People check two things before they act: what others say, and what it comes to. Those"
@@ -122,8 +116,20 @@ _FOLLOWS: Final = {"reviews-higher": "rating", "urgency-timer": "saved-cart"}
 """Trial → idea that follows from it."""
 
 
-class Story:
-    """The weeks of one company, put on its calendar."""
+SHIPPED: Final = Shipped(
+    release=2114,
+    url=f"{HOST}/p/ember-3",
+    found={
+        "What others say": True,
+        "css: .reviews + .description": True,
+        "request: /experiments/reviews-higher": False,
+    },
+)
+"""How the reviews came to stand above the description."""
+
+
+class Story(Tale):
+    """The weeks of the shop's company."""
 
     def __init__(self, site: Site, shop: Shop) -> None:
         """Put everything on the calendar.
@@ -132,21 +138,21 @@ class Story:
             site: The company's.
             shop: Its truth.
         """
-        self.site, self.shop = site, shop
-        ends = datetime.fromtimestamp(shop.ends_at_ms / 1000, tz=UTC)
-        self.days = Calendar(ends=ends, time_zone=shop.time_zone)
-        self.who = {
-            user.email.partition("@")[0]: Actor(user)
-            for user in User.objects.filter(memberships__site=site)
-        }
-        self.insights: dict[str, str] = {}
-        self.ideas: dict[str, str] = {}
-        self.learnings: dict[str, str] = {}
+        super().__init__(site, COMPANY, shop)
+        self.shop = shop
         self._agrees()
         self._remembers()
         Upkeep(site, shop, calendar=self.days, who=self.who)
         running = next(each.key for each in shop.trials if shop.runs(each))
-        Planning(site, calendar=self.days, who=self.who, tests={running: 2, SAVED_CART: 3})
+        Planning(
+            site,
+            calendar=self.days,
+            cast=self.cast,
+            works=WORKS,
+            priorities=PRIORITIES,
+            tests={running: 2, SAVED_CART: 3},
+            team="Shop front",
+        )
         for trial in shop.trials:
             self._tries(trial, TOLD[trial.key])
         for heard in HEARD:
@@ -159,10 +165,6 @@ class Story:
         self._talks()
         Answers(site, calendar=self.days, who=self.who, lead="mara")
 
-    def live(self) -> None:
-        """Let it all happen."""
-        self.days.live()
-
     def _agrees(self) -> None:
         """Agree on how to work, and on more of it as they learn."""
         for days_ago, gates, because in (
@@ -173,15 +175,6 @@ class Story:
                 self.days.ago(days_ago, hour=16),
                 partial(self._policy, gates, because),
             )
-
-    def _policy(self, gates: frozenset[Gate], because: str) -> None:
-        change_policy(
-            self.site,
-            PolicyChange(gates=[each.value for each in gates]),
-            by=self.who["mara"],
-            now=self.days.moment(),
-            because=because,
-        )
 
     def _remembers(self) -> None:
         """Know what the winter's study found, which nobody has looked at since."""
@@ -204,22 +197,12 @@ class Story:
         age_insights(self.days.moment(), site=self.site)
 
     def _tries(self, trial: Trial, told: Told) -> None:
-        tell = Teller(
-            site=self.site,
-            history=self.shop,
-            calendar=self.days,
-            cast=cast_of(PEOPLE, self.who, domain=DOMAIN),
-            pages=PAGES,
-            metrics={each.key: each for each in METRICS},
-            gates=lambda: policy_of(self.site).gates,
-        )
-
         def follows(trial: Trial, learning: str) -> str:
             self.learnings[trial.key] = learning
             return self.ideas[_FOLLOWS[trial.key]]
 
         TrialStory(
-            tell,
+            self.teller(PAGES),
             trial,
             told,
             find=lambda: self._insight(trial.key, self._sized(told)),
@@ -246,88 +229,6 @@ class Story:
             self.site.name, since=until - timedelta(days=28), until=until, now=until
         )
 
-    def _insight(self, key: str, fields: InsightFields) -> str:
-        made = create_insight(self.site, fields, by=self.who["priya"], now=self.days.moment())
-        self.insights[key] = made.key
-        accept_insight(self.site, made.key, by=self.who["jonas"], now=self.days.moment(later=20))
-        return made.key
-
-    def _hypothesis(self, fields: HypothesisFields, insights: tuple[str, ...]) -> str:
-        made = create_hypothesis(
-            self.site,
-            replace(fields, insights=insights),
-            by=self.who["jonas"],
-            now=self.days.moment(),
-        )
-        accept_hypothesis(self.site, made.key, by=self.who["felix"], now=self.days.moment(later=20))
-        return made.key
-
-    def _hears(self, heard: Heard) -> None:
-        keys: list[str] = []
-
-        def comes_in() -> None:
-            by = self.who[heard.by] if heard.by else None
-            made = receive_signal(
-                self.site, heard.fields, Arrival(heard.way, by=by), now=self.days.moment()
-            )
-            keys.append(made.key)
-
-        def is_looked_at() -> None:
-            until = self.days.ends + timedelta(days=heard.asleep) if heard.asleep else None
-            move_signal_record(
-                self.site,
-                keys[0],
-                _done_with(heard),
-                by=self.who["priya"],
-                now=self.days.moment(),
-                insight=self.insights[heard.about] if heard.about else "",
-                reason=heard.dismissed,
-                until=until,
-            )
-
-        self.days.at(self.days.ago(heard.days_ago, hour=11), comes_in)
-        if heard.looked_at is not None:
-            self.days.at(self.days.ago(heard.looked_at, hour=17), is_looked_at)
-
-    def _is_proposed(self, proposed: Proposed) -> None:
-        def comes_in() -> None:
-            by = self.who[proposed.by] if proposed.by else None
-            insight = self.insights[proposed.about] if proposed.about else ""
-            made = receive_idea(
-                self.site,
-                replace(proposed.fields, insight=insight),
-                Arrival(proposed.way, by=by),
-                now=self.days.moment(),
-            )
-            self.ideas[proposed.key] = made.key
-            if proposed.rejected:
-                self._moves_idea(proposed.key, IdeaAction.REJECT, reason=proposed.rejected)
-
-        def is_screened() -> None:
-            self._moves_idea(proposed.key, IdeaAction.SCREEN)
-            for name, values in proposed.scores:
-                self._scores(self.ideas[proposed.key], name, values)
-            if proposed.parked:
-                self._moves_idea(proposed.key, IdeaAction.PARK, reason=proposed.parked)
-
-        self.days.at(self.days.ago(proposed.days_ago, hour=9), comes_in)
-        if proposed.screened is not None:
-            self.days.at(self.days.ago(proposed.screened, hour=9, minute=30), is_screened)
-
-    def _moves_idea(self, key: str, action: IdeaAction, *, reason: str = "") -> None:
-        move_idea_record(
-            self.site,
-            self.ideas[key],
-            action,
-            by=self.who["mara"],
-            now=self.days.moment(),
-            reason=reason,
-        )
-
-    def _scores(self, item: str, name: str, values: tuple[int, int, int]) -> None:
-        answers = dict(zip(("impact", "confidence", "ease"), map(float, values), strict=True))
-        submit_score(self.site, item, answers, by=self.who[name], now=self.days.moment())
-
     def _ships(self, trial: Trial, rollout: str) -> None:
         """Bring a winner live: one was quick, the other still waits for its day."""
         days, today = self.days, self.days.today
@@ -336,54 +237,13 @@ class Story:
             return days.on(today, days=days_later, hour=hour)
 
         if trial.shipped:
-            days.at(at(1, 10), lambda: self._begins(rollout, owner="tom", within=14))
-            days.at(at(3, 10), lambda: self._goes_live(rollout))
-            days.at(at(4, 10), lambda: self._is_verified(rollout))
+            begins = partial(self._begins, rollout, within=14, ticket="SHOP")
+            days.at(at(1, 10), lambda: begins(by=Part.ENGINEER))
+            days.at(at(3, 10), lambda: self._goes_live(rollout, SHIPPED))
+            days.at(at(4, 10), lambda: self._is_verified(rollout, SHIPPED))
         else:
-            days.at(at(2, 10), lambda: self._begins(rollout, owner="ines", within=15))
-
-    def _edits(self, rollout: str, fields: RolloutFields, *, by: str) -> None:
-        edit_rollout(self.site, rollout, fields, by=self.who[by], now=self.days.moment())
-
-    def _moves_rollout(self, rollout: str, action: RolloutAction, *, by: str) -> None:
-        move_rollout(self.site, rollout, action, by=self.who[by], now=self.days.moment())
-
-    def _begins(self, rollout: str, *, owner: str, within: int) -> None:
-        due = self.days.today + timedelta(days=within)
-        number = RolloutRecord.objects.get(site=self.site, number=int(rollout[2:])).pk
-        fields = RolloutFields(
-            owner=address_of(owner),
-            due=due.isoformat(),
-            ticket=f"https://tickets.northpine.example/SHOP-{400 + 7 * number}",
-        )
-        self._edits(rollout, fields, by="mara")
-        self._moves_rollout(rollout, RolloutAction.START, by=owner)
-
-    def _goes_live(self, rollout: str) -> None:
-        fields = RolloutFields(
-            permanent=True,
-            deploy_link="https://releases.northpine.example/2114",
-            variant_code="ticketed",
-            check_url=f"{HOST}/p/ember-3",
-            present="What others say\ncss: .reviews + .description",
-            gone="request: /experiments/reviews-higher",
-        )
-        self._edits(rollout, fields, by="tom")
-        self._moves_rollout(rollout, RolloutAction.GO_LIVE, by="tom")
-
-    def _is_verified(self, rollout: str) -> None:
-        check = ask_for_check(self.site, rollout, by=self.who["tom"], now=self.days.moment())
-        found = {
-            "What others say": True,
-            "css: .reviews + .description": True,
-            "request: /experiments/reviews-higher": False,
-        }
-        page_seen(check, found, now=self.days.moment())
-        for name, function in (("tom", "engineering"), ("mara", "cro_lead")):
-            user = self.who[name].user
-            if user is not None:
-                sign(self.site, rollout, function, by=user, now=self.days.moment())
-        self._moves_rollout(rollout, RolloutAction.VERIFY, by="mara")
+            begins = partial(self._begins, rollout, within=15, ticket="SHOP")
+            days.at(at(2, 10), lambda: begins(by=Part.SECOND_ENGINEER))
 
     def _prepares(self) -> None:
         """Make of the saved cart an experiment whose brief is not finished yet."""
@@ -691,17 +551,6 @@ class Story:
                 "rollout", waiting.key, "otto",
                 "@ines, every week of this costs us what stands above. What keeps it?",
             )  # fmt: skip
-
-    def _says(self, kind: str, key: str, name: str, text: str) -> None:
-        say(self.site, kind, key, text, by=self.who[name], now=self.days.moment())
-
-
-def _done_with(heard: Heard) -> SignalAction:
-    if heard.about:
-        return SignalAction.LINK
-    if heard.dismissed:
-        return SignalAction.DISMISS
-    return SignalAction.SNOOZE if heard.asleep else SignalAction.TRIAGE
 
 
 def _of(leaks: tuple[Leak, ...], *, by: str, segment: str, before: str) -> Leak | None:

@@ -40,6 +40,8 @@ class Told:
         slot: When the winner would be built, in how many days.
         reasons: Why it was decided so.
         learning: What was learned, where it holds and what follows; empty before one.
+        complete_after: Days after the end on which everything about everybody is known.
+        impatient: What somebody says who wanted to decide before; empty for nobody.
     """
 
     name: str
@@ -62,3 +64,5 @@ class Told:
     slot: tuple[str, float] = ("", 1.0)
     reasons: Mapping[Choice, str] = field(default_factory=dict)
     learning: tuple[str, str, str] = ("", "", "")
+    complete_after: int = 3
+    impatient: str = ""

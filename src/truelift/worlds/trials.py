@@ -30,6 +30,7 @@ from truelift.apps.qa.plan import Address, build_matrix, give_verdict, plan_for,
 from truelift.apps.qa.run import ask_for_run
 from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
+from truelift.apps.threads.services import say
 from truelift.lifecycle.experiment import Action, Advice, Choice
 from truelift.lifecycle.gate import Gate
 from truelift.lifecycle.obstacle import MoveRefused
@@ -128,8 +129,12 @@ class TrialStory:
             return
         over = trial.planned_days
         self._on(over, 9, lambda: self._move(Action.STOP, by=Part.LEAD))
-        # Whoever came on the last day still has three days to order.
-        self._on(over + 4, 9, lambda: self._analyses(self._on_day(over + 4, 15)))
+        if told.impatient:
+            self._on(over + 4, 9, lambda: self._analyses(None))
+            self._on(over + 4, 15, self._is_refused)
+        # Whoever came on the last day still has some days to order.
+        ready = over + told.complete_after + 1
+        self._on(ready, 9, lambda: self._analyses(self._on_day(ready, 15)))
 
     def _on_day(self, days: int, hour: int) -> datetime:
         return self.tell.calendar.on(self.first, days=days, hour=hour)
@@ -296,6 +301,20 @@ class TrialStory:
         )
         if decides_at is not None:
             tell.calendar.at(decides_at, lambda: self._decides(snapshot))
+
+    def _is_refused(self) -> None:
+        """Want to ship what looks good before it is known whether it is."""
+        try:
+            with transaction.atomic():
+                self._move(Action.DECIDE, by=Part.LEAD, choice=Choice.SHIP, reason="We see enough.")
+        except MoveRefused as refused:
+            codes = ", ".join(each.code for each in refused.obstacles)
+            told = f"{self.told.impatient} ({codes})"
+            tell = self.tell
+            say(
+                tell.site, "experiment", self.trial.key, told, by=tell.cast[Part.LEAD],
+                now=self._moment(),
+            )  # fmt: skip
 
     def _decides(self, snapshot: AnalysisRecord) -> None:
         """Decide as the analysis advises."""

@@ -19,6 +19,7 @@ from truelift.worlds.history import History
 if TYPE_CHECKING:
     from truelift.apps.sites.models import Site
     from truelift.worlds.company import Company
+    from truelift.worlds.tale import Tale
 
 H = TypeVar("H", bound=History)
 
@@ -153,9 +154,9 @@ def build(
             return _programme(home, seed=seed, until=until, now=now, say=say)
         case _:
             from truelift.worlds.shop.build import WORLD as SHOP
-            from truelift.worlds.shop.company import COMPANY, live
+            from truelift.worlds.story import COMPANY, Story
 
-            return _simulate(begun, SHOP, COMPANY, live)
+            return _simulate(begun, SHOP, COMPANY, Story)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ class _Begun:
 
 
 def _simulate(
-    begun: _Begun, world: Simulated[H], company: Company, live: Callable[[Site, H], None]
+    begun: _Begun, world: Simulated[H], company: Company, story: Callable[[Site, H], Tale]
 ) -> World:
     """Build a company whose visitors are drawn: truth, people, events, story."""
     from truelift.lake.lake import Lake
@@ -187,7 +188,7 @@ def _simulate(
     opened = open_company(company, history, also=LOGIN)
     build_events(home, world, history, write_key=opened.write_key, now=begun.now, say=say)
     say("living through its findings, tests and decisions")
-    live_through(company.site, history, lambda site: live(site, history))
+    live_through(company.site, history, lambda site: story(site, history).live())
     stored = Lake(home).ledger(company.site).stored
     about = {"world": world.name, "stored": stored, "built_at": begun.now().isoformat()}
     write_durably(folder_of(home, world.name) / _BUILT, json.dumps(about).encode())
