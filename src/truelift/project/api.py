@@ -40,7 +40,6 @@ APPS: Final = (
     "rollouts",
     "progress",
     "alignment",
-    "alignment",
     "scorecard",
     "commerce",
     "statistics",

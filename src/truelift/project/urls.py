@@ -40,7 +40,6 @@ APPS: Final = (
     "watching",
     "rhythm",
     "calendars",
-    "alignment",
     "facts",
     "alignment",
     "memory",

@@ -82,7 +82,7 @@ def test_refunds_change_the_day_of_their_order_within_the_window_and_later_ones_
     later = datetime(2026, 8, 3, 12, tzinfo=UTC)
     day = {"day": "2026-05-04", "source": "mail"}
     take_in(site, "traffic", [{**day, "sessions": 100}], by=ROBOT, now=later)
-    back = [
+    back: list[dict[str, object]] = [
         {"order": "A", "day": "2026-06-03", "amount": 10},
         {"order": "A", "day": "2026-06-04", "amount": "-5.50"},
         {"order": "?", "day": "2026-05-20", "amount": 7},

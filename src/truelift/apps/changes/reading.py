@@ -170,7 +170,7 @@ def sentry(message: Message) -> Told:
 
 def datadog(message: Message) -> Told:
     """Read an event of Datadog, which can sign nothing: without the secret it only proposes."""
-    trust, message_id, sent_at = _proved(message)
+    trust, message_id, sent_at = proved(message)
     document = message.document
     tags: dict[str, list[str]] = {}
     for tag in list_at(document, "tags"):
@@ -197,7 +197,7 @@ def datadog(message: Message) -> Told:
 
 def generic(message: Message) -> Told:
     """Read any JSON: fields called as in the API, or found where the sender's page says."""
-    trust, message_id, sent_at = _proved(message)
+    trust, message_id, sent_at = proved(message)
     document = message.document
 
     def path(name: str) -> str:
@@ -224,7 +224,7 @@ def generic(message: Message) -> Told:
     return Told(message_id, trust, change, sent_at=sent_at)
 
 
-def _proved(message: Message) -> tuple[Trust, str, datetime | None]:
+def proved(message: Message) -> tuple[Trust, str, datetime | None]:
     """Say how a sender proved who it is: by a signature, by its secret, or not at all.
 
     A proof that is there and does not fit is refused, and never taken for none.
