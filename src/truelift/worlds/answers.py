@@ -9,7 +9,7 @@ from typing import Final
 
 from truelift.apps.research.actor import Actor
 from truelift.apps.roadmap.changes import since_quarter
-from truelift.apps.scorecard.services import answer, keep_scorecard, set_targets
+from truelift.apps.scorecard.services import Wanted, answer, keep_scorecard, set_targets
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.maturity import QUESTIONS, Dimension
 from truelift.worlds.calendar import Calendar
@@ -61,9 +61,7 @@ class Answers:
     def _want(self) -> None:
         set_targets(
             self.site,
-            targets={},
-            tests_a_quarter=8,
-            revenue_minor=None,
+            Wanted(tests_a_quarter=8, revenue_minor=260, cost_minor=1_450_000),
             seen=0,
             by=self.lead,
             now=self.days.moment(),

@@ -23,6 +23,7 @@ from truelift.apps.scorecard.page import scorecard_page
 from truelift.apps.scorecard.reads import answers_of, computed, targets_of
 from truelift.apps.scorecard.services import (
     ChangedMeanwhile,
+    Wanted,
     answer,
     keep_scorecard,
     set_targets,
@@ -57,15 +58,7 @@ def test_a_programme_that_did_nothing_gets_no_score(site: Site, ada: User) -> No
 def test_figures_are_read_from_what_the_programme_did(
     site: Site, winner: RolloutRecord, ada: User
 ) -> None:
-    set_targets(
-        site,
-        targets={},
-        tests_a_quarter=2,
-        revenue_minor=None,
-        seen=0,
-        by=Actor(ada),
-        now=LATER,
-    )
+    set_targets(site, Wanted(tests_a_quarter=2), seen=0, by=Actor(ada), now=LATER)
 
     document = computed(site, as_of=LATER, now=LATER)
 
@@ -137,16 +130,19 @@ def test_the_newest_answers_of_each_person_count_for_half_a_year(
 def test_targets_are_set_on_what_was_read(site: Site, ada: User) -> None:
     by = Actor(ada)
 
-    row = set_targets(site, targets={"velocity": (0.0, 2.0)}, tests_a_quarter=None,
-                      revenue_minor=None, seen=0, by=by, now=LATER)  # fmt: skip
+    row = set_targets(site, Wanted(targets={"velocity": (0.0, 2.0)}), seen=0, by=by, now=LATER)
 
     assert row.version == 1
     with pytest.raises(ChangedMeanwhile):
-        set_targets(site, targets={}, tests_a_quarter=9, revenue_minor=None, seen=0,
-                    by=by, now=LATER)  # fmt: skip
-    with pytest.raises(BadTarget):
-        set_targets(site, targets={"luck": (0.0, 1.0)}, tests_a_quarter=None, revenue_minor=None,
-                    seen=1, by=by, now=LATER)  # fmt: skip
+        set_targets(site, Wanted(tests_a_quarter=9), seen=0, by=by, now=LATER)
+    for odd in (
+        Wanted(targets={"luck": (0.0, 1.0)}),
+        Wanted(tests_a_quarter=0),
+        Wanted(cost_minor=-1),
+        Wanted(half_life_days=0),
+    ):
+        with pytest.raises(BadTarget):
+            set_targets(site, odd, seen=1, by=by, now=LATER)
     assert AuditEvent.objects.filter(action="scorecard.targets_set").count() == 1
 
 

@@ -33,6 +33,8 @@ class TargetsIn(Schema):
     targets: dict[str, tuple[float, float]] = Field(default_factory=dict)
     tests_a_quarter: int | None = None
     revenue_minor: float | None = None
+    cost_minor: float | None = None
+    half_life_days: int | None = None
 
 
 @router.get("/programme/scorecard")
@@ -57,14 +59,15 @@ def answer(request: HttpRequest, site: str, given: AnswersIn) -> Document:
 def targets(request: HttpRequest, site: str, given: TargetsIn) -> Document:
     """Say what the programme wants to reach."""
     place = site_for(request.user, site, needs=Role.OWNER)
-    row = services.set_targets(
-        place,
+    wanted = services.Wanted(
         targets=given.targets,
         tests_a_quarter=given.tests_a_quarter,
         revenue_minor=given.revenue_minor,
-        seen=given.version,
-        by=_actor(request),
-        now=datetime.now(UTC),
+        cost_minor=given.cost_minor,
+        half_life_days=given.half_life_days,
+    )
+    row = services.set_targets(
+        place, wanted, seen=given.version, by=_actor(request), now=datetime.now(UTC)
     )
     return {"version": row.version, "targets": row.targets}
 

@@ -57,3 +57,18 @@ class WantedForm(forms.Form):
         max_digits=12,
         decimal_places=4,
     )
+    cost = forms.DecimalField(
+        label="Cost of the programme a month",
+        help_text="People, tools and agencies; for what is left of the gains after them.",
+        required=False,
+        min_value=0,
+        max_digits=14,
+        decimal_places=2,
+    )
+    half_life_days = forms.IntegerField(
+        label="Days after which half of a lift is left",
+        help_text="Empty: a lift lasts, for a year at most.",
+        required=False,
+        min_value=1,
+        max_value=10_000,
+    )

@@ -79,6 +79,8 @@ class TargetsRecord(models.Model):
         targets: Word of `lifecycle.scorecard.Figure` → floor and target.
         tests_a_quarter: How many launches the teams have room for; None while nobody has said.
         revenue_minor: Revenue per session that is wanted, in minor units; None likewise.
+        cost_minor: What the programme costs a month, in minor units; None likewise.
+        half_life_days: After so many days half of a lift is left; None: it lasts.
     """
 
     site = models.OneToOneField("sites.Site", on_delete=models.CASCADE, related_name="+")
@@ -86,6 +88,8 @@ class TargetsRecord(models.Model):
     targets = models.JSONField(default=dict, blank=True)
     tests_a_quarter = models.PositiveIntegerField(null=True, blank=True)
     revenue_minor = models.FloatField(null=True, blank=True)
+    cost_minor = models.FloatField(null=True, blank=True)
+    half_life_days = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
         db_table = "scorecard_targets"

@@ -8,7 +8,16 @@ from datetime import date
 from typing import Any, Final
 
 from truelift.apps.drawing.bars import Bar, Bars
-from truelift.apps.drawing.wording import Kind, Measure, amount, day, number, percent
+from truelift.apps.drawing.wording import (
+    Kind,
+    Measure,
+    amount,
+    day,
+    lift,
+    number,
+    percent,
+    rough_money,
+)
 from truelift.apps.scorecard.reads import Document
 from truelift.lifecycle.maturity import Dimension, MaturityStage
 from truelift.lifecycle.scorecard import HELD_BACK_AT, LOW, Quadrant, Unit
@@ -57,6 +66,15 @@ class DimensionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ReturnsPart:
+    """What the programme brought, in a sentence, with what it is read from."""
+
+    said: str
+    grounds: str
+    left: str
+
+
+@dataclass(frozen=True, slots=True)
 class ScorecardPage:
     """Everything that the page shows."""
 
@@ -65,6 +83,7 @@ class ScorecardPage:
     kept: str
     bars: Bars
     quadrants: tuple[QuadrantPart, ...]
+    returns: ReturnsPart
     stage: str
     dimensions: tuple[DimensionRow, ...]
     quarters: tuple[tuple[str, str, str], ...]
@@ -96,6 +115,7 @@ def scorecard_page(
             full=100.0,
         ),
         quadrants=tuple(_quadrant(each) for each in card["quadrants"]),
+        returns=_returns(document["returns"]),
         stage=_stage(mature),
         dimensions=tuple(_dimension(each, least=mature["least"]) for each in mature["dimensions"]),
         quarters=tuple(
@@ -133,6 +153,41 @@ def _grounds(card: Mapping[str, Any]) -> str:
             " does not make up for what cannot be trusted."
         )
     return said
+
+
+def _returns(of: Mapping[str, Any]) -> ReturnsPart:
+    currency = of["currency"]
+    left = (
+        f"; {amount(of['waiting'], 'winner is', 'winners are')} not live and bring nothing"
+        if of["waiting"]
+        else ""
+    )
+    if of["unknown"]:
+        left += f"; of {of['unknown']} live ones it is not known"
+    if of["value_minor"] is None:
+        return ReturnsPart(
+            "Nothing can be said yet of what the programme brought.",
+            "It takes a winner that is live, and enough tests to say what is luck.",
+            left,
+        )
+    value = rough_money(of["value_minor"], currency)
+    low, high = rough_money(of["low_minor"], currency), rough_money(of["high_minor"], currency)
+    grounds = (
+        f"Likely between {low} and {high} in the last year, from"
+        f" {amount(of['winners'], 'live winner')}."
+    )
+    if of["on_cost"] is None:
+        return ReturnsPart(
+            f"The programme brought {value}.",
+            f"{grounds} Nobody has said what it costs.",
+            left,
+        )
+    cost = rough_money(of["cost_minor"], currency)
+    return ReturnsPart(
+        f"The programme brought {value} and cost {cost}: {lift(of['on_cost'])} on its cost.",
+        grounds,
+        left,
+    )
 
 
 def _and(words: Sequence[str]) -> str:

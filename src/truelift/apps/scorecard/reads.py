@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from truelift.apps.roadmap.changes import quarter_of
+from truelift.apps.rollouts.returns import Returns, returns_of
 from truelift.apps.scorecard.evidence import HALF_A_YEAR, readings_of
 from truelift.apps.scorecard.models import AnswersRecord, ScorecardDayRecord, TargetsRecord
 from truelift.apps.sites.models import Site
@@ -57,12 +58,36 @@ def computed(site: Site, *, as_of: datetime, now: datetime) -> Document:
             "unknown": [each.value for each in card.unknown],
             "quadrants": [_quadrant(each) for each in card.quadrants],
         },
+        "returns": _returns(
+            returns_of(
+                site,
+                now=as_of,
+                cost_a_month=targets.cost_minor,
+                half_life_days=targets.half_life_days,
+            ),
+            site.currency,
+        ),
         "maturity": {
             "total": mature.total,
             "least": None if mature.least is None else mature.least.dimension.value,
             "stage": mature.stage,
             "dimensions": [_dimension(each) for each in mature.dimensions],
         },
+    }
+
+
+def _returns(of: Returns, currency: str) -> Document:
+    return {
+        "value_minor": of.value,
+        "low_minor": of.low,
+        "high_minor": of.high,
+        "cost_minor": of.cost,
+        "on_cost": of.on_cost,
+        "currency": currency,
+        "winners": of.winners,
+        "unknown": of.unknown,
+        "waiting": of.waiting,
+        "assumes": "Effects add up.",
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -19,6 +20,25 @@ from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
 from truelift.lifecycle.maturity import check_answers
 from truelift.lifecycle.scorecard import BadTarget, measures_with
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a programme wants, has room for, and costs; what is None nobody has said.
+
+    Attributes:
+        targets: Word of `Figure` → floor and target; what is left out is the usual.
+        tests_a_quarter: How many launches there is room for.
+        revenue_minor: Wanted revenue per session, minor units.
+        cost_minor: Of the programme a month, minor units.
+        half_life_days: After so many days half of a lift is left.
+    """
+
+    targets: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    tests_a_quarter: int | None = None
+    revenue_minor: float | None = None
+    cost_minor: float | None = None
+    half_life_days: int | None = None
 
 
 class ChangedMeanwhile(Refusal):
@@ -89,42 +109,30 @@ def answer(site: Site, answers: Mapping[str, int], *, by: Actor, now: datetime) 
 
 @transaction.atomic
 def set_targets(
-    site: Site,
-    *,
-    targets: Mapping[str, tuple[float, float]],
-    tests_a_quarter: int | None,
-    revenue_minor: float | None,
-    seen: int,
-    by: Actor,
-    now: datetime,
+    site: Site, wanted: Wanted, *, seen: int, by: Actor, now: datetime
 ) -> TargetsRecord:
     """Say what a programme wants to reach.
 
     Args:
         site: Of which site.
-        targets: Word of `Figure` → floor and target; what is left out is the usual.
-        tests_a_quarter: How many launches there is room for.
-        revenue_minor: Wanted revenue per session, minor units.
+        wanted: All of it; what is left out is not said any more.
         seen: The version that the person had read; 0 before the first.
         by: Who.
         now: When.
 
     Raises:
-        BadTarget: A floor or target cannot be.
+        BadTarget: Something cannot be.
         ChangedMeanwhile: Another version is in force.
     """
-    measures_with(targets)
-    if tests_a_quarter is not None and not 1 <= tests_a_quarter <= 10_000:
-        raise BadTarget(figure="tests_a_quarter", why="between 1 and 10,000 tests have room.")
-    if revenue_minor is not None and not 0 < revenue_minor < 1e12:
-        raise BadTarget(figure="revenue", why="what is wanted is more than nothing.")
+    _check(wanted)
     Site.objects.select_for_update().get(pk=site.pk)
     row = TargetsRecord.objects.filter(site=site).first() or TargetsRecord(site=site, version=0)
     if row.version != seen:
         raise ChangedMeanwhile
     before = _document(row) if row.version else None
-    row.targets = {key: list(each) for key, each in targets.items()}
-    row.tests_a_quarter, row.revenue_minor = tests_a_quarter, revenue_minor
+    row.targets = {key: list(each) for key, each in wanted.targets.items()}
+    row.tests_a_quarter, row.revenue_minor = wanted.tests_a_quarter, wanted.revenue_minor
+    row.cost_minor, row.half_life_days = wanted.cost_minor, wanted.half_life_days
     row.version += 1
     row.save()
     audit(
@@ -139,9 +147,22 @@ def set_targets(
     return row
 
 
+def _check(wanted: Wanted) -> None:
+    measures_with(wanted.targets)
+    if wanted.tests_a_quarter is not None and not 1 <= wanted.tests_a_quarter <= 10_000:
+        raise BadTarget(figure="tests_a_quarter", why="between 1 and 10,000 tests have room.")
+    if wanted.half_life_days is not None and not 1 <= wanted.half_life_days <= 10_000:
+        raise BadTarget(figure="half_life_days", why="between 1 and 10,000 days.")
+    for name, value in (("revenue", wanted.revenue_minor), ("cost", wanted.cost_minor)):
+        if value is not None and not 0 < value < 1e14:
+            raise BadTarget(figure=name, why="an amount is more than nothing.")
+
+
 def _document(row: TargetsRecord) -> dict[str, Json]:
     return {
         "targets": dict(row.targets),
         "tests_a_quarter": row.tests_a_quarter,
         "revenue_minor": row.revenue_minor,
+        "cost_minor": row.cost_minor,
+        "half_life_days": row.half_life_days,
     }

@@ -83,16 +83,17 @@ def wanted(request: SignedInRequest, site: str) -> HttpResponse:
     if not form.is_valid():
         return _page(request, place, form, status=422)
     before, given = reads.targets_of(place), form.cleaned_data
-    revenue = given["revenue"]
+    unit = 10 ** exponent_of(place.currency)
+    wanted = services.Wanted(
+        targets={key: tuple(each) for key, each in before.targets.items()},
+        tests_a_quarter=given["tests_a_quarter"],
+        revenue_minor=float(given["revenue"] * unit) if given["revenue"] else None,
+        cost_minor=float(given["cost"] * unit) if given["cost"] else None,
+        half_life_days=given["half_life_days"],
+    )
     try:
         services.set_targets(
-            place,
-            targets={key: tuple(each) for key, each in before.targets.items()},
-            tests_a_quarter=given["tests_a_quarter"],
-            revenue_minor=float(revenue * 10 ** exponent_of(place.currency)) if revenue else None,
-            seen=given["version"],
-            by=Actor(request.user),
-            now=datetime.now(UTC),
+            place, wanted, seen=given["version"], by=Actor(request.user), now=datetime.now(UTC)
         )
     except Refusal as refusal:
         return _page(request, place, form, refusal=refusal, status=409)
@@ -102,11 +103,13 @@ def wanted(request: SignedInRequest, site: str) -> HttpResponse:
 
 def _wanted_form(site: Site) -> WantedForm:
     targets = reads.targets_of(site)
-    revenue = targets.revenue_minor
+    unit = 10 ** exponent_of(site.currency)
+    amounts = {"revenue": targets.revenue_minor, "cost": targets.cost_minor}
     return WantedForm(
         initial={
             "version": targets.version,
             "tests_a_quarter": targets.tests_a_quarter,
-            "revenue": None if revenue is None else revenue / 10 ** exponent_of(site.currency),
+            "half_life_days": targets.half_life_days,
+            **{key: None if minor is None else minor / unit for key, minor in amounts.items()},
         }
     )
