@@ -250,11 +250,24 @@ def waits_for(votes: Sequence[Vote]) -> tuple[Function, ...]:
 
 
 class WayOut(StrEnum):
-    """What may be done with a test that a change has spoiled; there is no fourth (R075)."""
+    """What may be done with a test that a change has spoiled; there is no fourth (R075).
+
+    `KEEP` is none of the three: what was decided before anybody told of the change cannot be
+    ended as invalid any more, and its decision may be kept with a reason.
+    """
 
     RESTART = "restart"
     CLEAN_SEGMENT = "clean_segment"
     DISCARD = "discard"
+    KEEP = "keep"
+
+
+def withholds(way: WayOut | None) -> bool:
+    """Say whether a decided test that a change turns out to have spoiled counts for nothing.
+
+    It does until somebody has answered, and after it was repeated or discarded.
+    """
+    return way not in {WayOut.KEEP, WayOut.CLEAN_SEGMENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +306,7 @@ def way_out_obstacles(
     planned: int | None,
     invalid: bool,
     fatal: bool = True,
+    decided: bool = False,
 ) -> tuple[Obstacle, ...]:
     """Say why a way out is closed; nothing said means it is open.
 
@@ -302,6 +316,7 @@ def way_out_obstacles(
         planned: Units that every variant was planned to have; None without a plan.
         invalid: Whether the test was already ended as invalid.
         fatal: Whether the change is fatal for it; else no way out is needed.
+        decided: Whether it was decided before anybody told of the change.
     """
     if not fatal:
         return (
@@ -309,6 +324,14 @@ def way_out_obstacles(
                 "contamination.no_way_out_needed",
                 "The change is not fatal for this test.",
                 "Let the test go on, or have the change judged first.",
+            ),
+        )
+    if way is WayOut.KEEP and (invalid or not decided):
+        return (
+            Obstacle(
+                "contamination.nothing_to_keep",
+                "It was not decided before the change was told of.",
+                "Repeat it, read its clean part, or discard it.",
             ),
         )
     if way is not WayOut.CLEAN_SEGMENT:

@@ -5,36 +5,41 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.test import Client
 
 from tests.apps.experiments.conftest import document
 from truelift.apps.accounts.models import AuditEvent, Membership, User
+from truelift.apps.briefs.models import BriefRecord
 from truelift.apps.changes.models import (
     AdjudicationRecord,
     ChangeRecord,
     ContaminationRecord,
 )
-from truelift.apps.changes.reads import change_checks, to_judge
+from truelift.apps.changes.reads import change_checks, to_judge, withheld_of
 from truelift.apps.changes.senders import Made, hear, make_sender
 from truelift.apps.changes.services import confirm, dismiss, record_change, record_emergency
 from truelift.apps.changes.spoiling import NotTaken, adjudicate, set_wait, take_way_out
 from truelift.apps.experiments.domain import as_domain
 from truelift.apps.experiments.jobs import run_due_jobs
-from truelift.apps.experiments.models import ExperimentRecord
+from truelift.apps.experiments.models import DecisionRecord, ExperimentRecord
 from truelift.apps.experiments.services import (
     InvalidTeachesNothing,
     move_experiment,
     store_snapshot,
     write_learning,
 )
-from truelift.apps.inbox.models import NoticeRecord
+from truelift.apps.inbox.models import NoticeForRecord, NoticeRecord
 from truelift.apps.intake.models import SignalRecord
 from truelift.apps.links.models import ShareKind
 from truelift.apps.links.shown import shown
+from truelift.apps.memory.index import catch_up
+from truelift.apps.memory.models import EntryRecord
 from truelift.apps.progress.figures import figures_of
 from truelift.apps.progress.history import history_of
 from truelift.apps.research.actor import Actor
@@ -42,6 +47,8 @@ from truelift.apps.sites.models import Site
 from truelift.lifecycle.change import Change, ChangeKind, Trust
 from truelift.lifecycle.experiment import Action, Stage
 
+
+ClientOf = Callable[[User], Client]
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -430,3 +437,67 @@ def test_a_release_asks_to_look_at_its_surface_again_and_at_no_other(
     assert "until 21 May 2026" in signal.detail
     assert first.signal == second.signal == later.signal == signal.key
     assert tag.signal == nowhere.signal == ""
+
+
+def test_what_was_decided_before_anybody_told_is_marked_until_somebody_answers(
+    site: Site, running: ExperimentRecord, ada: User, ben: User, client_of: ClientOf
+) -> None:
+    made = store_snapshot(
+        running, {**document(as_of=WEEK_ONE), "daily": DAILY}, as_of=WEEK_ONE, by=Actor(ada),
+        now=WEEK_ONE,
+    )  # fmt: skip
+    running.stage, running.stopped_at = Stage.DECIDED.value, WEEK_ONE + timedelta(days=9)
+    running.save()
+    decided = WEEK_ONE + timedelta(days=10)
+    DecisionRecord.objects.create(
+        experiment=running, analysis=made, choice="ship", by=ada, decided_at=decided
+    )
+    catch_up(site)
+    assert EntryRecord.objects.get().valid
+    BriefRecord.objects.create(experiment=running, implementer=ben, changed_at=WEEK_ONE)
+
+    deploy(site, "Checkout")
+
+    spoiled = ContaminationRecord.objects.get()
+    running.refresh_from_db()
+    catch_up(site)
+    entry = EntryRecord.objects.get()
+    assert (running.stage, running.is_invalid) == (Stage.DECIDED, False)
+    assert (entry.valid, entry.watermark) == (False, "Contaminated after the fact: not a finding")
+    assert withheld_of([running.pk]) == {running.pk}
+    told = NoticeForRecord.objects.filter(notice__cause="contamination:short-form:C-1")
+    assert {each.user for each in told} == {ada, ben}
+    assert "keep the decision with a reason" in told[0].notice.remedy
+    browser = client_of(ada)
+    here = f"/s/shop/contaminations/{spoiled.pk}/"
+    assert "What becomes of the decision?" in browser.get(here).text
+    mark = "Contaminated after the fact"
+    assert mark in browser.get("/s/shop/experiments/short-form/").text
+    assert mark in browser.get("/s/shop/library/").text
+    outside = shown(site, ShareKind.RESULT, "short-form", made.number, now=decided)
+    assert (outside.watermark, mark in outside.content) == (mark, True)
+    (said,) = browser.get("/api/v1/experiments/short-form?site=shop").json()[
+        "contaminated_after_the_fact"
+    ]
+    assert (said["change"], said["answer"], said["withheld"]) == ("C-1", None, True)
+
+    answered = browser.post(f"{here}way/", {"way": "keep", "note": "Shown again in June."})
+
+    assert answered.status_code == 302
+    assert withheld_of([running.pk]) == frozenset()
+    catch_up(site)
+    assert EntryRecord.objects.get().valid
+    assert (
+        "The decision was kept: Shown again in June."
+        in browser.get("/s/shop/experiments/short-form/").text
+    )
+
+
+def test_only_what_was_decided_before_can_be_kept(
+    site: Site, running: ExperimentRecord, ada: User
+) -> None:
+    deploy(site, "Checkout")
+    made = ContaminationRecord.objects.get()
+
+    with pytest.raises(NotTaken, match="not decided before"):
+        take_way_out(site, made.pk, "keep", note="We like it.", by=Actor(ada), now=WEEK_ONE)

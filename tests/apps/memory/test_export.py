@@ -17,8 +17,7 @@ from truelift.apps.intake.fields import Arrival, SignalFields
 from truelift.apps.intake.models import Way
 from truelift.apps.intake.services import receive_signal
 from truelift.apps.memory.bringing_in import BadExport, DiffersHere, bring_in
-from truelift.apps.memory.library import WATERMARK
-from truelift.apps.memory.models import PrincipleRecord, UseState
+from truelift.apps.memory.models import WATERMARK, PrincipleRecord, UseState
 from truelift.apps.memory.services import (
     PrincipleFields,
     add_guideline,

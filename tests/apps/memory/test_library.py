@@ -17,8 +17,8 @@ from truelift.apps.accounts.models import User
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.memory.digest import what_we_know
 from truelift.apps.memory.index import catch_up
-from truelift.apps.memory.library import WATERMARK, Wanted, entry_document, look_for
-from truelift.apps.memory.models import EntryRecord, PrincipleRecord
+from truelift.apps.memory.library import Wanted, entry_document, look_for
+from truelift.apps.memory.models import WATERMARK, EntryRecord, PrincipleRecord
 from truelift.apps.memory.principles import surprises_of
 from truelift.apps.memory.services import link_test
 from truelift.apps.research.actor import Actor

@@ -70,7 +70,19 @@ WAYS: Final = {
         "Stops the test; its analysis reads only those who came before the day of the change.",
     ),
     WayOut.DISCARD: ("Discard it", "Ends it as invalid and closes it. Nothing is learned from it."),
+    WayOut.KEEP: ("Keep the decision", "It stands, with the mark and your reason beside it."),
 }
+
+LATE_WAYS: Final = {
+    **WAYS,
+    WayOut.RESTART: (
+        "Repeat it",
+        "Drafts a new test from its plan. This one claims nothing.",
+    ),
+    WayOut.CLEAN_SEGMENT: ("Read the part before", WAYS[WayOut.CLEAN_SEGMENT][1]),
+    WayOut.DISCARD: ("Withdraw it", "Nothing is claimed of it any more; its mark stays."),
+}
+"""The same for a test that was decided before anybody told of the change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,7 +439,9 @@ class ContaminationPage:
         words: What people said, the newest first.
         waits: Functions that have not spoken.
         speaks: Functions for which the person may speak now.
-        ways: The three ways out; none where none is needed.
+        ways: The three ways out, or what can be answered after the decision; none where none is
+            needed.
+        late: Whether it was decided before anybody told of the change.
         taken: What was done, in words; empty while nothing.
     """
 
@@ -445,6 +459,7 @@ class ContaminationPage:
     speaks: tuple[tuple[str, str], ...]
     verdicts: tuple[tuple[str, str], ...]
     ways: tuple[Way, ...]
+    late: bool
     taken: str
 
 
@@ -481,6 +496,8 @@ def contamination_page(
     votes = record.votes()
     waits = waits_for(votes)
     done = experiment.is_invalid or record.way_out
+    decided = hasattr(experiment, "decision") and not experiment.is_invalid
+    ways = LATE_WAYS if decided else WAYS
     return ContaminationPage(
         record=record,
         answer=_means(record, verdict),
@@ -514,17 +531,20 @@ def contamination_page(
         else tuple(
             Way(
                 way.value,
-                *WAYS[way],
+                *ways[way],
                 way_out_obstacles(
                     way,
                     counts=counts,
                     planned=experiment.n_per_variant,
                     invalid=experiment.is_invalid,
+                    decided=decided,
                 ),
             )
             for way in WayOut
+            if decided or way is not WayOut.KEEP
         ),
-        taken=f"{WAYS[WayOut(record.way_out)][0]}: {record.way_note}"
+        late=decided and verdict is Verdict.FATAL,
+        taken=f"{ways[WayOut(record.way_out)][0]}: {record.way_note}"
         if done and record.way_out
         else "",
     )

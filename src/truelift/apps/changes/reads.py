@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -19,7 +21,7 @@ from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.change import ChangeState
 from truelift.lifecycle.confounder import Weight
-from truelift.lifecycle.contamination import Verdict, WayOut
+from truelift.lifecycle.contamination import Verdict, WayOut, withholds
 from truelift.lifecycle.experiment import Stage
 from truelift.stats.integrity import Check
 from truelift.stats.status import Status
@@ -47,6 +49,70 @@ def spoiled_by(record: ExperimentRecord) -> tuple[str, ...]:
         f"{each.change.key} spoiled it: {each.reason}{_after(each)}"
         for each in _standing(record)
         if each.verdict == Verdict.FATAL and (clean is None or each.at < clean)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AfterTheFact:
+    """That a test was decided before anybody told of a change that spoiled it.
+
+    Attributes:
+        pk: Of the contamination.
+        change: Key of the change.
+        reason: Why it spoiled it, in a sentence.
+        way: What somebody answered; None while nobody has.
+        note: Why.
+    """
+
+    pk: int
+    change: str
+    reason: str
+    way: WayOut | None
+    note: str
+
+    @property
+    def withheld(self) -> bool:
+        """Whether the result counts for nothing, now at least."""
+        return withholds(self.way)
+
+
+def after_the_fact(
+    experiments: Iterable[int], *, until: datetime | None = None
+) -> dict[int, tuple[AfterTheFact, ...]]:
+    """Say which decided tests a change spoiled that was told of later, by their numbers.
+
+    What is decided cannot become invalid any more (program §4.2); the mark says it instead.
+
+    Args:
+        experiments: Numbers of the tests that are asked about.
+        until: What was told of later, and answered later, is left out; None: nothing is.
+    """
+    found: dict[int, list[AfterTheFact]] = {}
+    rows = (
+        ContaminationRecord.objects.filter(
+            experiment__in=list(experiments),
+            verdict=Verdict.FATAL.value,
+            experiment__decision__isnull=False,
+            experiment__invalid_at=None,
+        )
+        .exclude(experiment__stage=Stage.INVALID.value)
+        .select_related("change")
+        .order_by("at", "pk")
+    )
+    for each in rows if until is None else rows.filter(made_at__lte=until):
+        answered = each.way_out and (until is None or (each.way_at and each.way_at <= until))
+        way = WayOut(each.way_out) if answered else None
+        told = AfterTheFact(each.pk, each.change.key, each.reason, way, each.way_note)
+        found.setdefault(each.experiment_id, []).append(told)
+    return {key: tuple(told) for key, told in found.items()}
+
+
+def withheld_of(experiments: Iterable[int], *, until: datetime | None = None) -> frozenset[int]:
+    """Give the tests, by their numbers, that count for nothing because of such a change."""
+    return frozenset(
+        key
+        for key, told in after_the_fact(experiments, until=until).items()
+        if any(each.withheld for each in told)
     )
 
 

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from truelift.apps.accounts.audit import record as audit
 from truelift.apps.accounts.reads import standing_of
+from truelift.apps.briefs.models import BriefRecord
 from truelift.apps.changes.counting import stored_counts
 from truelift.apps.changes.models import (
     AdjudicationRecord,
@@ -324,7 +325,8 @@ def take_way_out(
 
     `restart` ends it as invalid and drafts a new experiment from its plan; `clean_segment`
     stops it and lets its analysis read only those who came before the day of the change;
-    `discard` ends it and closes it.
+    `discard` ends it and closes it. What was decided before is not ended any more: `restart`
+    repeats it, `discard` claims nothing of it, and `keep` lets the decision stand with a reason.
 
     Raises:
         NoSuchContamination: The site has none such.
@@ -358,6 +360,7 @@ def take_way_out(
             planned=record.n_per_variant,
             invalid=record.is_invalid,
             fatal=made.verdict == Verdict.FATAL,
+            decided=hasattr(record, "decision"),
         )
     if wrong:
         raise NotTaken(wrong)
@@ -374,6 +377,9 @@ def take_way_out(
             record.refresh_from_db()
             if record.stage == Stage.INVALID:
                 move_experiment(site, record.key, Action.CLOSE, by=by, now=now, reason=reason)
+        case WayOut.KEEP:
+            # The decision stands; that it does, by whom and why is what is written down.
+            pass
     made.way_out, made.way_by, made.way_at, made.way_note = way, by.user, now, said
     made.save(update_fields=["way_out", "way_by", "way_at", "way_note"])
     audit(
@@ -422,7 +428,7 @@ def _to_do(record: ExperimentRecord, *, ended: bool) -> str:
     if ended:
         return "See the three ways out."
     if record.stage in _DECIDED_ON:
-        return "Say what it did to the test, and look at the decision again: it was made before."
+        return "Repeat it as a new test, or keep the decision with a reason: it was made before."
     return "Say what it did to the test."
 
 
@@ -434,7 +440,13 @@ def tell(made: ContaminationRecord, *, now: datetime) -> None:
         return
     fatal = made.verdict == Verdict.FATAL
     ended = " The test was ended as invalid." if fatal and record.is_invalid else ""
+    decided = hasattr(record, "decision")
+    if decided and made.way_out:
+        return
     people = [each for each in (record.decision_owner, record.made_by) if each is not None]
+    if decided:
+        brief = BriefRecord.objects.filter(experiment=record).select_related("implementer").first()
+        people += [brief.implementer] if brief is not None and brief.implementer else []
     notify(
         site,
         Notice(
@@ -444,6 +456,6 @@ def tell(made: ContaminationRecord, *, now: datetime) -> None:
             _to_do(record, ended=bool(ended)),
             f"/s/{site.name}/contaminations/{made.pk}/",
         ),
-        to=people,
+        to=list(dict.fromkeys(people)),
         now=now,
     )

@@ -48,6 +48,7 @@ class ExperimentDocument(TypedDict):
     surface: str
     stage: str
     invalid: bool
+    contaminated_after_the_fact: list[dict[str, object]]
     hypothesis: str | None
     decision_owner: str | None
     deputy: str | None
@@ -110,6 +111,23 @@ def experiment_summary(record: ExperimentRecord) -> dict[str, object]:
     }
 
 
+def _told_after(record: ExperimentRecord) -> list[dict[str, object]]:
+    """Write what spoiled a test and was told of only when it was decided."""
+    # It reaches over to changes, which read experiments.
+    from truelift.apps.changes.reads import after_the_fact
+
+    return [
+        {
+            "contamination": each.pk,
+            "change": each.change,
+            "reason": each.reason,
+            "answer": each.way.value if each.way else None,
+            "withheld": each.withheld,
+        }
+        for each in after_the_fact([record.pk]).get(record.pk, ())
+    ]
+
+
 def experiment_document(
     record: ExperimentRecord, *, by: Actor, now: datetime
 ) -> ExperimentDocument:
@@ -131,6 +149,7 @@ def experiment_document(
         "surface": record.surface,
         "stage": record.stage,
         "invalid": record.is_invalid,
+        "contaminated_after_the_fact": _told_after(record),
         "hypothesis": record.hypothesis.key if record.hypothesis else None,
         "decision_owner": record.decision_owner.email if record.decision_owner else None,
         "deputy": record.deputy.email if record.deputy else None,

@@ -13,6 +13,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 
 from truelift.apps.briefs.models import BriefRecord
+from truelift.apps.changes.reads import after_the_fact
 from truelift.apps.experiments.broken_down import details_of
 from truelift.apps.experiments.card import card_of
 from truelift.apps.experiments.models import AnalysisRecord, ExperimentRecord
@@ -122,7 +123,11 @@ def _result(site: Site, key: str, number: int) -> Shown:
         grounds=f"As it was known on {moment(found.as_of, site.time_zone)}. It never changes; its"
         f" digest begins with {found.digest[:16]}.",
         content=_read_only("links/_result.html", context),
-        watermark="Invalid" if invalid else "",
+        watermark="Invalid"
+        if invalid
+        else "Contaminated after the fact"
+        if after_the_fact([record.pk])
+        else "",
     )
 
 

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from truelift.apps.drawing.wording import lift
 from truelift.apps.experiments.models import LearningRecord
-from truelift.apps.memory.library import WATERMARK
-from truelift.apps.memory.models import EntryRecord
+from truelift.apps.memory.models import WATERMARK, EntryRecord
 from truelift.apps.memory.principles import Judged, judged, surprises_of
 from truelift.apps.research.models import CitationRecord
 from truelift.apps.sites.models import Site

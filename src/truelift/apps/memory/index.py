@@ -14,8 +14,9 @@ from django.db import models, transaction
 from truelift.apps.accounts.models import AuditEvent
 from truelift.apps.briefs.models import BriefRecord
 from truelift.apps.briefs.reads import undocumented
+from truelift.apps.changes.reads import withheld_of
 from truelift.apps.experiments.models import AnalysisRecord, ExperimentRecord, LearningRecord
-from truelift.apps.memory.models import EntryRecord, Outcome, PositionRecord, Season
+from truelift.apps.memory.models import CONTAMINATED, EntryRecord, Outcome, PositionRecord, Season
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.experiment import Action, Stage
 from truelift.lifecycle.similarity import terms_of
@@ -113,6 +114,7 @@ def _write(site: Site, pks: Sequence[int]) -> None:
             pk__in=pks, moves__action=Action.INVALIDATE.value
         ).values_list("pk", flat=True)
     )
+    withheld = withheld_of(pks)
     counts = {each.pk: chosen for each in records if (chosen := _counting(each)) is not None}
     texts = dict(AnalysisRecord.objects.filter(pk__in=counts.values()).values_list("pk", "text"))
     entries = [
@@ -122,6 +124,7 @@ def _write(site: Site, pks: Sequence[int]) -> None:
             brief=briefs.get(each.pk),
             document=json.loads(texts[counts[each.pk]]) if each.pk in counts else {},
             broken=each.pk in broken,
+            withheld=each.pk in withheld,
         )
         for each in records
     ]
@@ -160,10 +163,11 @@ def _entry(
     brief: BriefRecord | None,
     document: Mapping[str, Any],
     broken: bool,
+    withheld: bool,
 ) -> EntryRecord:
     hypothesis = record.hypothesis
     effects = effects_of(document)
-    valid = not broken and is_valid(record.stage, document)
+    valid = not (broken or withheld) and is_valid(record.stage, document)
     told = _told(effects)
     value = told["value"] if told else None
     expected = _expected(record, document)
@@ -205,6 +209,7 @@ def _entry(
         year=began.year if began else None,
         began_on=began,
         valid=valid,
+        mark=CONTAMINATED if withheld and not broken else "",
         variant=told["variant"] if told else "",
         value=value,
         se=told["se"] if told else None,

@@ -272,7 +272,7 @@ def entry_document(entry: EntryRecord, shelf: Shelf) -> dict[str, Any]:
         "metric": entry.metric,
         "outcome": entry.outcome,
         "finding": entry.valid and entry.outcome not in {Outcome.NONE.value, Outcome.INVALID.value},
-        "watermark": None if entry.valid else WATERMARK,
+        "watermark": entry.watermark or None,
         "season": entry.season or None,
         "year": entry.year,
         "began_on": entry.began_on.isoformat() if entry.began_on else None,
@@ -308,10 +308,6 @@ def entry_row(entry: EntryRecord, shelf: Shelf) -> Row:
         **{f"effect_{name}": effect.get(name) for name in ("variant", "value", "low", "high")},
         "learnings": " ".join(f"{each['key']}: {each['text']}" for each in learnings),
     }
-
-
-WATERMARK: Final = "Invalid: not a finding"
-"""What stands on everything that comes of an invalid experiment (R075)."""
 
 
 def effect_document(entry: EntryRecord) -> dict[str, Any] | None:

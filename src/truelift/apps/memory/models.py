@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.conf import settings
 from django.db import models
@@ -31,6 +31,13 @@ class Season(models.TextChoices):
     AUTUMN = "sep-nov", "September to November"
 
 
+WATERMARK: Final = "Invalid: not a finding"
+"""What stands on everything that comes of an invalid experiment (R075)."""
+
+CONTAMINATED: Final = "Contaminated after the fact: not a finding"
+"""The same where it was decided before anybody told of the change that spoiled it."""
+
+
 class EntryRecord(models.Model):
     """What the library finds an experiment by; worked out from it, never edited.
 
@@ -38,6 +45,7 @@ class EntryRecord(models.Model):
         words: Stems of everything written about it, each between blanks.
         outcome: An `Outcome`.
         valid: Whether its result may count as a finding.
+        mark: Why it may not, where it is not invalid; empty else.
         variant: Of which treatment the effect below is.
         value: Relative effect on the primary metric, more is better; None where there is none.
         se: Its standard error.
@@ -62,6 +70,7 @@ class EntryRecord(models.Model):
     year = models.PositiveSmallIntegerField(null=True, blank=True)
     began_on = models.DateField(null=True, blank=True)
     valid = models.BooleanField(default=True)
+    mark = models.CharField(max_length=60, blank=True, default="")
     variant = models.CharField(max_length=80, blank=True)
     value = models.FloatField(null=True, blank=True)
     se = models.FloatField(null=True, blank=True)
@@ -83,6 +92,11 @@ class EntryRecord(models.Model):
     @override
     def __str__(self) -> str:
         return f"entry of {self.experiment_id}"
+
+    @property
+    def watermark(self) -> str:
+        """What stands on everything that comes of it; empty where it may count."""
+        return "" if self.valid else self.mark or WATERMARK
 
 
 class PositionRecord(models.Model):

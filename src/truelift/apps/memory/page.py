@@ -14,7 +14,7 @@ from truelift.apps.drawing.knowledge import Knowledge
 from truelift.apps.drawing.wording import Kind, Measure, count, lift, percent, rough_money
 from truelift.apps.experiments.models import LearningRecord
 from truelift.apps.experiments.wording import CHOICES, counted, sentence_case
-from truelift.apps.memory.library import FACETS, WATERMARK, Choice, Shelf, Wanted
+from truelift.apps.memory.library import FACETS, Choice, Shelf, Wanted
 from truelift.apps.memory.models import EntryRecord, GuidelineRecord, Outcome, UseState
 from truelift.apps.memory.principles import (
     Adoption,
@@ -176,7 +176,7 @@ def _row(entry: EntryRecord, shelf: Shelf) -> Row:
         learnings=shelf.learnings.get(record.pk, ()),
         principles=shelf.principles.get(record.pk, ()),
         pictures=tuple(sorted(shelf.pictures.get(record.pk, {}).items())),
-        watermark="" if entry.valid else WATERMARK,
+        watermark=entry.watermark,
         documented=f"{entry.documented:.0%} documented; missing: {', '.join(entry.missing)}"
         if entry.missing
         else "",

@@ -12,6 +12,7 @@ from django.db.models import Q
 from truelift.apps.experiments.models import LearningRecord
 from truelift.apps.memory.index import catch_up
 from truelift.apps.memory.models import (
+    WATERMARK,
     EntryRecord,
     PlaceRecord,
     PrincipleRecord,
@@ -211,7 +212,13 @@ def _tested(record: TrialRecord, entry: EntryRecord | None) -> Tested:
         return Tested(record, None, Reading.CANNOT_SAY, problem="It is not in the index yet.")
     if not entry.valid:
         return Tested(
-            record, entry, Reading.INVALID, problem="It is invalid, so nothing is claimed of it."
+            record,
+            entry,
+            Reading.INVALID,
+            problem="A change that was told of after its decision spoiled it, so nothing is claimed"
+            " of it."
+            if entry.mark
+            else "It is invalid, so nothing is claimed of it.",
         )
     effects = [
         each for each in entry.effects if not record.variant or each["variant"] == record.variant
@@ -382,11 +389,13 @@ class Marks:
         cited_by: Keys of the hypotheses that build on it.
         principles: Keys of the principles that its experiment tried.
         invalid: Its experiment is invalid, so it is no finding.
+        watermark: What stands over it then.
     """
 
     cited_by: tuple[str, ...] = ()
     principles: tuple[str, ...] = ()
     invalid: bool = False
+    watermark: str = ""
 
 
 def marks_of(site: Site, numbers: Sequence[int]) -> dict[int, Marks]:
@@ -414,8 +423,18 @@ def marks_of(site: Site, numbers: Sequence[int]) -> dict[int, Marks]:
             | Q(experiment__moves__action=Action.INVALIDATE.value)
         ).values_list("number", flat=True)
     )
+    said = dict(
+        learnings.filter(experiment__entry__valid=False).values_list(
+            "number", "experiment__entry__mark"
+        )
+    )
     return {
-        number: Marks(tuple(cited.get(number, ())), tuple(tried.get(number, ())), number in broken)
+        number: Marks(
+            tuple(cited.get(number, ())),
+            tuple(tried.get(number, ())),
+            number in broken,
+            (said.get(number) or WATERMARK) if number in broken else "",
+        )
         for number in numbers
     }
 

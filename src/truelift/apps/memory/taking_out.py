@@ -17,7 +17,7 @@ from truelift.apps.experiments.monitoring_hiding import RUNNING, hides_from, hid
 from truelift.apps.explorers.export import csv_of
 from truelift.apps.memory.digest import grounds_of, what_we_know
 from truelift.apps.memory.index import catch_up
-from truelift.apps.memory.library import WATERMARK, Shelf, entry_document, pictures_of
+from truelift.apps.memory.library import Shelf, entry_document, pictures_of
 from truelift.apps.memory.models import EntryRecord, Outcome
 from truelift.apps.memory.principles import judged
 from truelift.apps.memory.tables import TABLES, Document, Names, people_named, rows_of
@@ -133,20 +133,23 @@ def documents_of(
     veiled = {json.dumps([key], ensure_ascii=False) for key in hidden}
     names = Names()
     people_named(site, names)
-    broken = set(
-        EntryRecord.objects.filter(site=site, valid=False).values_list("experiment__key", flat=True)
-    )
-    marked = {json.dumps([key], ensure_ascii=False) for key in broken}
+    broken = {
+        each.experiment.key: each.watermark
+        for each in EntryRecord.objects.filter(site=site, valid=False)
+        .select_related("experiment")
+        .only("experiment__key", "valid", "mark")
+    }
+    marked = {json.dumps([key], ensure_ascii=False): mark for key, mark in broken.items()}
     for table in TABLES:
         documents = []
         for row in rows_of(site, table, names):
             document = row.document
             if table.name == "analyses" and document["experiment"] in veiled:
                 continue
-            if (table.name == "experiments" and document["key"] in broken) or (
-                table.name in _MARKED and document["experiment"] in marked
-            ):
-                document = {**document, "watermark": WATERMARK}
+            if table.name == "experiments" and document["key"] in broken:
+                document = {**document, "watermark": broken[document["key"]]}
+            elif table.name in _MARKED and document["experiment"] in marked:
+                document = {**document, "watermark": marked[document["experiment"]]}
             documents.append(document)
         yield table.name, documents
 
@@ -217,7 +220,7 @@ def _write_markdown(site: Site, folder: Path, library: list[Document]) -> None:
     lines += ["", "## Experiments", ""]
     for each in library:
         name = file_name(each["experiment"])
-        mark = f" **{WATERMARK}**" if each["watermark"] else ""
+        mark = f" **{each['watermark']}**" if each["watermark"] else ""
         lines.append(f"- [{md(each['name'])}](experiments/{name}): {_outcome(each)}.{mark}")
         (tests / name).write_text(_experiment(each), encoding="utf-8")
     (folder / "README.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
@@ -237,7 +240,7 @@ def _write_markdown(site: Site, folder: Path, library: list[Document]) -> None:
 def _experiment(entry: Document) -> str:
     lines = [f"# {md(entry['name'])}", ""]
     if entry["watermark"]:
-        lines += [f"> **{WATERMARK}**", ""]
+        lines += [f"> **{entry['watermark']}**", ""]
     facts = {
         "Key": entry["experiment"],
         "Began": entry["began_on"],

@@ -14,6 +14,7 @@ from truelift.apps.accounts.models import AuditEvent
 from truelift.apps.backlog.models import OverrideRecord
 from truelift.apps.briefs.models import ApprovalRecord, BriefRecord
 from truelift.apps.briefs.services import approvers
+from truelift.apps.changes.reads import withheld_of
 from truelift.apps.experiments.domain import midnight_at
 from truelift.apps.experiments.models import (
     AnalysisRecord,
@@ -78,6 +79,8 @@ class OneTest:
         decided_by: Who decided.
         because: Their reason; or why it was given up.
         result: None before a snapshot.
+        withheld: It was decided before anybody told of a change that spoiled it, and nobody has
+            kept the decision.
     """
 
     trial: Trial
@@ -95,6 +98,7 @@ class OneTest:
     decided_by: str = ""
     because: str = ""
     result: Result | None = None
+    withheld: bool = False
 
     @property
     def valid(self) -> bool:
@@ -102,6 +106,7 @@ class OneTest:
         return (
             self.trial.stage in CONCLUDED
             and self.trial.invalid_at is None
+            and not self.withheld
             and self.result is not None
             and not self.result.failed
             and self.result.advice != "invalid"
@@ -283,6 +288,7 @@ def _tests(site: Site, as_of: datetime) -> Iterable[OneTest]:
         .order_by("pk")
     )
     results = _results(records, decided, as_of)
+    withheld = withheld_of(decided, until=as_of)
     for record in records:
         decision = decided.get(record.pk)
         imported = record.origin == Origin.IMPORTED
@@ -310,6 +316,7 @@ def _tests(site: Site, as_of: datetime) -> Iterable[OneTest]:
             decided_by=(str(decision.by) if decision.by else "the operator") if decision else "",
             because=decision.reason if decision else said.get(record.pk, ""),
             result=results.get(record.pk),
+            withheld=record.pk in withheld,
         )
 
 

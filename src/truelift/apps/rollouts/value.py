@@ -14,6 +14,7 @@ from itertools import accumulate
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from truelift.apps.changes.reads import withheld_of
 from truelift.apps.experiments.imported import UNKNOWN_METRIC, is_result_alone
 from truelift.apps.experiments.models import (
     AnalysisRecord,
@@ -221,13 +222,21 @@ def lifts(site: Site, wanted: Sequence[RolloutRecord]) -> dict[int, Lift]:
     )
     found: list[_Found] = []
     because: dict[int, str] = {}
-    for analysis in _latest(site).values():
+    latest = _latest(site)
+    withheld = withheld_of(latest)
+    for analysis in latest.values():
         record = analysis.experiment
         imported = record.origin == Origin.IMPORTED and record.pk not in tests
         if imported and record.pk not in decided:
             continue
         document = analysis.document
         if imported and not is_result_alone(document):
+            continue
+        if record.pk in withheld:
+            because[record.pk] = (
+                "A change that was told of after its decision spoiled it; until somebody has kept"
+                " the decision nothing is claimed of it."
+            )
             continue
         if problem := _invalid(record, document):
             because[record.pk] = problem

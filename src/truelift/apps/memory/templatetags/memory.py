@@ -8,7 +8,6 @@ from typing import Any
 from django import template
 from django.template.context import RequestContext
 
-from truelift.apps.memory.library import WATERMARK
 from truelift.apps.memory.principles import Marks, Reuse, marks_of, reuse_of
 
 
@@ -33,5 +32,4 @@ def marks(context: RequestContext, found: Mapping[int, Marks], number: int) -> d
     return {
         "site": context["site"],
         "marks": found.get(number, Marks()),
-        "watermark": WATERMARK,
     }
