@@ -38,12 +38,14 @@ from truelift.questions.leaks import Leak
 from truelift.worlds.answers import Answers
 from truelift.worlds.cast import Part
 from truelift.worlds.company import Company
+from truelift.worlds.facts import Facts
 from truelift.worlds.findings import findings_between
 from truelift.worlds.history import Trial
 from truelift.worlds.outside import host_proved
 from truelift.worlds.people import DOMAIN, PEOPLE, address_of
 from truelift.worlds.planning import Planning
 from truelift.worlds.shop.build import SITE
+from truelift.worlds.shop.facts import OWNERS, PAID
 from truelift.worlds.shop.heard import HEARD, PROPOSED
 from truelift.worlds.shop.metrics import METRICS, WORTHS
 from truelift.worlds.shop.parameters import HOST, Shop
@@ -53,6 +55,7 @@ from truelift.worlds.tale import Shipped, Tale
 from truelift.worlds.told import USUAL_TABLE, Told
 from truelift.worlds.trials import TrialStory
 from truelift.worlds.upkeep import Upkeep
+from truelift.worlds.warned import Warned
 
 
 GATES: Final = frozenset(
@@ -163,7 +166,9 @@ class Story(Tale):
         self._fills_backlog()
         self.days.at(self.days.ago(6, hour=11), self._generalises)
         self._talks()
+        Facts(site, calendar=self.days, who=self.who, owners=OWNERS, paid=PAID, seed=shop.seed)
         Answers(site, calendar=self.days, who=self.who, lead="mara")
+        Warned(site, calendar=self.days, who=self.who, lead="mara", analyst="priya")
 
     def _agrees(self) -> None:
         """Agree on how to work, and on more of it as they learn."""

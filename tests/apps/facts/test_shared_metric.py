@@ -98,7 +98,7 @@ def test_pages_and_api_show_the_number_its_drift_and_what_is_late(
     FeedRecord.objects.filter(name="traffic").update(arrived_at=now - timedelta(days=4))
     late = browser.get("/s/shop/feeds/").content.decode()
     one = browser.get("/s/shop/feeds/traffic/").content.decode()
-    file = browser.get(f"/s/shop/feeds/traffic/refused/{_arrival('traffic')}/")
+    file = browser.get(f"/s/shop/feeds/traffic/refused/{_arrival('traffic')}.csv")
 
     assert (taken["new"], taken["refused"], taken["refusals"][0]["line"]) == (35, 1, 36)
     assert "Revenue per session (proposed) was €1.03 last week" in page

@@ -15,6 +15,6 @@ urlpatterns = [
     path("s/<site:site>/feeds/", views.feeds, name="feeds"),
     path("s/<site:site>/feeds/<slug:name>/", views.feed, name="feed"),
     path("s/<site:site>/feeds/<slug:name>/change/", views.change, name="change"),
-    path("s/<site:site>/feeds/<slug:name>/refused/<int:number>/", views.refused, name="refused"),
+    path("s/<site:site>/feeds/<slug:name>/refused/<int:number>.csv", views.refused, name="refused"),
     path("facts/in/<str:token>/", receive, name="receive"),
 ]
