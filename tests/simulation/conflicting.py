@@ -29,6 +29,16 @@ def metric_conflict(rng: Generator, runs: int) -> Section:
         rows.append(
             row(what, "2 × 8 weeks", [m is not None and m.z >= LEAST_Z for m in alone], promise)
         )
+    few = [moved(Weekly.of(each), weeks=3) for each in _weeks(rng, runs, rho=0.0, weeks=6)]
+    short = [each is not None and each.z >= LEAST_Z for each in few]
+    rows.append(
+        row(
+            "the same, on their own, while six weeks are known",
+            "2 × 3 weeks",
+            short,
+            near(0.05, 0.01),
+        )
+    )
     directs: tuple[tuple[str, float, float, float, Promise], ...] = (
         ("nothing changes, ρ = 0", 0.0, 0.0, 0.0, at_most(0.01)),
         ("nothing changes, ρ = 0.3", 0.0, 0.0, 0.3, at_most(0.02)),

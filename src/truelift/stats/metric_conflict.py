@@ -18,6 +18,9 @@ from truelift.stats.effects import Floats
 WEEKS: Final = 8
 """Weeks of a window; it is held against as many before it."""
 
+FEWEST_WEEKS: Final = 3
+"""While less is known, windows are shorter, and never shorter than this."""
+
 LEAST_Z: Final = 1.645
 """From here on a change is taken for one: 5 % to one side."""
 
@@ -186,6 +189,12 @@ class Looked:
     at_stake: float | None
     mixing: Mixing | None
     paired: Paired | None
+
+
+def window_of(known: int) -> int | None:
+    """Say how many weeks a window has where so many are known; None where there are too few."""
+    weeks = min(WEEKS, known // 2)
+    return weeks if weeks >= FEWEST_WEEKS else None
 
 
 def moved(weekly: Weekly, *, weeks: int = WEEKS) -> Moved | None:

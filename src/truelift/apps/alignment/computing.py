@@ -28,7 +28,15 @@ from truelift.questions.leaks import Leak
 from truelift.questions.matching import Comparison, Condition, Events
 from truelift.questions.metric_library import PURCHASE
 from truelift.stats.effects import Floats
-from truelift.stats.metric_conflict import WEEKS, BadMetricWeeks, Looked, Moved, Weekly, look
+from truelift.stats.metric_conflict import (
+    FEWEST_WEEKS,
+    BadMetricWeeks,
+    Looked,
+    Moved,
+    Weekly,
+    look,
+    window_of,
+)
 
 
 JOURNEY_DAYS: Final = 28
@@ -86,21 +94,23 @@ def _reading(
         "values": [_number(each) for each in whole],
     }
     run = _run(values)
-    if run < 2 * WEEKS:
-        missing = f"it has {run} weeks in a row, and it takes {2 * WEEKS}"
+    window = window_of(run)
+    if window is None:
+        missing = f"it has {run} weeks in a row, and it takes {2 * FEWEST_WEEKS}"
         return document | {"missing": missing}, None, None
-    mixed = weeks.mixed(record)
+    mixed = weeks.mixed(record, weeks=window)
     try:
         looked = look(
             Weekly.of(above[-run:], below[-run:]),
             shared.weekly.part(len(weeks) - run, len(weeks)),
             good=record.direction,
+            weeks=window,
             mixing=mixed.found if mixed else None,
         )
     except BadMetricWeeks as refusal:
         return document | {"missing": str(refusal)}, None, None
     document |= {
-        "window_weeks": WEEKS,
+        "window_weeks": window,
         "team": _moved(looked.team),
         "of_shared": _moved(looked.shared),
         "better": looked.better,

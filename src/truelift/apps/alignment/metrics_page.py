@@ -136,16 +136,16 @@ def _answer(records: Sequence[TeamMetricRecord], conflicts: Sequence[MetricConfl
 def _grounds(records: Sequence[TeamMetricRecord]) -> str:
     found = next(
         (
-            (document["shared"]["called"], moved)
+            (document["shared"]["called"], moved, document["window_weeks"])
             for each in records
             if (document := each.document) and (moved := document.get("of_shared"))
         ),
         None,
     )
-    said = f"The last {WEEKS} whole weeks against the {WEEKS} before, observational."
     if found is None:
-        return said
-    called, moved = found
+        return f"The last {WEEKS} whole weeks are held against the {WEEKS} before, every night."
+    called, moved, weeks = found
+    said = f"The last {weeks} whole weeks against the {weeks} before."
     clear = "" if abs(moved["z"]) >= LEAST_Z else ", which could be chance"
     return f"{called} went {lift(moved['change'])}{clear}. {said}"
 
@@ -200,12 +200,14 @@ def measure_of(record: TeamMetricRecord, currency: str) -> Measure:
     return Measure(Kind.NUMBER)
 
 
-def index_series(record: TeamMetricRecord, *, weeks: int = 2 * WEEKS) -> Series | None:
+def index_series(record: TeamMetricRecord) -> Series | None:
     """Draw a metric and the shared one as shares of what they were in the earlier window."""
     document = record.document or {}
     moved, of_shared = document.get("team"), document.get("of_shared")
     if not moved or not of_shared:
         return None
+    window = document["window_weeks"]
+    weeks = 2 * window
     own = [_share(value, moved["before"]) for value in document["values"][-weeks:]]
     all_ = [_share(value, of_shared["before"]) for value in document["shared"]["values"][-weeks:]]
     days = tuple(date.fromisoformat(each) for each in document["weeks"][-weeks:])
@@ -216,7 +218,7 @@ def index_series(record: TeamMetricRecord, *, weeks: int = 2 * WEEKS) -> Series 
             Line(document["shared"]["called"], tuple(all_), focus=True, meaning="worse"),
         ),
         measure=Measure(Kind.SHARE, digits=0),
-        notes=(Note(days[-WEEKS], "later window begins"),) if len(days) > WEEKS else (),
+        notes=(Note(days[-window], "later window begins"),),
         head="Week from",
     )
 
@@ -286,9 +288,9 @@ def metric_page(site: Site, record: TeamMetricRecord) -> MetricPage:
         ("Path to the shared metric", record.path or "none is named: it is operational"),
         (
             "Weeks",
-            f"{WEEKS} against {WEEKS} before; {len(days)} are known"
-            if days
-            else "none is known yet",
+            f"{document['window_weeks']} against as many before; {len(days)} are known"
+            if moved
+            else f"{len(days)} are known",
         ),
     )
     return MetricPage(

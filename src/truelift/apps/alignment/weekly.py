@@ -27,7 +27,7 @@ from truelift.questions.metric_value import MetricValueAnswer
 from truelift.questions.parse import parse_question
 from truelift.questions.question import Question
 from truelift.stats.effects import Floats
-from truelift.stats.metric_conflict import WEEKS, Mixing, Weekly, mixing
+from truelift.stats.metric_conflict import Mixing, Weekly, mixing
 
 
 DAYS: Final = 7
@@ -167,7 +167,7 @@ class SiteWeeks:
             return (self._sum(days, np.ones(len(days))), ones) if len(days) else None
         return self._of_facts(formula, metric.sources, ones)
 
-    def mixed(self, metric: TeamMetricRecord) -> Mixed | None:
+    def mixed(self, metric: TeamMetricRecord, *, weeks: int) -> Mixed | None:
         """Say what the mix does to the shared metric, the metric's sources being the levers.
 
         A metric of advertising without sources of its own works on those that cost something;
@@ -175,10 +175,10 @@ class SiteWeeks:
         not known by source.
         """
         shared, formula = self.shared, Formula(metric.formula)
-        if shared is None or formula not in _LEVERS or len(self) < 2 * WEEKS:
+        if shared is None or formula not in _LEVERS or len(self) < 2 * weeks:
             return None
         end = np.datetime64(self.until)
-        split, begin = end - 7 * WEEKS, end - 14 * WEEKS
+        split, begin = end - DAYS * weeks, end - 2 * DAYS * weeks
         seen = self.traffic
         if shared.kind is MetricKind.LEADS:
             day, names = self.leads.day, _names(self.leads.source, self.leads.campaign)
