@@ -25,6 +25,7 @@ from truelift.apps.intake.models import IdeaRecord, SignalRecord
 from truelift.apps.intake.reads import overdue_signals
 from truelift.apps.programme.reads import policy_of
 from truelift.apps.research.models import HypothesisRecord, InsightRecord
+from truelift.apps.rhythm.reads import actions_for, meetings_near
 from truelift.apps.roadmap.liaison import is_due, touching_of
 from truelift.apps.roadmap.tasks import to_bring, to_settle
 from truelift.apps.rollouts.models import RolloutRecord, RolloutSignatureRecord
@@ -53,6 +54,7 @@ ONE_BY_ONE: Final = 3
 FROM_LINES: Final = frozenset(
     {
         "acknowledge",
+        "action",
         "analyse",
         "asset",
         "approve",
@@ -63,6 +65,7 @@ FROM_LINES: Final = frozenset(
         "late-conflict",
         "launch",
         "learn",
+        "meeting",
         "mention",
         "read",
         "resume",
@@ -229,6 +232,7 @@ def _all(reader: Reader) -> Iterator[Line]:
     yield from _contaminations(reader)
     yield from _roadmap(reader)
     yield from _releases(reader)
+    yield from _meetings(reader)
     yield from _notices(reader)
 
 
@@ -619,6 +623,35 @@ def _releases(reader: Reader) -> Iterator[Line]:
         many="{n} releases touch what is tested.",
         href=f"/s/{reader.site.name}/roadmap/liaison/",
     )
+
+
+def _meetings(reader: Reader) -> Iterator[Line]:
+    """What the person has promised, and a meeting that is near and has a seat for them."""
+    for each in actions_for(reader.user, reader.site):
+        late = each.due < reader.today
+        yield Line(
+            cause=f"action:{each.number}",
+            sentence=f"{each.key}, which you promised: {_short(each.what)}",
+            remedy="Do it, then say that it is done.",
+            href=f"/s/{reader.site.name}/rhythm/#actions",
+            severity=Severity.WATCH if late else Severity.NOTE,
+            due=each.due,
+            since=each.made_at,
+        )
+    for row in meetings_near(reader.site, now=reader.now):
+        seated = bool(reader.functions & set(row.meeting.seats))
+        if not seated and row.owner_id != reader.user.pk:
+            continue
+        at = row.starts_at.astimezone(ZoneInfo(reader.site.time_zone))
+        yield Line(
+            cause=f"meeting:{row.key}",
+            sentence=f"The {row.called.lower()} is on {at:%A} at {at:%H:%M}.",
+            remedy="Read its agenda, and be there."
+            if seated
+            else "Read its agenda, and call who has a seat.",
+            href=row.href,
+            due=row.day,
+        )
 
 
 def _contaminations(reader: Reader) -> Iterator[Line]:

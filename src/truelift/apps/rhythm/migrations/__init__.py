@@ -1,0 +1,3 @@
+"""The migrations of this app, one change each."""
+
+from __future__ import annotations
