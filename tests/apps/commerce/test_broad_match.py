@@ -101,7 +101,7 @@ def test_a_snapshot_stays_and_the_same_facts_make_no_other(told: Site) -> None:
     frozen = explained(told, short.snapshot)
 
     assert again == ()
-    assert count == 2
+    assert count == 3
     assert frozen == short
     assert short.leader == "paid broad"
     assert short.stake_minor == sum(each.money_minor for each in short.parts) == -12_060_000
@@ -144,7 +144,7 @@ def test_pages_and_api_tell_it_and_lead_from_a_bar_to_what_is_inside(
     assert 'href="?weeks=8&amp;against=before&amp;by=source&amp;source=paid+broad"' in drivers
     assert "Revenue per session of paid broad, by campaign" in inside
     assert "€1.72 → €0.85" in paid
-    assert "sessions rises by 57.0%" in paid
+    assert "sessions rise by 57.0%" in paid
     assert "traffic quality" in verdicts
     assert "88% of the change is the mix of sources, most of it paid broad" in verdicts
     for path in ("drivers", "acquisition", "page-or-traffic"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from truelift.apps.commerce.drivers_page import Asked, Choice
-from truelift.apps.commerce.periods import Against
+from truelift.apps.commerce.periods import Against, period_label
 from truelift.apps.commerce.wording import relative, span
 from truelift.apps.drawing.wording import count, money, number, percent, rough_money
 
@@ -72,7 +72,7 @@ def acquisition_page(
         periods=tuple(
             Choice(
                 asked.address(weeks=weeks, against=against),
-                f"{weeks} weeks, {'before' if against is Against.BEFORE else 'a year before'}",
+                period_label(weeks, against),
                 (weeks, against) == (asked.weeks, asked.against),
             )
             for weeks, against in kept
@@ -91,7 +91,8 @@ def _answer(found: Mapping[str, Any]) -> str:
     if total["worse_traffic"]:
         return (
             f"More money buys worse traffic: spend {_moved(total['spend_minor'])}, sessions"
-            f" {_moved(total['sessions'])}, and revenue {_moved(total['revenue_minor'])}."
+            f" {_moved(total['sessions'], many=True)}, and revenue"
+            f" {_moved(total['revenue_minor'])}."
         )
     worse = [each["source"] for each in found["rows"] if each["worse_traffic"]]
     if worse:
@@ -106,13 +107,14 @@ def _answer(found: Mapping[str, Any]) -> str:
     return f"All revenue is {number(earned, digits=2)} times what advertising costs{more}."
 
 
-def _moved(pair: Sequence[int]) -> str:
+def _moved(pair: Sequence[int], *, many: bool = False) -> str:
     before, after = pair
+    end = "" if many else "s"
     if before == after:
-        return "stays as it was"
+        return f"stay{end} as before"
     if not before:
-        return "begins"
-    return f"{'rises' if after > before else 'falls'} by {abs(after / before - 1):.1%}"
+        return f"begin{end}"
+    return f"{'rise' if after > before else 'fall'}{end} by {abs(after / before - 1):.1%}"
 
 
 def _advice(found: Mapping[str, Any]) -> str:

@@ -16,21 +16,21 @@ from truelift.apps.sites.reads import site_for
 router = Router(tags=["commerce"])
 
 Document = dict[str, Any]
-Weeks = Literal[4, 8]
+Weeks = Literal[2, 4, 8]
 
 
 @router.get("/drivers")
 def drivers(
     request: HttpRequest,
     site: str,
-    weeks: Weeks = 8,
+    weeks: Weeks | None = None,
     against: Against = Against.BEFORE,
     snapshot: int = 0,
 ) -> Document:
     """Give what took revenue per session from one period to the next; parts add up exactly.
 
-    Of the newest snapshot of these weeks, or of the one with this number. `drivers` is null
-    before the first.
+    Of the newest snapshot (of these weeks, else of as many as there are facts for), or of the
+    one with this number. `drivers` is null before the first.
     """
     row = _row(request, site, weeks, against, snapshot)
     short = None if row is None else reads.explained_by(row)
@@ -41,7 +41,7 @@ def drivers(
 def acquisition(
     request: HttpRequest,
     site: str,
-    weeks: Weeks = 8,
+    weeks: Weeks | None = None,
     against: Against = Against.BEFORE,
     snapshot: int = 0,
 ) -> Document:
@@ -54,7 +54,7 @@ def acquisition(
 def page_or_traffic(
     request: HttpRequest,
     site: str,
-    weeks: Weeks = 8,
+    weeks: Weeks | None = None,
     against: Against = Against.BEFORE,
     snapshot: int = 0,
 ) -> Document:
@@ -64,7 +64,7 @@ def page_or_traffic(
 
 
 def _row(
-    request: HttpRequest, site: str, weeks: int, against: Against, snapshot: int
+    request: HttpRequest, site: str, weeks: int | None, against: Against, snapshot: int
 ) -> SnapshotRecord | None:
     place = site_for(request.user, site)
     if not snapshot:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from truelift.apps.commerce.cells import LEVELS, OTHERS
-from truelift.apps.commerce.periods import LENGTHS, Against
+from truelift.apps.commerce.periods import LENGTHS, Against, period_label
 from truelift.apps.commerce.waterfall import Step, Waterfall
 from truelift.apps.commerce.wording import Amounts, relative, segment, span
 from truelift.apps.drawing.wording import Kind, Measure, count, percent, signed
@@ -184,7 +184,7 @@ def drivers_page(
         periods=tuple(
             Choice(
                 asked.address(weeks=weeks, against=against, path=()),
-                f"{weeks} weeks, {'before' if against is Against.BEFORE else 'a year before'}",
+                period_label(weeks, against),
                 (weeks, against) == (asked.weeks, asked.against),
             )
             for weeks, against in kept
@@ -414,6 +414,6 @@ def _worse(document: Mapping[str, Any]) -> str:
     )
 
 
-def weeks_of(text: str) -> int:
-    """Read the weeks of an address; the usual where it says none that there are."""
-    return int(text) if text in {str(each) for each in LENGTHS} else LENGTHS[0]
+def weeks_of(text: str) -> int | None:
+    """Read the weeks of an address; None where it names none that there are."""
+    return int(text) if text in {str(each) for each in LENGTHS} else None

@@ -96,8 +96,10 @@ def _row(name: str, columns: Mapping[str, NDArray[np.float64] | None]) -> Docume
         "revenue_per_session_minor": _ratios(revenue, sessions),
         "revenue_per_spend": _ratios(revenue, spend),
         "marginal_revenue_per_spend": _marginal(revenue, spend),
-        "cost_per_order_minor": _ratios(spend, orders),
-        "cost_per_new_customer_minor": _ratios(spend, new),
+        "cost_per_order_minor": _ratios(spend, orders) if spend and any(spend) else [None, None],
+        "cost_per_new_customer_minor": _ratios(spend, new)
+        if spend and any(spend)
+        else [None, None],
         "worse_traffic": _worse(sessions, revenue, spend),
     }
 

@@ -223,9 +223,16 @@ def _node(told: Counted, groups: Grouped | None, *, drawn: bool = True) -> Docum
                 "conversion_mix": float(split.mix[at]),
                 "conversion_rate": float(split.rate[at]),
             }
-            for at in range(len(groups.keys))
+            for at in _largest_first(groups, shares)
         ],
     }
+
+
+def _largest_first(groups: Grouped, shares: np.ndarray[Any, np.dtype[np.int64]]) -> list[int]:
+    sizes = np.abs(shares.sum(axis=0))
+    return sorted(
+        range(len(groups.keys)), key=lambda at: (groups.keys[at] == (OTHERS,), -int(sizes[at]))
+    )
 
 
 def _counts(groups: Grouped, at: int) -> Document:

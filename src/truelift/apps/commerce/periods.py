@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Final
 
 
-LENGTHS: Final = (8, 4)
-"""Whole weeks of a period; the first is what pages show unless asked."""
+LENGTHS: Final = (8, 4, 2)
+"""Whole weeks of a period; pages show the first that there are facts for, unless asked."""
 
 A_YEAR: Final = timedelta(weeks=52)
 """The same weekdays a year before."""
@@ -43,3 +43,8 @@ def pair(*, end: date, weeks: int, against: Against) -> Pair:
     since = until - timedelta(weeks=weeks)
     back = timedelta(weeks=weeks) if against is Against.BEFORE else A_YEAR
     return Pair(since - back, until - back, since, until)
+
+
+def period_label(weeks: int, against: Against) -> str:
+    """Name a pair of periods on a short link."""
+    return f"{weeks} weeks" + (", year before" if against is Against.YEAR else "")

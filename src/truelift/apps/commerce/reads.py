@@ -81,11 +81,13 @@ class Explained:
 
 
 def latest(
-    site: Site, *, weeks: int = LENGTHS[0], against: Against = Against.BEFORE
+    site: Site, *, weeks: int | None = None, against: Against = Against.BEFORE
 ) -> SnapshotRecord | None:
-    """Give the newest snapshot of so many weeks."""
-    rows = SnapshotRecord.objects.filter(site=site, weeks=weeks, against=against.value)
-    return rows.order_by("-made_at", "-pk").first()
+    """Give the newest snapshot of so many weeks; by default of as many as there are facts for."""
+    rows = SnapshotRecord.objects.filter(site=site, against=against.value)
+    if weeks is not None:
+        rows = rows.filter(weeks=weeks)
+    return rows.order_by("-weeks", "-made_at", "-pk").first()
 
 
 def snapshot_of(site: Site, number: int) -> SnapshotRecord | None:
@@ -115,15 +117,15 @@ def explained(
     site: Site,
     snapshot: int | None = None,
     *,
-    weeks: int = LENGTHS[0],
+    weeks: int | None = None,
     against: Against = Against.BEFORE,
 ) -> Explained | None:
     """Say in short what drove revenue per session, for other pages, packs and conflicts.
 
     Args:
         site: Of which site.
-        snapshot: The number of one that was frozen; by default the newest of these weeks.
-        weeks: Of the newest.
+        snapshot: The number of one that was frozen; by default the newest.
+        weeks: Of the newest; by default as many as there are facts for.
         against: Of the newest.
 
     Returns:
@@ -206,6 +208,8 @@ def _sentence(drivers: Mapping[str, Any], node: Mapping[str, Any], leader: str) 
     if abs(change) < _STILL:
         return f"{of} per session stayed as it was."
     said = f"{of} per session {'fell' if change < 0 else 'rose'} by {abs(change):.0%}"
+    if node["change_low"] <= 0 <= node["change_high"]:
+        return f"{said}; that may still be chance."
     share = node["conversion"]["mix_share"]
     if share is None or node["conversion"]["mix_share_low"] is None:
         return f"{said}; the data cannot tell how much of it is the mix of traffic."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from truelift.apps.commerce.drivers_page import Asked, Choice
-from truelift.apps.commerce.periods import Against
+from truelift.apps.commerce.periods import Against, period_label
 from truelift.apps.commerce.wording import span
 from truelift.apps.drawing.wording import count, percent, signed
 from truelift.lifecycle.functions import Function
@@ -108,7 +108,7 @@ def verdicts_page(
         periods=tuple(
             Choice(
                 asked.address(weeks=weeks, against=against),
-                f"{weeks} weeks, {'before' if against is Against.BEFORE else 'a year before'}",
+                period_label(weeks, against),
                 (weeks, against) == (asked.weeks, asked.against),
             )
             for weeks, against in kept

@@ -16,7 +16,7 @@ from truelift.apps.commerce.acquisition_page import acquisition_page
 from truelift.apps.commerce.cells import LEVELS
 from truelift.apps.commerce.drivers_page import Asked, drivers_page, node_of, weeks_of
 from truelift.apps.commerce.models import SnapshotRecord
-from truelift.apps.commerce.periods import Against
+from truelift.apps.commerce.periods import LENGTHS, Against
 from truelift.apps.commerce.verdicts_page import verdicts_page
 from truelift.apps.drawing.wording import clock
 from truelift.apps.facts.columns import FeedKind
@@ -100,14 +100,12 @@ def _asked(request: SignedInRequest, site: Site) -> tuple[Asked, SnapshotRecord 
         row = reads.snapshot_of(site, int(number) if number.isascii() and number.isdigit() else 0)
         if row is None:
             raise Http404
-        weeks, against = row.weeks, Against(row.against)
     else:
-        row = reads.latest(site, weeks=weeks, against=against)
-        if row is None and (left := reads.kept(site)):
-            weeks, against = left[0]
-            row = reads.latest(site, weeks=weeks, against=against)
+        row = reads.latest(site, weeks=weeks, against=against) or reads.latest(site)
+    if row is not None:
+        weeks, against = row.weeks, Against(row.against)
     asked = Asked(
-        weeks=weeks,
+        weeks=weeks or LENGTHS[0],
         against=against,
         by=by if by in LEVELS else LEVELS[0],
         path=tuple(path),

@@ -126,7 +126,7 @@ class Waterfall:
                     range=between,
                     money=step.money,
                     href=step.href,
-                    css="f-worse" if step.value < 0 else "f-better",
+                    css="f-worse" if step.value < 0 else "f-better" if step.value else "f-quiet",
                     x=x(left),
                     width=f"{width:.2f}%",
                     link_before=x(begin),
