@@ -115,8 +115,11 @@ def test_it_says_where_may_be_deployed_and_which_release_nobody_knows_of(
     launched(site, ada, at=datetime.now(UTC), surface="Checkout", ends_on=soon + timedelta(days=20))
     add("New form", start=soon.isoformat(), end=(soon + timedelta(days=2)).isoformat())
 
-    shown = text_of(client_of(ada).get(HERE))
+    browser = client_of(ada)
+    shown = text_of(browser.get(HERE))
 
+    (team,) = browser.get("/api/v1/roadmap/teams?site=shop").json()["teams"]
+    assert (team["team"], team["viewers"], team["opened"]) == ("Without a function", None, True)
     assert "EXP-41 runs on Checkout" in shown.split("May I deploy now?")[1]
     assert "Not acknowledged" in shown
     assert "touches EXP-41 on Checkout" in shown

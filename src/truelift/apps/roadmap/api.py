@@ -42,6 +42,8 @@ from truelift.apps.roadmap.models import (
     RoadmapVersionRecord,
     Verdict,
 )
+from truelift.apps.roadmap.presence import DAYS as PRESENCE_DAYS
+from truelift.apps.roadmap.presence import presence_of
 from truelift.apps.roadmap.priorities import orphans_of
 from truelift.apps.roadmap.reads import item_of, items_of
 from truelift.apps.roadmap.rules import RuleFields, rules_document
@@ -249,6 +251,26 @@ def list_roadmap(request: HttpRequest, site: str, wanted: Query[RoadmapWanted]) 
             "share": orphans.share,
             "warns": orphans.warns,
         },
+    }
+
+
+@router.get("/roadmap/teams")
+def list_teams(request: HttpRequest, site: str) -> Document:
+    """Say how each team used the roadmap in the last days; of small teams no counts are said."""
+    place = _site(request, site)
+    found = presence_of(place, today=day_at(place, _now()))
+    return {
+        "days": PRESENCE_DAYS,
+        "teams": [
+            {
+                "team": each.team,
+                "members": each.members,
+                "viewers": each.viewers,
+                "editors": each.editors,
+                "opened": each.opened,
+            }
+            for each in found
+        ],
     }
 
 
