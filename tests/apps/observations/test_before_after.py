@@ -194,3 +194,35 @@ def test_only_members_see_it_and_only_analysts_ask_for_it(
     assert statuses(ada) == [200, 200, 200, 302, 200, 202]
     assert Client().get(f"/api/v1/before-after?site={site.name}").status_code == 401
     assert client_of(ada).get(f"/api/v1/before-after/99?site={site.name}").status_code == 404
+
+
+@pytest.mark.usefixtures("changed_for_phones")
+def test_a_decision_without_a_test_stands_with_its_effect_among_the_learnings(
+    site: Site, ada: User, client_of: ClientOf, text_of: Callable[[object], str]
+) -> None:
+    decided = replace(
+        ASKED,
+        name="No bids on broad match",
+        kind="budget_rule",
+        owner=ada.email,
+        expected="The order rate back to what it was.",
+    )
+    later = replace(decided, name="Agents are paid by orders", days_after=200)
+    with pytest.raises(BadComparison, match="Say what it should bring"):
+        create_before_after(site, replace(decided, expected=" "), by=Actor(ada), now=NOW)
+    done = create_before_after(site, decided, by=Actor(ada), now=NOW)
+    waits = create_before_after(site, later, by=Actor(ada), now=NOW)
+
+    run_due_jobs(NOW)
+
+    browser = client_of(ada)
+    page = text_of(browser.get(f"/s/{site.name}/learnings/"))
+    done.refresh_from_db()
+    document = done.document
+    assert document is not None
+    assert document["effect"]["low"] < 0.5 < document["effect"]["high"]
+    assert "What was fixed without a test" in page
+    assert "Observational" in page
+    assert "A rule for the budget, " in page
+    assert document["effect"]["sentence"].split(";")[0][:30] in page
+    assert Job.objects.get(subject=f"before_after:{waits.pk}").finished_at is None

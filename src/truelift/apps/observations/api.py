@@ -56,6 +56,13 @@ class ComparisonIn(Schema):
     days_before: int = 56
     days_after: int = 28
     controls: Sequence[ControlIn] = Field(default=(), max_length=50)
+    kind: str = Field(
+        default="",
+        max_length=20,
+        description="metric_change, budget_rule or process_change: an intervention.",
+    )
+    owner: str = Field(default="", max_length=254)
+    expected: str = Field(default="", max_length=300, description="What it should bring.")
 
 
 @router.get("/interactions")

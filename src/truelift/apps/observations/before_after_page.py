@@ -116,6 +116,8 @@ def _row(record: BeforeAfter, titles: Mapping[str, str]) -> ListRow:
     document = record.document
     title = titles.get(record.metric, record.metric)
     detail = f"{title}{_of(record.segment)} · {WAYS[record.design]}"
+    if record.kind:
+        detail = f"{record.kind_called} · {detail}"
     if document is None:
         return ListRow(record.number, record.key, record.name, detail, "", "waiting", "No result")
     effect = document["effect"]

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from django import forms
 
+from truelift.apps.accounts.reads import people_of
 from truelift.apps.measurement.segments_reads import segments_of
+from truelift.apps.observations.models import InterventionKind
 from truelift.apps.observations.reads import NOT, countable_metrics, metric_titles
 from truelift.apps.observations.services import (
     FEWEST_DAYS_AFTER,
@@ -49,6 +51,23 @@ class BeforeAfterForm(forms.Form):
         label="What was changed",
         max_length=200,
         help_text="“Free delivery from €50”. It was not randomised; else it is an experiment.",
+    )
+    kind = forms.ChoiceField(
+        label="Was it a decision of ours?",
+        required=False,
+        choices=[
+            ("", "No, it happened"),
+            *((each.value, each.called) for each in InterventionKind),
+        ],
+        help_text="A decision has an owner and an expectation, and may be written down before its"
+        " days are over.",
+    )
+    owner = forms.ChoiceField(label="Who decided", required=False)
+    expected = forms.CharField(
+        label="What it should bring",
+        max_length=300,
+        required=False,
+        help_text="“Revenue per session back to what it was.”",
     )
     changed_on = forms.DateField(
         label="First day with it",
@@ -94,6 +113,7 @@ class BeforeAfterForm(forms.Form):
             for key, title in countable_metrics(site).items()
         ]
         choices["controls"] = [*people, *others]
+        choices["owner"] = [("", "Nobody")] + [(each.email, str(each)) for each in people_of(site)]
         for name, offered in choices.items():
             field = self.fields[name]
             if isinstance(field, forms.ChoiceField):
@@ -114,6 +134,9 @@ class BeforeAfterForm(forms.Form):
             controls=[
                 control_of(each, metric=metric, segment=segment) for each in typed["controls"]
             ],
+            kind=typed["kind"],
+            owner=typed["owner"],
+            expected=typed["expected"],
         )
 
 

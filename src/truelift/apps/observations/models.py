@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -52,6 +53,23 @@ class InteractionReport(models.Model):
         return parsed
 
 
+class InterventionKind(StrEnum):
+    """What was changed by decision, and is no test (R022)."""
+
+    METRIC_CHANGE = "metric_change"
+    BUDGET_RULE = "budget_rule"
+    PROCESS_CHANGE = "process_change"
+
+    @property
+    def called(self) -> str:
+        """The kind as it stands on a page."""
+        return {
+            InterventionKind.METRIC_CHANGE: "Another metric for a team",
+            InterventionKind.BUDGET_RULE: "A rule for the budget",
+            InterventionKind.PROCESS_CHANGE: "Another way of working",
+        }[self]
+
+
 class BeforeAfter(models.Model):
     """A change that was not randomised: what is compared, and once it is computed what was seen.
 
@@ -65,6 +83,9 @@ class BeforeAfter(models.Model):
         since: The first day that is read.
         until: The first day that is not read any more.
         controls: `{"metric": …, "segment": …}` each: series that the change did not reach.
+        kind: An `InterventionKind`, where people changed it on purpose; empty for any other change.
+        owner: Who decided on an intervention.
+        expected: What they expected of it, written before anybody looked.
         text: The result as JSON text; empty until it is computed.
         digest: SHA-256 of the text; empty until then.
     """
@@ -79,6 +100,11 @@ class BeforeAfter(models.Model):
     since = models.DateField()
     until = models.DateField()
     controls = models.JSONField(default=list)
+    kind = models.CharField(max_length=20, blank=True, default="")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    expected = models.CharField(max_length=300, blank=True, default="")
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
@@ -98,6 +124,10 @@ class BeforeAfter(models.Model):
                 name="before_after_design_is_known",
             ),
             models.CheckConstraint(
+                condition=models.Q(kind__in=["", *(each.value for each in InterventionKind)]),
+                name="before_after_kind_is_known",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(since__lt=models.F("changed_on"))
                 & models.Q(changed_on__lt=models.F("until")),
                 name="before_after_has_a_before_and_an_after",
@@ -112,6 +142,11 @@ class BeforeAfter(models.Model):
     def key(self) -> str:
         """How people and links call it."""
         return f"BA-{self.number}"
+
+    @property
+    def kind_called(self) -> str:
+        """What kind of intervention it is, as it stands on a page; empty for none."""
+        return InterventionKind(self.kind).called if self.kind else ""
 
     @property
     def document(self) -> dict[str, Any] | None:

@@ -55,14 +55,20 @@ def newest_report(site: Site) -> InteractionReport | None:
 
 def before_afters_of(site: Site) -> tuple[BeforeAfter, ...]:
     """List the comparisons of a site, the newest first."""
-    found = BeforeAfter.objects.filter(site=site).select_related("made_by")
+    found = BeforeAfter.objects.filter(site=site).select_related("made_by", "owner")
     return tuple(found.order_by("-number")[:200])
+
+
+def interventions_of(site: Site) -> tuple[BeforeAfter, ...]:
+    """List what people changed by decision and without a test, the newest first."""
+    found = BeforeAfter.objects.filter(site=site).exclude(kind="").select_related("owner")
+    return tuple(found.order_by("-changed_on", "-number")[:50])
 
 
 def before_after_of(site: Site, number: int) -> BeforeAfter | None:
     """Find a comparison of a site."""
     found = BeforeAfter.objects.filter(site=site, number=number)
-    return found.select_related("site", "made_by").first()
+    return found.select_related("site", "made_by", "owner").first()
 
 
 def newest_job(kind: str, subject: str) -> Job | None:
@@ -97,6 +103,9 @@ def before_after_document(record: BeforeAfter, *, whole: bool = False) -> dict[s
         "since": record.since.isoformat(),
         "until": record.until.isoformat(),
         "controls": record.controls,
+        "kind": record.kind or None,
+        "owner": record.owner.email if record.owner else None,
+        "expected": record.expected or None,
         "made_at": record.made_at,
         "computed_at": record.computed_at,
         "sentence": effect["sentence"] if effect else None,

@@ -10,14 +10,16 @@ from typing import ClassVar, Final
 from django.db import models, transaction
 
 from truelift.apps.accounts.audit import record as audit
-from truelift.apps.experiments.domain import day_at
+from truelift.apps.accounts.models import User
+from truelift.apps.experiments.domain import day_at, midnight_at
 from truelift.apps.experiments.job_kinds import queue
 from truelift.apps.experiments.models import Job
 from truelift.apps.measurement.segments_reads import segment_of
 from truelift.apps.observations.jobs import BEFORE_AFTER, INTERACTIONS
-from truelift.apps.observations.models import BeforeAfter
+from truelift.apps.observations.models import BeforeAfter, InterventionKind
 from truelift.apps.observations.reads import NOT, metric_titles
 from truelift.apps.research.actor import Actor
+from truelift.apps.research.fields import is_storable
 from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
 from truelift.stats.quasi import QuasiDesign
@@ -27,6 +29,7 @@ FEWEST_DAYS_BEFORE: Final = 8
 FEWEST_DAYS_AFTER: Final = 4
 MOST_DAYS: Final = 800
 MOST_CONTROLS: Final = 12
+LONGEST_EXPECTED: Final = 300
 
 
 class BadComparison(Refusal):
@@ -65,6 +68,9 @@ class Comparison:
         days_before: Days that are read before it.
         days_after: Days from it on.
         controls: Series that it did not reach.
+        kind: An `InterventionKind`, where it was decided by people; empty for other changes.
+        owner: E-mail address of who decided on an intervention.
+        expected: What they expect of it, in words.
     """
 
     name: str
@@ -75,6 +81,9 @@ class Comparison:
     days_before: int = 56
     days_after: int = 28
     controls: Sequence[Control] = ()
+    kind: str = ""
+    owner: str = ""
+    expected: str = ""
 
 
 def ask_for_interactions(site: Site, *, by: Actor, now: datetime) -> Job:
@@ -108,18 +117,29 @@ def create_before_after(site: Site, given: Comparison, *, by: Actor, now: dateti
             {"metric": each.metric, "segment": _frozen(site, each.segment)}
             for each in given.controls
         ],
+        kind=given.kind,
+        owner=_owner(site, given.owner),
+        expected=given.expected.strip(),
         made_by=by.user,
         made_at=now,
     )
     audit(
         action="before_after.asked",
         target=f"before_after:{record.key}",
-        after={"name": record.name, "metric": record.metric, "design": record.design},
+        after={
+            "name": record.name,
+            "metric": record.metric,
+            "design": record.design,
+            "kind": record.kind,
+            "expected": record.expected,
+        },
         now=now,
         site=site.name,
         **by.audited,
     )
-    queue(BEFORE_AFTER, f"before_after:{record.pk}", by=by.user, now=now)
+    # An intervention may be written down before its days are over: then it is read after them.
+    over = max(midnight_at(site, record.until), now)
+    queue(BEFORE_AFTER, f"before_after:{record.pk}", by=by.user, now=now, run_after=over)
     return record
 
 
@@ -146,10 +166,32 @@ def problems(site: Site, given: Comparison, *, now: datetime) -> dict[str, str]:
         wrong["days_after"] = f"It takes {FEWEST_DAYS_AFTER} days from the change on."
     if given.days_before + given.days_after > MOST_DAYS:
         wrong["days_before"] = f"{MOST_DAYS} days are the most."
-    elif given.changed_on + timedelta(days=given.days_after) > day_at(site, now):
+    elif not given.kind and given.changed_on + timedelta(days=given.days_after) > day_at(site, now):
         wrong["days_after"] = "These days are not over yet. Take fewer, or wait."
+    wrong |= _wrong_intervention(site, given)
     wrong |= _wrong_controls(site, given, metrics)
     return wrong
+
+
+def _wrong_intervention(site: Site, given: Comparison) -> dict[str, str]:
+    wrong: dict[str, str] = {}
+    if given.kind and given.kind not in set(InterventionKind):
+        wrong["kind"] = f"It is one of {', '.join(InterventionKind)}."
+    if given.owner.strip() and _owner(site, given.owner) is None:
+        wrong["owner"] = "Nobody on this site has that address."
+    if len(given.expected.strip()) > LONGEST_EXPECTED or not is_storable(given.expected):
+        wrong["expected"] = f"It has at most {LONGEST_EXPECTED} letters, all storable."
+    elif given.kind and not given.expected.strip():
+        wrong["expected"] = "Say what it should bring, before anybody looks."
+    return wrong
+
+
+def _owner(site: Site, email: str) -> User | None:
+    address = email.strip().lower()
+    if not address:
+        return None
+    people = User.objects.filter(memberships__site=site, is_active=True)
+    return people.filter(email=address).first()
 
 
 def _wrong_controls(site: Site, given: Comparison, metrics: Mapping[str, str]) -> dict[str, str]:

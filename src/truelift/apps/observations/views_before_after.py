@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from truelift.apps.accounts.reads import role_of
 from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
+from truelift.apps.experiments.domain import day_at
 from truelift.apps.observations import services
 from truelift.apps.observations.before_after_page import before_after_page, list_page
 from truelift.apps.observations.forms import BeforeAfterForm
@@ -65,6 +66,7 @@ def detail(request: SignedInRequest, site: str, number: int) -> HttpResponse:
         "page": before_after_page(place, record),
         "progress": progress_of(BEFORE_AFTER, f"before_after:{record.pk}"),
         "may_ask": _may(request, place),
+        "waits": not record.text and record.until > day_at(place, datetime.now(UTC)),
     }
     return render(request, "observations/before_after.html", context)
 

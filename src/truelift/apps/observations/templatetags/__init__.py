@@ -1,0 +1,1 @@
+"""Tags about changes that were no tests."""
