@@ -11,8 +11,10 @@ from django.test import Client
 from truelift.apps.changes.models import ChangeRecord, ContaminationRecord
 from truelift.apps.experiments.models import ExperimentRecord, LearningRecord
 from truelift.apps.qa.models import HostRecord
+from truelift.apps.rhythm.models import MeetingRecord
 from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
+from truelift.apps.voice.models import ThemeRecord
 from truelift.apps.warnings.services import keep_looks
 from truelift.lifecycle.warning import Kind, Look, Severity
 
@@ -166,6 +168,41 @@ def stock(site: Site, browser: Client, *, who: str, text: str, now: datetime) ->
     happened = {"kind": "incident", "what": text, "since": "2026-05-04T10:00:00Z"}
     tell("post", "incidents", {**happened, "arms": [text[:80]]})
     tell("post", "change-senders", {"kind": "cms", "name": text[:60]})
+
+    MeetingRecord.objects.create(
+        site=site,
+        kind="stand-up",
+        period="2026-W19",
+        day=date(2026, 5, 5),
+        starts_at=now,
+        stage="begun",
+        begun_at=now,
+        notes={"status": text},
+    )
+    tell("post", "meetings/stand-up/2026-W19/freeze", {})
+    day = begins.date().isoformat()
+    promised = {"what": text[:300], "owner": who, "due": day}
+    tell("post", "meetings/stand-up/2026-W19/actions", promised)
+
+    note = dict.fromkeys(("surface", "segment", "stage"), text[:80])
+    tell("post", "notes", {"text": text, "source": "service", "contact": text[:80], **note})
+    book = {"key": "late", "name": text[:80], "family": "objection", "meaning": text}
+    tell("post", "voice/codebook", {"codes": [book], **because})
+    tell("post", "voice/phrases", {**dict.fromkeys(("text", "effect"), text), "note": "N-1"})
+    tell("post", "voice/claims", {"text": text, "surface": text[:120]})
+    tell("put", "voice/claims/CL-1/tests", {"experiment": EXPERIMENT})
+    tell("put", "notes/N-1/code", {"code": "late", "claim": "CL-1"})
+    tell("post", "voice/calls", {"function": "sales", "day": "2026-05-04"})
+    answer = {"question": "q1", **dict.fromkeys(("text", "segment", "surface"), text[:80])}
+    tell("put", "voice/calls/1", {"answers": [answer]})
+    ThemeRecord.objects.create(
+        site=site, number=1, name=text[:200], words=[text[:40]], notes=[1], made_at=now
+    )
+
+    tell("post", "feeds", {"name": "books", "kind": "ledger", "owner": who})
+    tell("post", "facts/books", {"rows": [{"period": text[:80], "revenue": text[:80]}]})
+    defined = {"kind": "revenue", "eligible": text[:300]}
+    tell("post", "shared-metric", {**defined, "because": text[:500]})
 
     post("annotations/add/", day="2026-05-01", kind="release", text=text)
     post("views/save/", explorer="trend", query="event=x", name=text[:60])

@@ -32,7 +32,7 @@ OPEN_TO_STRANGERS = (
     r"^/setup/",
     r"^/invitations/",
     r"^/(badge|intake|share|hooks|stop-mail)/",
-    r"^/changes/in/",
+    r"^/(changes|facts)/in/",
     r"^/api/v1/intake/",
     r"^/accounts/(login|signup|password/reset|inactive|confirm-email|2fa/authenticate|logout)",
     r"^/accounts/(login/code|reauthenticate)",
@@ -50,8 +50,12 @@ FILLED = {
     "digest": "a" * 64,
     "metric": "order_rate",
     "experiment": EXPERIMENT,
+    "feed": "books",
     "uidb36": "1",
     "public": "x",
+    "period": "2026-W19",
+    "what": "notes",
+    "version": "1",
 }
 """What stands for a name in an address that is not a number; a new name needs an example here."""
 
@@ -79,8 +83,14 @@ NAMED = {
     "stats": "srm",
     "hooks": "jira",
     "changes": "C-1",
+    "feeds": "books",
     "incidents": "IN-1",
+    "notes": "N-1",
+    "themes": "TH-1",
+    "claims": "CL-1",
     "warnings": "W-1",
+    "rhythm": "stand-up",
+    "meetings": "stand-up",
 }
 """What stands for a key or a name, by the folder that it is in."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Final
 
 from django.db import transaction
 from django.db.models import Max, Sum
@@ -35,7 +36,7 @@ from truelift.lifecycle.shared_metric import (
 )
 
 
-USUAL_ELIGIBLE = "All sessions of people: robots and own staff are out."
+USUAL_ELIGIBLE: Final = "all sessions of people; robots and own staff are out."
 
 
 class NoSuchDefinition(Refusal):

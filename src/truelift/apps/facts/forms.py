@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from truelift.apps.accounts.models import User
 from truelift.apps.facts.cells import Style
 from truelift.apps.facts.columns import FeedKind, FeedSource
+from truelift.apps.facts.shelves import DAILY
 from truelift.apps.sites.models import Site
 from truelift.events.money import exponent_of
 from truelift.lifecycle.shared_metric import LONGEST_MATURITY, MetricKind
@@ -102,6 +103,11 @@ class FileForm(forms.Form):
     whole_days = forms.BooleanField(
         label="It has its days whole: rows of them that it lacks are gone", required=False
     )
+
+    def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
+        super().__init__(*args, **kwargs)
+        if FeedKind(kind) not in DAILY:
+            del self.fields["whole_days"]
 
     def clean_file(self) -> Any:  # noqa: ANN401 - Django's
         """Refuse what is too long to be read in a request."""

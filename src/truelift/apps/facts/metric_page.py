@@ -164,6 +164,7 @@ def metric_page(site: Site, *, user: User, now: datetime) -> MetricPage:
             versions=(),
         )
     definition, currency = metric.definition, site.currency
+    formula = definition.kind.formula
     found = weeks(site, until=day_at(site, now), count=WEEKS)
     values = values_by_week(definition, found)
     drift = drift_of(site, now=now) if definition.kind is MetricKind.REVENUE else None
@@ -171,7 +172,7 @@ def metric_page(site: Site, *, user: User, now: datetime) -> MetricPage:
     late = sum(each.late_minor for each in found)
     return MetricPage(
         answer=_answer(metric, values, currency),
-        grounds=f"{definition.kind.formula}; {metric.record.eligible}",
+        grounds=f"{formula[0].upper()}{formula[1:]}. Eligible: {metric.record.eligible}",
         metric=metric,
         asks=newest if newest.state is State.PROPOSED else None,
         signers=tuple(_signer(newest, each, user, newest.version) for each in SIGNING),

@@ -51,9 +51,9 @@ def feed(request: SignedInRequest, site: str, name: str) -> HttpResponse:
     place = site_for(request.user, site)
     record = _feed_or_404(place, name)
     if request.method != "POST":
-        return _feed(request, record, FileForm())
+        return _feed(request, record, FileForm(kind=record.kind))
     site_for(request.user, site, needs=Role.EDITOR)
-    form = FileForm(request.POST, request.FILES)
+    form = FileForm(request.POST, request.FILES, kind=record.kind)
     if not form.is_valid():
         return _feed(request, record, form, status=422)
     file = form.cleaned_data["file"]
@@ -65,7 +65,7 @@ def feed(request: SignedInRequest, site: str, name: str) -> HttpResponse:
             by=_actor(request),
             now=_now(),
             file=file.name or "",
-            whole_days=form.cleaned_data["whole_days"],
+            whole_days=form.cleaned_data.get("whole_days", False),
             style=form.style,
         )
     except Refusal as refusal:
@@ -85,7 +85,9 @@ def change(request: SignedInRequest, site: str, name: str) -> HttpResponse:
     try:
         if do == "address":
             address = sending.make_address(place, name, by=by, now=now)
-            return _feed(request, _feed_or_404(place, name), FileForm(), address=address)
+            return _feed(
+                request, _feed_or_404(place, name), FileForm(kind=record.kind), address=address
+            )
         if do == "read":
             services.read_this(place, name, by=by, now=now)
         elif do == "end":
