@@ -93,7 +93,8 @@ class Planning:
         self.priorities = tuple(each.key for each in made.priorities.order_by("position"))
 
     def _priority(self, place: int) -> str:
-        return self.priorities[place - 1] if place else ""
+        # What was planned before they agreed goes by none of them.
+        return self.priorities[place - 1] if place and self.priorities else ""
 
     def _plans(self, work: Work) -> None:
         """Let a work come onto the roadmap, become firm, begin and be over, each on its day."""

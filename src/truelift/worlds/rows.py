@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +26,9 @@ from truelift.worlds.traffic import (
     where,
 )
 
+
+MAP: Final = Path(__file__).with_name("rows.toml")
+"""What the columns mean, for the import."""
 
 NOTHING: Final = -1
 """No page: what a server sends."""
@@ -51,7 +55,7 @@ _SHARED: Final = {
     "value": pa.float64(),
     "currency": pa.string(),
 }
-"""Columns that every world's events have; a `map.toml` says what they mean."""
+"""Columns that every world's events have; `rows.toml` says what they mean."""
 
 
 class Rows:

@@ -40,6 +40,8 @@ class Told:
         slot: When the winner would be built, in how many days.
         reasons: Why it was decided so.
         learning: What was learned, where it holds and what follows; empty before one.
+        harm: Relative harm to a guardrail that would not matter. What an order is worth varies
+            by a factor of thirty: there only great harm shows.
         complete_after: Days after the end on which everything about everybody is known.
         impatient: What somebody says who wanted to decide before; empty for nobody.
     """
@@ -65,4 +67,5 @@ class Told:
     reasons: Mapping[Choice, str] = field(default_factory=dict)
     learning: tuple[str, str, str] = ("", "", "")
     complete_after: int = 3
+    harm: float = 0.3
     impatient: str = ""

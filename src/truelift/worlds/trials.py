@@ -190,8 +190,7 @@ class TrialStory:
             guardrails=told.guardrails,
             secondary=told.secondary,
             margin=0.03,
-            # What an order is worth varies by a factor of thirty: only great harm shows.
-            margins=dict.fromkeys(told.guardrails, 0.3),
+            margins=dict.fromkeys(told.guardrails, told.harm),
             variants=(
                 VariantSpec(trial.control, told.variants["control"], control=True),
                 VariantSpec(trial.treatment, told.variants["treatment"]),
@@ -308,8 +307,8 @@ class TrialStory:
             with transaction.atomic():
                 self._move(Action.DECIDE, by=Part.LEAD, choice=Choice.SHIP, reason="We see enough.")
         except MoveRefused as refused:
-            codes = ", ".join(each.code for each in refused.obstacles)
-            told = f"{self.told.impatient} ({codes})"
+            because = " ".join(each.sentence for each in refused.obstacles)
+            told = f"{self.told.impatient} It says: “{because}”"
             tell = self.tell
             say(
                 tell.site, "experiment", self.trial.key, told, by=tell.cast[Part.LEAD],

@@ -26,6 +26,8 @@ H = TypeVar("H", bound=History)
 WORLDS: Final = MappingProxyType(
     {
         "shop": "a shop for camping gear whose late delivery cost loses the people on phones",
+        "leads": "warehouse software whose form asks two questions too many",
+        "saas": "rotas for care homes, whose trials stop where a payroll has to be connected",
         "programme": "a year of sixty tests by three squads, with what got stuck and what was luck",
     }
 )
@@ -152,6 +154,18 @@ def build(
     match name:
         case "programme":
             return _programme(home, seed=seed, until=until, now=now, say=say)
+        case "leads":
+            from truelift.worlds.leads.build import WORLD as LEADS
+            from truelift.worlds.leads.company import COMPANY as PALLETLINE
+            from truelift.worlds.leads.story import Story as LeadsStory
+
+            return _simulate(begun, LEADS, PALLETLINE, LeadsStory)
+        case "saas":
+            from truelift.worlds.saas.build import WORLD as SAAS
+            from truelift.worlds.saas.company import COMPANY as ROTALINE
+            from truelift.worlds.saas.story import Story as SaasStory
+
+            return _simulate(begun, SAAS, ROTALINE, SaasStory)
         case _:
             from truelift.worlds.shop.build import WORLD as SHOP
             from truelift.worlds.story import COMPANY, Story

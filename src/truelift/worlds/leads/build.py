@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -13,7 +12,7 @@ from truelift.worlds.leads.events import events_of
 from truelift.worlds.leads.parameters import Leads
 from truelift.worlds.leads.truth import truth_of
 from truelift.worlds.leads.visits import visits_of
-from truelift.worlds.rows import as_segment_items
+from truelift.worlds.rows import MAP, as_segment_items
 
 
 SITE: Final = "leads"
@@ -29,5 +28,5 @@ WORLD: Final = Simulated(
     truth_of=truth_of,
     table_of=_table_of,
     items_of=as_segment_items,
-    map_file=Path(__file__).with_name("map.toml"),
+    map_file=MAP,
 )

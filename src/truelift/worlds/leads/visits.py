@@ -77,7 +77,8 @@ def visits_of(leads: Leads, generator: np.random.Generator) -> Visits:
     short = treated[TRAP] & at_form
     fields, sent = _fillings(leads, at_form, short, generator)
     # Who has asked for a demonstration does not ask again.
-    lead = sent & ~_seen_before(person, start, sent)
+    again = _seen_before(person, start, sent)
+    lead, fields = sent & ~again, np.where(again, NEVER, fields)
     exposed = np.stack(
         [
             runs[row] & (at_form if each.seen_at == "form_view" else True)
