@@ -87,6 +87,7 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
     from truelift.apps.freezes.jobs import begin_keeping_time
     from truelift.apps.inbox.rounds import begin_rounds
     from truelift.apps.progress.nightly import plan_every_hour
+    from truelift.apps.rhythm.jobs import begin_rhythms
     from truelift.apps.scorecard.nightly import plan_scorecards
     from truelift.apps.sites.erasure import finish_erasures
     from truelift.apps.voice.jobs import begin_listening
@@ -106,6 +107,7 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
         begin_keeping_time,
         begin_weighing,
         begin_listening,
+        begin_rhythms,
         plan_scorecards,
         plan_alignment,
         plan_warnings,

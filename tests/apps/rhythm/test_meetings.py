@@ -13,7 +13,7 @@ from django.test import Client
 from truelift.apps.accounts.models import AuditEvent, User
 from truelift.apps.accounts.services import set_functions
 from truelift.apps.experiments.domain import day_at
-from truelift.apps.facts.models import DayRecord
+from truelift.apps.facts.services import make_feed, take_in
 from truelift.apps.inbox.waiting import lines_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.rhythm import services
@@ -33,6 +33,7 @@ pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
 TUESDAY = datetime(2026, 6, 9, 7, tzinfo=UTC)
 WEEK = timedelta(weeks=1)
+ROBOT = Actor(None, machine=True)
 STAND_UP, REVIEW = Meeting.STAND_UP, Meeting.REVIEW
 
 
@@ -160,13 +161,20 @@ def test_when_it_stands_otherwise_only_meetings_to_come_move(
     assert [each.period for each in MeetingRecord.objects.all()] == ["2026-W24"]
 
 
-def sessions(site: Site, month: int, *, revenue: int) -> None:
-    """Let every day of a month bring a thousand sessions, 30 orders and some revenue."""
-    days = [date(2026, month, each) for each in range(1, 31)]
-    DayRecord.objects.bulk_create(
-        DayRecord(site=site, day=day, sessions=1000, orders=30, revenue_minor=revenue)
-        for day in days
-    )
+def sessions(site: Site, month: int, *, google: int) -> None:
+    """Let 1,000 sessions come each day, so many of them of a source that brings little."""
+    rows = [
+        {
+            "day": f"2026-{month:02d}-{day:02d}",
+            "source": source,
+            "sessions": count,
+            "orders": count // each,
+            "revenue": f"{80 * (count // each)}.00",
+        }
+        for day in range(1, 31)
+        for source, count, each in (("mail", 1000 - google, 25), ("google", google, 100))
+    ]
+    take_in(site, "web", rows, by=ROBOT, now=datetime(2026, 6, 1, tzinfo=UTC))
 
 
 @pytest.mark.database
@@ -175,22 +183,34 @@ def test_a_pack_is_the_same_page_and_hash_whatever_happens_to_the_facts(
 ) -> None:
     when = When(weekday=3, nth=1, at=time(14))
     services.set_rhythm(site, REVIEW, when, seen=0, by=by, now=datetime(2026, 6, 1, tzinfo=UTC))
-    sessions(site, 4, revenue=250_000)
-    sessions(site, 5, revenue=200_200)
+    make_feed(site, name="web", kind="traffic", source="api", by=ROBOT, now=TUESDAY)
+    sessions(site, 4, google=100)
+    sessions(site, 5, google=500)
     now = datetime(2026, 6, 4, 12, tzinfo=UTC)
     at = (site, REVIEW, "2026-06")
-    services.begin(*at, by=by, now=now)
+    keep_rhythm(site, now=now - timedelta(hours=2))
     first = PackRecord.objects.get()
     page = pack_page(first.document)
 
-    DayRecord.objects.filter(day__month=5).update(revenue_minor=300_000)
+    sessions(site, 5, google=900)
+    services.begin(*at, by=by, now=now)
     again = PackRecord.objects.get()
     second = services.freeze_pack(*at, by=by, now=now + timedelta(minutes=5))
 
-    assert page.answer == "Revenue per session fell by 19.9% to €2.00 in May."
     head = page.parts[0]
-    assert [each.value for each in head.figures][:2] == ["€2.002", "30,000"]
-    assert [each.said for each in head.steps] == ["€2.500", "€0.000", "−€0.498", "€2.002"]
+    assert page.answer == (
+        "Revenue per session fell by 32.4% to €2.00. Most of it is who came, not what they found."
+    )
+    assert [each.value for each in head.figures][:2] == ["€2.000", "30,000"]
+    assert [(each.called, each.said) for each in head.steps] == [
+        ("April", "€2.960"),
+        ("Traffic mix", "−€0.960"),
+        ("Conversion within sources", "€0.000"),
+        ("Basket mix", "€0.000"),
+        ("Basket within sources", "€0.000"),
+        ("May", "€2.000"),
+    ]
+    assert page.feeds == (("web", 2),)
     assert pack_page(again.document) == page
     assert services.digest(again.text) == first.digest == again.digest
     assert (first.snapshot, second.snapshot) == ("2026-06-a", "2026-06-b")

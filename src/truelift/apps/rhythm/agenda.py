@@ -448,15 +448,15 @@ def _actions(asked: Asked) -> Section:
 def _shared_metric(asked: Asked) -> Section:
     # The review speaks of the month before its own.
     first = first_day(Meeting.REVIEW, asked.meeting.day)
-    return commercial.shared_metric(asked.site, month=first - timedelta(days=1), now=asked.now)
+    return commercial.shared_metric(asked.site, month=first - timedelta(days=1))
 
 
 def _metric_conflicts(asked: Asked) -> Section:
-    return commercial.metric_conflicts(asked.site, now=asked.now)
+    return commercial.metric_conflicts(asked.site)
 
 
 def _warnings(asked: Asked) -> Section:
-    return commercial.warnings(asked.site, now=asked.now)
+    return commercial.warnings(asked.site)
 
 
 _PARTS: Final[Mapping[Topic, Callable[[Asked], Section]]] = {

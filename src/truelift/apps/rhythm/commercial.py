@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Final
 
+import numpy as np
 from django.db.models import Max
 
-from truelift.apps.drawing.wording import amount, lift, money
-from truelift.apps.facts.models import ArrivalRecord, DayRecord
-from truelift.apps.facts.reads import days_between, stale
-from truelift.apps.rhythm.sections import Figure, Section, Step
+from truelift.apps.alignment.reads import conflicts_of
+from truelift.apps.commerce.cells import OTHERS, Grouped, counted, group
+from truelift.apps.drawing.wording import amount, lift, money, percent, rough_money, short_day
+from truelift.apps.facts.models import ArrivalRecord
+from truelift.apps.facts.reads import Traffic, stale, traffic
+from truelift.apps.rhythm.sections import Figure, Line, Section, Step, of
 from truelift.apps.sites.models import Site
-from truelift.lifecycle.rhythm import Meeting, Topic, first_day
+from truelift.apps.warnings.reads import standing_of
+from truelift.lifecycle.rhythm import Meeting, Topic, first_day, next_first_day
+from truelift.lifecycle.warning import Severity
+from truelift.stats.decomposition import PARTS, chain, intervals
+
+
+MOST_SOURCES: Final = 12
+"""By name; the rest stands together."""
+
+MOST_LINES: Final = 4
+"""Sources that are spoken of."""
+
+SEED: Final = 7
+"""Of the draws: the same facts give the same intervals."""
+
+_CALLED: Final = {
+    "conversion_mix": "Traffic mix",
+    "conversion_rate": "Conversion within sources",
+    "value_mix": "Basket mix",
+    "value_rate": "Basket within sources",
+}
 
 
 def position_of(site: Site) -> dict[str, int]:
@@ -27,54 +50,59 @@ def stale_sentences(site: Site, *, now: datetime) -> list[str]:
     return [each.sentence for each in stale(site, now=now)]
 
 
-def shared_metric(site: Site, *, month: date, now: datetime) -> Section:
-    """Say what a session brought in a month, against the month before.
+def shared_metric(site: Site, *, month: date) -> Section:
+    """Say what a session brought in a month, against the month before, and what moved it.
 
     Args:
         site: Where.
         month: Any day of the month.
-        now: When.
     """
-    del now
     first = first_day(Meeting.REVIEW, month)
-    after = first_day(Meeting.REVIEW, first + timedelta(days=32))
     before = first_day(Meeting.REVIEW, first - timedelta(days=1))
-    days = days_between(site, since=before, until=after)
-    this = _totals([each for each in days if each.day >= first])
-    that = _totals([each for each in days if each.day < first])
-    now_rps, old_rps = this.per_session, that.per_session
-    if now_rps is None:
+    that = traffic(site, since=before, until=first)
+    this = traffic(site, since=first, until=next_first_day(Meeting.REVIEW, first))
+    now, then = _totals(this), _totals(that)
+    if now.per_session is None or not this.knows_orders:
         return Section(
             Topic.SHARED_METRIC,
             f"Nothing is known of {month:%B %Y}.",
             absent="No feed has brought sessions and revenue of this month.",
         )
+    split = _split(that, this) if then.orders and now.orders else None
     currency = site.currency
-    if old_rps:
-        change = now_rps / old_rps - 1
+    level = money(now.per_session, currency)
+    said = f"Revenue per session was {level} in {month:%B}."
+    if then.per_session:
+        change = now.per_session / then.per_session - 1
+        size = lift(abs(change)).lstrip("+")
         said = (
-            f"Revenue per session {'rose' if change > 0 else 'fell'} by"
-            f" {lift(abs(change)).lstrip('+')} to {money(now_rps, currency)} in {month:%B}."
+            f"Revenue per session {'rose' if change > 0 else 'fell'} by {size} to {level}."
+            if abs(change) >= 0.0005
+            else f"Revenue per session stayed at {level}."
         )
-        if abs(change) < 0.0005:
-            said = f"Revenue per session stayed at {money(now_rps, currency)} in {month:%B}."
-    else:
-        said = f"Revenue per session was {money(now_rps, currency)} in {month:%B}."
-    steps = _steps(this, that)
-    return Section(
+        if split:
+            said = f"{said} {split.sentence}"
+    return of(
         Topic.SHARED_METRIC,
         said,
-        figures=_figures(this, that, f"{amount(this.days, 'day')} of {month:%B}"),
-        steps=steps,
-        basis="Shapley split of conversion and order value: the steps add up exactly."
-        if steps
-        else "",
+        list(split.lines) if split else [],
+        figures=_figures(now, then, f"{amount(now.days, 'day')} of {month:%B}"),
+        steps=split.steps if split else (),
+        ends=(f"{before:%B}", f"{first:%B}") if split else ("", ""),
+        basis=_BASIS if split else "",
     )
+
+
+_BASIS: Final = (
+    "Shapley split of conversion and order value, each into mix and rate over source: the steps"
+    " add up exactly. Intervals 95%. Observational: it says where the change sits, not who"
+    " caused it."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the days of a month come to; days of which a part is not known are left out."""
+    """What a month comes to."""
 
     days: int
     sessions: int
@@ -97,17 +125,12 @@ class Totals:
         return self.revenue / self.orders if self.orders else None
 
 
-def _totals(days: Sequence[DayRecord]) -> Totals:
-    known = [
-        each
-        for each in days
-        if each.sessions is not None and each.orders is not None and each.revenue_minor is not None
-    ]
+def _totals(told: Traffic) -> Totals:
     return Totals(
-        days=len(known),
-        sessions=sum(each.sessions or 0 for each in known),
-        orders=sum(each.orders or 0 for each in known),
-        revenue=sum((each.revenue_minor or 0) - each.refunded_minor for each in known),
+        days=len(np.unique(told.day)),
+        sessions=int(told.sessions.sum()),
+        orders=int(told.orders.sum()),
+        revenue=int(told.revenue_minor.sum()),
     )
 
 
@@ -123,33 +146,92 @@ def _figures(this: Totals, that: Totals, counted: str) -> tuple[Figure, ...]:
     )
 
 
-def _steps(this: Totals, that: Totals) -> tuple[Step, ...]:
-    """Split the change per session into conversion and order value; two factors, so by halves."""
-    rate, value = this.conversion, this.order_value
-    old_rate, old_value = that.conversion, that.order_value
-    if rate is None or value is None or old_rate is None or old_value is None:
-        return ()
-    return (
-        Step("Conversion", (rate - old_rate) * (value + old_value) / 2),
-        Step("Order value", (value - old_value) * (rate + old_rate) / 2),
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What moved revenue per session: by mix and rate, and by source."""
+
+    steps: tuple[Step, ...]
+    lines: tuple[Line, ...]
+    sentence: str
+
+
+def _split(before: Traffic, after: Traffic) -> Split | None:
+    told = counted(before, after)
+    groups = group(told, [0], most=MOST_SOURCES)
+    if groups is None or not told.has_money:
+        return None
+    found = chain(groups.sold)
+    between = intervals(groups.sold, rng=np.random.default_rng(SEED))
+    sums = found.parts.sum(axis=1)
+    steps = tuple(
+        Step(_CALLED[name], float(sums[at]), between[at].low, between[at].high)
+        for at, name in enumerate(PARTS)
     )
+    mix = float(sums[0] + sums[2])
+    whole = between[-1]
+    if whole.low <= 0 <= whole.high:
+        sentence = "That may still be chance."
+    elif mix * found.change > 0 and abs(mix) >= abs(found.change) / 2:
+        sentence = "Most of it is who came, not what they found."
+    else:
+        sentence = "Most of it is what people found, not who came."
+    by_source = found.parts.sum(axis=0)
+    order = np.argsort(-np.abs(by_source))[:MOST_LINES]
+    lines = tuple(_line(groups, int(at)) for at in order)
+    return Split(steps, lines if len(by_source) > 1 else (), sentence)
 
 
-def metric_conflicts(site: Site, *, now: datetime) -> Section:
+def _line(groups: Grouped, at: int) -> Line:
+    """Say of a source how its share and its conversion moved."""
+    sold = groups.sold
+    name = "Other sources" if groups.keys[at] == (OTHERS,) else groups.keys[at][0]
+    shares = [float(row[at] / row.sum()) for row in sold.sessions]
+    rates = [
+        float(orders[at] / sessions[at]) if sessions[at] else None
+        for orders, sessions in zip(sold.orders, sold.sessions, strict=True)
+    ]
+    said = f"{name or 'Source unknown'}: {percent(shares[0], digits=0)} of sessions became"
+    said += f" {percent(shares[1], digits=0)}"
+    if rates[0] is not None and rates[1] is not None:
+        said += f", conversion {percent(rates[0])} became {percent(rates[1])}"
+    return Line(f"{said}.")
+
+
+def metric_conflicts(site: Site) -> Section:
     """Say which teams' metrics get better while the shared one gets worse."""
-    del site, now
-    return Section(
-        Topic.METRIC_CONFLICTS,
-        "Metrics of teams are not compared yet.",
-        absent="This installation does not know them yet.",
-    )
+    rows = conflicts_of(site)
+    lines = [
+        Line(
+            row.sentence,
+            f"/s/{site.name}/team-metrics/{row.metric.number}/",
+            f"since {short_day(row.first_at.date())}",
+            row.metric.name,
+            pressing=bool(row.at_stake_minor),
+        )
+        for row in rows
+    ]
+    stake = max((row.at_stake_minor or 0 for row in rows), default=0)
+    said = "No team’s metric works against the shared one."
+    if rows:
+        one = len(rows) == 1
+        said = f"{amount(len(rows), 'metric')} {'works' if one else 'work'} against the shared one"
+        said += f"; at most {rough_money(stake, site.currency)} at stake." if stake else "."
+    return of(Topic.METRIC_CONFLICTS, said, lines)
 
 
-def warnings(site: Site, *, now: datetime) -> Section:
-    """Say which warnings stand."""
-    del site, now
-    return Section(
-        Topic.WARNINGS,
-        "Warnings are not looked for yet.",
-        absent="This installation does not know them yet.",
-    )
+def warnings(site: Site) -> Section:
+    """Say which warnings stand; conflicts of metrics have a part of their own."""
+    lines = [
+        Line(
+            row.sentence,
+            f"/s/{site.name}/warnings/{row.key}/",
+            f"since {short_day(row.first_seen)}",
+            str(row.owner or "nobody"),
+            pressing=row.severity == Severity.CRITICAL.value,
+        )
+        for row in standing_of(site)
+    ]
+    unowned = sum(each.who == "nobody" for each in lines)
+    said = f"{amount(len(lines), 'warning')} {'stands' if len(lines) == 1 else 'stand'}"
+    said += f", {unowned} without an owner." if unowned else "."
+    return of(Topic.WARNINGS, said if lines else "No warning stands.", lines)

@@ -8,18 +8,20 @@ from typing import Final
 from truelift.apps.experiments.domain import day_at
 from truelift.apps.experiments.job_kinds import does, queue_for_every_site
 from truelift.apps.experiments.models import Job
+from truelift.apps.research.actor import Actor
 from truelift.apps.rhythm.models import MeetingRecord
 from truelift.apps.rhythm.planning import plan_meetings
-from truelift.apps.rhythm.services import read_agenda
+from truelift.apps.rhythm.services import freeze_pack, read_agenda
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_named
-from truelift.lifecycle.rhythm import Stage
+from truelift.lifecycle.rhythm import Meeting, Stage
 
 
 HOURLY: Final = "rhythm.hourly"
 EVERY: Final = timedelta(hours=1)
 BEFORE: Final = timedelta(days=1)
-"""An agenda is read so long before a meeting, and every hour until it begins."""
+"""An agenda is read so long before a meeting, and every hour until it begins; a review's is read
+and frozen once."""
 
 
 @does(HOURLY)
@@ -32,7 +34,7 @@ def _hourly(job: Job, now: datetime) -> datetime | None:
 
 
 def keep_rhythm(site: Site, *, now: datetime) -> None:
-    """Plan a site's meetings, and put the agendas together of those that are near."""
+    """Plan a site's meetings, and put together what those that are near will speak of."""
     plan_meetings(site, now=now)
     near = MeetingRecord.objects.filter(
         site=site,
@@ -41,7 +43,15 @@ def keep_rhythm(site: Site, *, now: datetime) -> None:
         starts_at__lt=now + BEFORE,
     )
     for each in near:
-        read_agenda(site, each.meeting, each.period, now=now)
+        at = (site, each.meeting, each.period)
+        if each.meeting is not Meeting.REVIEW:
+            read_agenda(*at, now=now)
+        elif not each.packs.exists():
+            # Whoever comes to a review has seen the same figures before.
+            freeze_pack(*at, by=_WORKER, now=now)
+
+
+_WORKER: Final = Actor(None, machine=True)
 
 
 def begin_rhythms(now: datetime) -> int:

@@ -290,7 +290,7 @@ def _topic(topic: Topic, stored: Mapping[str, Any] | None, currency: str, note: 
         lines=stored["lines"],
         more=stored["more"],
         figures=tuple(_figure(each, currency) for each in stored["figures"]),
-        steps=_waterfall(stored["figures"], stored["steps"], currency),
+        steps=_waterfall(stored, currency),
         basis=stored["basis"],
         note=note,
     )
@@ -325,14 +325,21 @@ def per_session_money(minor: float, currency: str) -> str:
     return f"{MINUS if minor < 0 else ''}{symbol}{digits}"
 
 
+def _change(minor: float, currency: str) -> str:
+    """Write a change with its sign; one that rounds to nothing has none."""
+    text = per_session_money(minor, currency)
+    if not any(digit in text for digit in "123456789"):
+        return text.lstrip(MINUS)
+    return f"+{text}" if minor > 0 else text
+
+
 _ROOM: Final = 0.12
 """Of the span, left free on both sides of a waterfall."""
 
 
-def _waterfall(
-    figures: Sequence[Mapping[str, Any]], steps: Sequence[Mapping[str, Any]], currency: str
-) -> tuple[StepPart, ...]:
-    rps = next((each for each in figures if each["key"] == "rps"), None)
+def _waterfall(stored: Mapping[str, Any], currency: str) -> tuple[StepPart, ...]:
+    steps, (first, last) = stored["steps"], stored["ends"]
+    rps = next((each for each in stored["figures"] if each["key"] == "rps"), None)
     if rps is None or not steps or rps["before"] is None or rps["value"] is None:
         return ()
     at, ends = rps["before"], [rps["before"], rps["value"]]
@@ -352,12 +359,11 @@ def _waterfall(
         said = per_session_money(value, currency)
         return StepPart(called, "0%", f"{place(value):.2f}%", "f-ink", "", "", said, "")
 
-    found = [whole("Month before", rps["before"])]
+    found = [whole(first, rps["before"])]
     at = rps["before"]
     for each in steps:
         begin, end = sorted((at, at + each["value"]))
         known = each["low"] is not None and each["high"] is not None
-        sign = "+" if each["value"] > 0 else ""
         found.append(
             StepPart(
                 called=each["called"],
@@ -366,15 +372,14 @@ def _waterfall(
                 css="f-better" if each["value"] > 0 else "f-worse",
                 low=f"{place(at + each['low']):.2f}%" if known else "",
                 high=f"{place(at + each['high']):.2f}%" if known else "",
-                said=sign + per_session_money(each["value"], currency),
-                range=f"{per_session_money(each['low'], currency)} to"
-                f" {per_session_money(each['high'], currency)}"
+                said=_change(each["value"], currency),
+                range=f"{_change(each['low'], currency)} to {_change(each['high'], currency)}"
                 if known
                 else "",
             )
         )
         at += each["value"]
-    return (*found, whole("This month", rps["value"]))
+    return (*found, whole(last, rps["value"]))
 
 
 @dataclass(frozen=True, slots=True)

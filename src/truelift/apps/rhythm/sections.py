@@ -75,6 +75,7 @@ class Section:
         lines: What there is to speak of.
         figures: Numbers at its head.
         steps: From the period before to this one.
+        ends: What these two are called.
         basis: How the steps were made.
         more: How many lines were left out.
         absent: Why nothing can be said; empty where something can.
@@ -85,6 +86,7 @@ class Section:
     lines: tuple[Line, ...] = ()
     figures: tuple[Figure, ...] = ()
     steps: tuple[Step, ...] = ()
+    ends: tuple[str, str] = ("", "")
     basis: str = ""
     more: int = 0
     absent: str = ""
@@ -121,6 +123,7 @@ class Section:
                 {"called": each.called, "value": each.value, "low": each.low, "high": each.high}
                 for each in self.steps
             ],
+            "ends": list(self.ends),
             "basis": self.basis,
             "more": self.more,
         }

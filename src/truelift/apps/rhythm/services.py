@@ -164,7 +164,9 @@ def _rhythm_document(row: RhythmRecord) -> dict[str, Json]:
 
 @transaction.atomic
 def begin(site: Site, kind: Meeting, period: str, *, by: Actor, now: datetime) -> MeetingRecord:
-    """Begin a meeting: the time runs, the agenda is read anew, a review's figures are frozen.
+    """Begin a meeting: the time runs, and its agenda is read anew.
+
+    The figures of a review are frozen, unless they were before.
 
     Raises:
         NoSuchMeeting: None such was due.
@@ -177,9 +179,11 @@ def begin(site: Site, kind: Meeting, period: str, *, by: Actor, now: datetime) -
     row.stage, row.begun_at = Stage.BEGUN.value, now
     if by.user is not None and by.user.pk not in row.present:
         row.present = [*row.present, by.user.pk]
-    _read_agenda(row, now=now)
+    frozen = kind is Meeting.REVIEW and row.packs.exists()
+    if not frozen:
+        _read_agenda(row, now=now)
     row.save()
-    if kind is Meeting.REVIEW and not row.packs.exists():
+    if kind is Meeting.REVIEW and not frozen:
         _freeze(row, by=by, now=now)
     _audit(site, "meeting.begun", row.key, None, {"day": row.day.isoformat()}, by=by, now=now)
     return row
