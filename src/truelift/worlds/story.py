@@ -44,6 +44,7 @@ from truelift.worlds.history import Trial
 from truelift.worlds.outside import host_proved
 from truelift.worlds.people import DOMAIN, PEOPLE, address_of
 from truelift.worlds.planning import Planning
+from truelift.worlds.shop.aligned import Aligned
 from truelift.worlds.shop.build import SITE
 from truelift.worlds.shop.facts import OWNERS, PAID
 from truelift.worlds.shop.heard import HEARD, PROPOSED
@@ -168,6 +169,7 @@ class Story(Tale):
         self._talks()
         Facts(site, calendar=self.days, who=self.who, owners=OWNERS, paid=PAID, seed=shop.seed)
         Answers(site, calendar=self.days, who=self.who, lead="mara")
+        Aligned(site, calendar=self.days, who=self.who)
         Warned(site, calendar=self.days, who=self.who, lead="mara", analyst="priya")
 
     def _agrees(self) -> None:
