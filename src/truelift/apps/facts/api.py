@@ -168,7 +168,9 @@ def propose(request: HttpRequest, site: str, given: DefinitionIn) -> Status[Docu
 
 
 @router.post("/shared-metric/{version}/signatures", response={201: Document})
-def sign(request: HttpRequest, site: str, version: int, given: MetricSignatureIn) -> Status[Document]:
+def sign(
+    request: HttpRequest, site: str, version: int, given: MetricSignatureIn
+) -> Status[Document]:
     """Sign a version for marketing, sales or finance; each person signs once."""
     place = site_for(request.user, site)
     made = defining.sign(place, version, given.function.value, by=_actor(request), now=_now())

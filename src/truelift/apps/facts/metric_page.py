@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -168,14 +169,14 @@ def metric_page(site: Site, *, user: User, now: datetime) -> MetricPage:
     found = weeks(site, until=day_at(site, now), count=WEEKS)
     values = values_by_week(definition, found)
     drift = drift_of(site, now=now) if definition.kind is MetricKind.REVENUE else None
-    newest = records[0]
+    newest, does = records[0], functions_of(user, site)
     late = sum(each.late_minor for each in found)
     return MetricPage(
         answer=_answer(metric, values, currency),
         grounds=f"{formula[0].upper()}{formula[1:]}. Eligible: {metric.record.eligible}",
         metric=metric,
         asks=newest if newest.state is State.PROPOSED else None,
-        signers=tuple(_signer(newest, each, user, newest.version) for each in SIGNING),
+        signers=tuple(_signer(newest, each, user, does) for each in SIGNING),
         drift=drift_sentence(drift, currency),
         drift_beyond=drift is not None and drift.beyond,
         chart=_chart(metric, found, values, currency),
@@ -259,7 +260,9 @@ def _row(week: Week, value: Value, currency: str) -> WeekRow:
     )
 
 
-def _signer(record: SharedMetricRecord, function: Function, user: User, newest: int) -> Signer:
+def _signer(
+    record: SharedMetricRecord, function: Function, user: User, does: Collection[Function]
+) -> Signer:
     row = next((each for each in record.signatures.all() if each.function == function), None)
     obstacles: tuple[Obstacle, ...] = ()
     if row is None:
@@ -267,8 +270,8 @@ def _signer(record: SharedMetricRecord, function: Function, user: User, newest: 
             record.as_domain(),
             function=function,
             person=str(user.pk),
-            functions=functions_of(user, record.site),
-            newest=newest,
+            functions=does,
+            newest=record.version,
         )
     return Signer(
         function=function.value,
