@@ -32,13 +32,13 @@ def test_a_call_asks_exactly_the_three_questions() -> None:
 @pytest.mark.parametrize(
     ("call", "codes"),
     [
-        (Call("C-1", EVERY), []),
-        (Call("C-1", EVERY[:2], frozenset({Question.DECLINED})), []),
-        (Call("C-1", EVERY[:1]), ["voice.call_unanswered"] * 2),
-        (Call("C-1", (*EVERY[:2], Answer(Question.DECLINED, "  "))), ["voice.call_unanswered"]),
-        (Call("C-1", EVERY, frozenset({Question.BEFORE})), ["voice.call_contradicts"]),
-        (Call("C-1", EVERY, minutes=61), ["voice.call_too_long"]),
-        (Call("C-1", EVERY, closed=True), ["voice.call_closed"]),
+        (Call("VC-1", EVERY), []),
+        (Call("VC-1", EVERY[:2], frozenset({Question.DECLINED})), []),
+        (Call("VC-1", EVERY[:1]), ["voice.call_unanswered"] * 2),
+        (Call("VC-1", (*EVERY[:2], Answer(Question.DECLINED, "  "))), ["voice.call_unanswered"]),
+        (Call("VC-1", EVERY, frozenset({Question.BEFORE})), ["voice.call_contradicts"]),
+        (Call("VC-1", EVERY, minutes=61), ["voice.call_too_long"]),
+        (Call("VC-1", EVERY, closed=True), ["voice.call_closed"]),
     ],
 )
 def test_a_call_is_closed_only_when_every_question_has_its_answer(

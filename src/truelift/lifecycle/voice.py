@@ -80,7 +80,7 @@ class Call:
     """A call as the rules see it.
 
     Attributes:
-        key: As people call it, `C-3`.
+        key: As people call it, `VC-3`.
         answers: Its rows.
         nothing_new: Questions for which the owner said that there is nothing new.
         minutes: How long it took.

@@ -47,6 +47,7 @@ APPS: Final = (
     "links",
     "changes",
     "memory",
+    "voice",
     "warnings",
     "rhythm",
     "roadmap",

@@ -43,6 +43,7 @@ APPS: Final = (
     "facts",
     "alignment",
     "memory",
+    "voice",
     "warnings",
 )
 

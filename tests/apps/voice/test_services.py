@@ -155,7 +155,7 @@ def test_a_call_becomes_notes_when_every_question_has_its_answer(
         ("q1", 12, ada, closed),
         ("q2", 4, ada, closed),
     ]
-    assert [(each.key, each.minutes, each.notes) for each in calls_held(site)] == [("C-1", 35, 2)]
+    assert [(each.key, each.minutes, each.notes) for each in calls_held(site)] == [("VC-1", 35, 2)]
     with pytest.raises(MoveRefused):
         keep_call(site, call.number, answers)
 

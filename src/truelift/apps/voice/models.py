@@ -60,7 +60,7 @@ class Confirmed(models.TextChoices):
 
 
 class CallRecord(models.Model):
-    """The monthly call with sales or service; number shown as `C-3`.
+    """The monthly call with sales or service; number shown as `VC-3`.
 
     Attributes:
         function: With whom: sales or service.
@@ -102,7 +102,7 @@ class CallRecord(models.Model):
     @property
     def key(self) -> str:
         """How people and links call it."""
-        return f"C-{self.number}"
+        return f"VC-{self.number}"
 
     def as_domain(self) -> Call:
         """Give the value that the rules judge."""

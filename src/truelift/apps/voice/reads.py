@@ -41,7 +41,7 @@ class Held:
     """A monthly call that was closed.
 
     Attributes:
-        key: `C-3`.
+        key: `VC-3`.
         day: When it was held.
         function: With whom.
         minutes: How long it took.
