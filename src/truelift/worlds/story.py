@@ -48,6 +48,7 @@ from truelift.worlds.shop.aligned import Aligned
 from truelift.worlds.shop.build import SITE
 from truelift.worlds.shop.facts import OWNERS, PAID
 from truelift.worlds.shop.heard import HEARD, PROPOSED
+from truelift.worlds.shop.left_over import LeftOver
 from truelift.worlds.shop.metrics import METRICS, WORTHS
 from truelift.worlds.shop.parameters import HOST, Shop
 from truelift.worlds.shop.told import TOLD, funnel
@@ -170,7 +171,8 @@ class Story(Tale):
         Facts(site, calendar=self.days, who=self.who, owners=OWNERS, paid=PAID, seed=shop.seed)
         Answers(site, calendar=self.days, who=self.who, lead="mara")
         Aligned(site, calendar=self.days, who=self.who)
-        Warned(site, calendar=self.days, who=self.who, lead="mara", analyst="priya")
+        LeftOver(site, calendar=self.days, who=self.who)
+        Warned(site, calendar=self.days, who=self.who, lead="mara")
 
     def _agrees(self) -> None:
         """Agree on how to work, and on more of it as they learn."""

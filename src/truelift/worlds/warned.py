@@ -8,6 +8,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final
 
+from truelift.apps.facts.from_lake import bring
+from truelift.apps.facts.reads import feed_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.apps.warnings.jobs import look
@@ -18,13 +20,13 @@ from truelift.lifecycle.warning import Kind, Severity, WarningStage
 from truelift.worlds.calendar import Calendar
 
 
-LOOKED: Final = (42, 28, 21, 14, 10, 7, 5, 3, 2, 1, 0)
+LOOKED: Final = (42, 28, 26, 14, 7, 5, 0)
 """Days before the last one whose nights are lived through; between them nothing changes."""
 
 TAKEN_ON: Final[Mapping[Kind, int]] = MappingProxyType(
     {
         Kind.TRAFFIC_GAP: 21,
-        Kind.FRESHNESS: 3,
+        Kind.FRESHNESS: 12,
         Kind.RHYTHM: 10,
         Kind.ROADMAP: 14,
     }
@@ -45,7 +47,6 @@ class Warned:
         calendar: Calendar,
         who: Mapping[str, Actor],
         lead: str,
-        analyst: str,
     ) -> None:
         """Put it on the calendar.
 
@@ -54,10 +55,8 @@ class Warned:
             calendar: Its days.
             who: First name → person.
             lead: Who leads the programme.
-            analyst: Who sees to the feeds.
         """
-        self.site, self.days, self.who = site, calendar, who
-        self.lead, self.analyst = lead, analyst
+        self.site, self.days, self.who, self.lead = site, calendar, who, lead
         for days_ago in LOOKED[:-1]:
             self.days.at(self.days.ago(days_ago, hour=5), self._look)
         # What was told in the last hours is known, too.
@@ -65,6 +64,10 @@ class Warned:
         self.days.at(self.days.ends, lambda: keep_replays(self.site, now=self.days.moment()))
 
     def _look(self) -> None:
+        more = True
+        while more:
+            # The nights between have counted the site's own events, too.
+            _, more = bring(self.site, now=self.days.moment())
         now = self.days.moment()
         for row in look(self.site, now=now).opened:
             if Kind(row.kind) in TAKEN_ON:
@@ -76,8 +79,9 @@ class Warned:
             return
         kind = Kind(row.kind)
         due = self.days.today + timedelta(days=TAKEN_ON[kind])
-        name = self.analyst if kind is Kind.FRESHNESS else self.lead
-        by = self.who[name]
+        feed = feed_of(self.site, row.cause) if kind is Kind.FRESHNESS else None
+        owner = feed.owner if feed else None
+        by = Actor(owner) if owner else self.who[self.lead]
         asked = MoveAsked(WarningStage.ACKNOWLEDGED, day=due, note=_SAID.get(kind, ""))
         move(self.site, key, asked, by=by, now=self.days.moment())
 
@@ -85,7 +89,7 @@ class Warned:
 _SAID: Final = {
     Kind.TRAFFIC_GAP: "Felix and I look at the new campaigns on Thursday, with revenue per session"
     " and not with clicks.",
-    Kind.FRESHNESS: "I have asked whoever sends it.",
+    Kind.FRESHNESS: "I ask for the file, and see to it that it comes by itself.",
     Kind.RHYTHM: "We move it to Tuesdays, when everybody is in.",
     Kind.ROADMAP: "We rebuild it with the quarter.",
 }

@@ -59,8 +59,11 @@ def late_winners(site: Site, now: datetime) -> Iterable[Look]:
     evidence = {
         "facts": [
             ["Winners that wait longer than 30 days", str(len(found.late))],
-            [f"Implemented of the decisions of {RATE_DAYS} days (n = {found.counted})", rate],
-            ["Cost of all that wait, so far", cost or "not known"],
+            [
+                f"Came live, of decisions {LATE_AFTER_DAYS} to {RATE_DAYS} days old",
+                f"{rate} (n = {found.counted})",
+            ],
+            ["What waits has cost", cost or "not known"],
         ],
         "chart": bars_chart(
             [
@@ -113,10 +116,10 @@ def _late_said(found: Lateness, names: dict[int, str], cost: str) -> Iterator[st
         if cost:
             yield f"What waits has cost {cost} so far."
     if found.rate is not None and found.rate < LEAST_RATE:
+        came = percent(found.rate, digits=0)
         yield (
-            f"Of {amount(found.counted, 'decision')} to ship in {RATE_DAYS} days, "
-            f"{percent(found.rate, digits=0)} came live; {percent(LEAST_RATE, digits=0)} is the "
-            "least."
+            f"Of {amount(found.counted, 'decision')} to ship, {LATE_AFTER_DAYS} to {RATE_DAYS} "
+            f"days old, {came} came live; {percent(LEAST_RATE, digits=0)} is the least."
         )
 
 
@@ -129,9 +132,9 @@ def late_winners_then(site: Site, now: datetime) -> Iterable[date]:
             each.key,
             each.decided_at.astimezone(zone).date(),
             each.verified_at and each.verified_at.astimezone(zone).date(),
-            each.given_up and each.given_up.astimezone(zone).date(),
+            each.ended_at and each.ended_at.astimezone(zone).date(),
         )
-        for each in history_of(site, as_of=now).rollouts
+        for each in RolloutRecord.objects.filter(site=site, decided_at__lte=now)
     ]
     for day in replayed(site, now):
         winners = [

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from truelift.apps.drawing.wording import count as count_said
 from truelift.apps.drawing.wording import lift, number, p_value, percent
 from truelift.apps.experiments.domain import day_at
 from truelift.apps.facts.reads import Week, feeds_of, stale, traffic, weeks
@@ -89,6 +90,8 @@ def traffic_gap(site: Site, now: datetime) -> Iterable[Look]:
         "facts": [
             ["Sessions, from first to last week", lift(sessions)],
             [f"Conversion ({known.goal} per session)", lift(rate)],
+            [f"Sessions in {WEEKS} weeks", count_said(known.sessions[-WEEKS:].sum())],
+            [f"{known.goal.capitalize()} in {WEEKS} weeks", count_said(known.goals[-WEEKS:].sum())],
             ["Gap", number(float(looked.gap[-1]) * 100, digits=1) + " log points"],
             ["Chance of such a rise without a trend", p_value(float(looked.sessions_p[-1]))],
             ["Chance of such a fall without a trend", p_value(float(looked.rate_p[-1]))],

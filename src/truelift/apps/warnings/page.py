@@ -199,6 +199,8 @@ class WarningPage:
         sources: Where it comes from, as sentences.
         spells: When it would have been a warning in the past.
         falls: Quarters that fell, each with how long before it was seen.
+        replayed: Whether the past was replayed.
+        method: The page that says how it is worked out; empty for none.
     """
 
     record: WarningRecord
@@ -215,7 +217,15 @@ class WarningPage:
     spells: tuple[str, ...]
     falls: tuple[str, ...]
     replayed: bool
+    method: str
 
+
+METHODS: Final = {
+    Kind.TRAFFIC_GAP: "traffic-gap",
+    Kind.INCONCLUSIVE: "inconclusive-share",
+    Kind.METRIC_CONFLICT: "metric-conflict",
+}
+"""Kind → the page that says how it is worked out; the others are counts of days."""
 
 _STEPS: Final = (
     (WarningStage.ACKNOWLEDGED, "Take it on", True, "Dealt with by", ""),
@@ -257,6 +267,7 @@ def warning_page(record: WarningRecord, *, by: Actor, now: datetime) -> WarningP
         spells=tuple(_spell(*each) for each in reversed(back.get("spells", ()))),
         falls=tuple(_fall(each, record.site) for each in reversed(back.get("falls", ()))),
         replayed=bool(back),
+        method=METHODS.get(Kind(record.kind), ""),
     )
 
 
