@@ -9,12 +9,13 @@ from typing import Final
 
 from truelift.apps.roadmap.colliding import recompute, resolve
 from truelift.apps.roadmap.fields import ItemFields
-from truelift.apps.roadmap.landing import look_after_landing_pages
-from truelift.apps.roadmap.models import ConflictRecord
+from truelift.apps.roadmap.landing import QA, look_after_landing_pages
+from truelift.apps.roadmap.models import AssetRecord, ConflictRecord
 from truelift.apps.roadmap.priorities import write_priorities
 from truelift.apps.roadmap.services import (
     add_dependency,
     add_item,
+    change_asset,
     change_item,
     move_item,
     set_stage,
@@ -96,9 +97,17 @@ class Planning:
         # What was planned before they agreed goes by none of them.
         return self.priorities[place - 1] if place and self.priorities else ""
 
+    def _checks_pages(self, work: Work) -> None:
+        """Check the pages of a campaign as drafts; whether they are published is another thing."""
+        asset = AssetRecord.objects.get(site=self.site, item=self.keys[work.key], what=QA)
+        by, now = self.who[work.owner], self.days.moment()
+        change_asset(self.site, asset.pk, done=True, by=by, now=now)
+
     def _plans(self, work: Work) -> None:
         """Let a work come onto the roadmap, become firm, begin and be over, each on its day."""
         self._on(work.known_ago, 9, partial(self._adds, work))
+        if work.checked_ago is not None:
+            self._on(work.checked_ago, 16, partial(self._checks_pages, work))
         if work.moved_to is not None:
             self._on(MOVED_AGO, 15, partial(self._moves, work))
         if not work.firm:

@@ -33,6 +33,7 @@ class Work:
         late: What it needs and who brings it, and has not.
         effort: Role and days of work.
         landing: Addresses to which a campaign leads.
+        checked_ago: Days ago on which its pages were checked; None where nobody has.
     """
 
     key: str
@@ -57,3 +58,4 @@ class Work:
     late: tuple[str, str] = ("", "")
     effort: tuple[tuple[str, float], ...] = ()
     landing: tuple[str, ...] = ()
+    checked_ago: int | None = None

@@ -51,9 +51,10 @@ WORKS: Final = (
          effort=(("build", 9.0), ("qa", 3.0))),
     Work("wool", "campaign", "Newsletter: wool against the cold", ("Journal",), 2, 5, 18, "felix",
          "Content", "Readers ask what to wear under a shell", "Readers", priority=3,
-         landing=("/journal/wool/",)),
+         landing=("/journal/wool/",), checked_ago=3),
 )  # fmt: skip
-"""One stands in the way of a test and nobody has moved, one was moved, one waits for a film."""
+"""One stands in the way of a test and nobody has moved, one was moved, one waits for a film,
+and one leads readers to a page that nobody has published."""
 
 UNRESOLVED: Final = "pick-up"
 MOVED: Final = "addresses"
