@@ -12,6 +12,7 @@ from django.test import Client
 
 from truelift.apps.accounts.models import AuditEvent, User
 from truelift.apps.accounts.services import set_functions
+from truelift.apps.calendars.services import open_calendar, read
 from truelift.apps.experiments.domain import day_at
 from truelift.apps.facts.services import make_feed, take_in
 from truelift.apps.inbox.waiting import lines_of
@@ -272,3 +273,24 @@ def test_people_meet_through_the_pages_and_programs_through_the_api(
     listed = viewer.get(f"/api/v1/rhythm?site={site.name}").json()["kinds"]
     assert [each["kind"] for each in listed] == ["stand-up", "review", "rebuild"]
     assert owner.get(f"/s/{site.name}/rhythm/when/").status_code == 200
+
+
+def test_meetings_have_calendars_of_their_own_in_which_they_move(
+    site: Site, by: Actor, ada: User
+) -> None:
+    opened = open_calendar(site, team="", surface="", kind="meetings", by=ada, now=TUESDAY)
+    token = opened.address.rpartition("/")[2].removesuffix(".ics")
+
+    def told(now: datetime) -> list[str]:
+        lines = read(token, today=now.date(), now=now).decode().splitlines()
+        wanted = ("UID", "DTSTART", "SEQUENCE", "STATUS")
+        return [each for each in lines if each.partition(":")[0] in wanted][:4]
+
+    before = told(TUESDAY)
+    thursday = When(weekday=3, nth=1, at=time(10), owner=ada.email)
+    services.set_rhythm(site, STAND_UP, thursday, seen=1, by=by, now=TUESDAY)
+
+    uid = "UID:meeting-shop-stand-up-2026-W24@truelift"
+    assert set(before) == {uid, "DTSTART:20260609T073000Z", "SEQUENCE:0", "STATUS:CONFIRMED"}
+    moved = {uid, "DTSTART:20260611T080000Z", "SEQUENCE:1", "STATUS:CONFIRMED"}
+    assert set(told(TUESDAY + timedelta(hours=1))) == moved

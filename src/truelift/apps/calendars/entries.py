@@ -1,14 +1,19 @@
-"""What calendars are told of the roadmap's items, and what has changed since they last heard."""
+"""What calendars are told of the roadmap's items and of meetings, and what has changed since."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from truelift.apps.rhythm.models import MeetingRecord
 from truelift.lifecycle.roadmap_item import ItemKind, ItemStage, RoadmapItem
 
+
+MEETINGS: Final = "meetings"
+"""The kind of meetings, which stand in calendars of their own: most people want the one or the
+other."""
 
 CANCELLED_FOR: Final = timedelta(days=30)
 """How long a cancelled item stays in the feed, so that calendars take it out."""
@@ -23,8 +28,8 @@ class Entry:
         kind: Its kind, in a word.
         what: What it is.
         firm: Whether its dates are agreed.
-        starts: The first day, ISO-8601.
-        ends: The first day on which it is over.
+        starts: The first day, ISO-8601; of a meeting the instant.
+        ends: The first day on which it is over, or the instant.
         surfaces: Where.
         team: Whose.
         owner: Who decides.
@@ -79,6 +84,27 @@ def entries_of(items: Iterable[RoadmapItem]) -> dict[str, Entry]:
         and item.end > item.start
         and item.stage is not ItemStage.CANCELLED
     }
+
+
+def meeting_entries(meetings: Iterable[MeetingRecord]) -> dict[str, Entry]:
+    """Say what a calendar shows of meetings."""
+    found = {}
+    for each in meetings:
+        over = each.starts_at + timedelta(minutes=each.meeting.minutes)
+        found[f"{MEETINGS}:{each.key}"] = Entry(
+            key=f"{MEETINGS}:{each.key}",
+            kind=MEETINGS,
+            what=each.called,
+            firm=True,
+            starts=each.starts_at.astimezone(UTC).isoformat(),
+            ends=over.astimezone(UTC).isoformat(),
+            surfaces=(),
+            team="",
+            owner=each.owner.email if each.owner else "",
+            metric="",
+            why=(),
+        )
+    return found
 
 
 def brought_up_to_date(

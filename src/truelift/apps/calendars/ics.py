@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from urllib.parse import quote
 
 import icalendar
 
-from truelift.apps.calendars.entries import Told
+from truelift.apps.calendars.entries import MEETINGS, Told
+from truelift.lifecycle.rhythm import Meeting
 from truelift.lifecycle.roadmap_item import ItemKind
 
 
 def ics_of(told: Iterable[Told], *, name: str, site: str, public_url: str) -> bytes:
-    """Write a feed: whole days without a time zone, so that no clock change can move them.
+    """Write a feed: days without a time zone, so that no clock change moves them; meetings in UTC.
 
     Args:
         told: The entries, with their history.
@@ -30,8 +31,32 @@ def ics_of(told: Iterable[Told], *, name: str, site: str, public_url: str) -> by
     feed.add("refresh-interval", timedelta(hours=1), parameters={"value": "DURATION"})
     feed.add("x-published-ttl", timedelta(hours=1))
     for each in sorted(told, key=lambda one: (one.entry.starts, one.entry.key)):
-        feed.add_component(_event(each, site=site, public_url=public_url))
+        write = _meeting if each.entry.kind == MEETINGS else _event
+        feed.add_component(write(each, site=site, public_url=public_url))
     return bytes(feed.to_ical())
+
+
+def _meeting(told: Told, *, site: str, public_url: str) -> icalendar.Event:
+    entry = told.entry
+    _, kind, period = entry.key.split(":")
+    page = f"{public_url}/s/{site}/rhythm/{kind}/{period}/"
+    event = icalendar.Event()
+    # The same meeting on another day is the same meeting.
+    event.add("uid", f"meeting-{site}-{kind}-{period}@truelift")
+    event.add("dtstamp", told.changed_at)
+    event.add("last-modified", told.changed_at)
+    event.add("sequence", told.sequence)
+    event.add("dtstart", datetime.fromisoformat(entry.starts))
+    event.add("dtend", datetime.fromisoformat(entry.ends))
+    event.add("summary", entry.what)
+    event.add("status", _status(told))
+    event.add("transp", "OPAQUE")
+    event.add("categories", ["Meeting"])
+    event.add("url", page)
+    seats = ", ".join(each.called for each in Meeting(kind).seats)
+    called = f"Called by: {entry.owner}\n" if entry.owner else ""
+    event.add("description", f"{called}With: {seats}\nAgenda: {page}")
+    return event
 
 
 def _event(told: Told, *, site: str, public_url: str) -> icalendar.Event:

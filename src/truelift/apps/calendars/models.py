@@ -16,7 +16,7 @@ class CalendarRecord(models.Model):
         name: As the calendar program shows it.
         team: Only this team's items; empty for all.
         surface: Only items on this surface; empty for all.
-        kind: Only items of this kind; empty for all.
+        kind: Only items of this kind, or `meetings`; empty for all of the roadmap.
         token_sha256: The token itself is not kept.
         read_at: When a program last asked; None before the first time.
     """

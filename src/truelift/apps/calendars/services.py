@@ -15,19 +15,25 @@ from truelift.apps.accounts.reads import role_of
 from truelift.apps.accounts.roles import Role
 from truelift.apps.accounts.tokens import digest, new_token
 from truelift.apps.calendars.entries import (
+    MEETINGS,
     Told,
     brought_up_to_date,
     entries_of,
     entry_from,
+    meeting_entries,
     still_told,
 )
 from truelift.apps.calendars.ics import ics_of
 from truelift.apps.calendars.models import CalendarRecord, EntryRecord
+from truelift.apps.rhythm.reads import meetings_between
 from truelift.apps.roadmap.reads import items_of
 from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
 from truelift.lifecycle.roadmap_item import ItemKind
 
+
+KINDS: Final = {**{each.value: each.called for each in ItemKind}, MEETINGS: "Meetings"}
+"""Of what there are calendars, and what that is called."""
 
 BACK: Final = timedelta(days=120)
 """How long past items stay in a feed."""
@@ -76,15 +82,17 @@ def open_calendar(
     Raises:
         BadCalendar: There is no such kind, or the person has too many feeds.
     """
-    if kind and kind not in set(ItemKind):
-        raise BadCalendar(f"A kind is one of {', '.join(ItemKind)}.")
+    if kind and kind not in KINDS:
+        raise BadCalendar(f"A kind is one of {', '.join(KINDS)}.")
+    if kind == MEETINGS and (team or surface):
+        raise BadCalendar("Meetings are of the whole site: choose neither a team nor a surface.")
     if len(team) > 80 or len(surface) > 120:
         raise BadCalendar("A team has at most 80 characters, a surface 120.")
     held = CalendarRecord.objects.filter(site=site, made_by=by, revoked_at=None).count()
     if held >= MOST:
         raise BadCalendar(f"You have {MOST} calendars here. Revoke one that nobody reads.")
     token = new_token()
-    parts = [part for part in (team, surface, ItemKind(kind).called if kind else "") if part]
+    parts = [part for part in (team, surface, KINDS.get(kind, "")) if part]
     made = CalendarRecord.objects.create(
         site=site,
         name=f"{site}: {', '.join(parts) or 'the whole roadmap'}"[:160],
@@ -150,7 +158,7 @@ def calendars_of(site: Site, *, reader: User) -> list[CalendarRecord]:
 
 @transaction.atomic
 def _up_to_date(site: Site, *, today: date, now: datetime) -> list[Told]:
-    """Hold the roadmap against what calendars have been told, and keep what is new."""
+    """Hold roadmap and meetings against what calendars have been told, and keep what is new."""
     since, until = today - BACK, today + AHEAD
     rows = {row.item: row for row in EntryRecord.objects.select_for_update().filter(site=site)}
     known = {
@@ -164,6 +172,9 @@ def _up_to_date(site: Site, *, today: date, now: datetime) -> list[Told]:
         if told.entry.ends > since.isoformat() and told.entry.starts < until.isoformat()
     }
     entries = entries_of(items_of(site, since=since, until=until))
+    # One day more on both sides: an instant is on another day in another zone.
+    day = timedelta(days=1)
+    entries |= meeting_entries(meetings_between(site, since=since + day, until=until - day))
     changed = brought_up_to_date(asked, entries, now=now)
     EntryRecord.objects.bulk_create(
         [
@@ -189,7 +200,8 @@ def _is_in(calendar: CalendarRecord, told: Told) -> bool:
     return (
         (not calendar.team or entry.team == calendar.team)
         and (not calendar.surface or calendar.surface in entry.surfaces)
-        and (not calendar.kind or entry.kind == calendar.kind)
+        and entry.kind == (calendar.kind or entry.kind)
+        and (entry.kind != MEETINGS or calendar.kind == MEETINGS)
     )
 
 

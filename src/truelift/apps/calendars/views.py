@@ -19,7 +19,6 @@ from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
 from truelift.apps.surfaces.reads import surfaces_of
 from truelift.errors import Refusal
-from truelift.lifecycle.roadmap_item import ItemKind
 
 
 @login_not_required
@@ -93,7 +92,7 @@ def _page(
         "refusal": refusal,
         "surfaces": [surface.name for surface in surfaces],
         "teams": sorted({surface.team for surface in surfaces if surface.team}),
-        "kinds": list(ItemKind),
+        "kinds": tuple(services.KINDS.items()),
     }
     answer = render(request, "calendars/calendars.html", context, status=status)
     if opened:
