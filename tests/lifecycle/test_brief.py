@@ -98,6 +98,11 @@ BROKEN = [
     ),
     (Gate.SIGN_OFFS, {"risks": {**SETTLED.risks, Risk.LEGAL: True}}, "brief.legal_not_signed"),
     (Gate.ROADMAP, {"conflicts": (Obstacle("roadmap.c1", "Two.", "Move."),)}, "roadmap.c1"),
+    (
+        Gate.EXPECTATION,
+        {"expectation": (Obstacle("expectation.e", "None.", "Review."),)},
+        "expectation.e",
+    ),
     (Gate.DOCUMENTED, {"undocumented": ("screenshots",)}, "brief.undocumented"),
 ]
 

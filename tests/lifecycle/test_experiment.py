@@ -409,6 +409,7 @@ BEFORE = {
     Gate.GUARDRAIL_PAIR: Action.DESIGN,
     Gate.PRIMARY_METRIC: Action.DESIGN,
     Gate.EXPERIENCE: Action.DESIGN,
+    Gate.EXPECTATION: Action.SUBMIT,
     Gate.VARIANTS_SHOWN: Action.CHECK,
     Gate.QA_MATRIX: Action.SUBMIT,
     Gate.INSTRUMENTATION: Action.SUBMIT,

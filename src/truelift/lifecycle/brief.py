@@ -198,6 +198,7 @@ class Brief:
         review: The review that the programme asks for; None for none.
         approvals: Who agreed with what.
         conflicts: What collides on the roadmap, one obstacle each.
+        expectation: What the review of its visitors lacks, one obstacle each.
         undocumented: Fields of the documentation that are empty.
     """
 
@@ -218,6 +219,7 @@ class Brief:
     review: Review | None = None
     approvals: tuple[Approval, ...] = ()
     conflicts: tuple[Obstacle, ...] = ()
+    expectation: tuple[Obstacle, ...] = ()
     undocumented: tuple[str, ...] = ()
 
 
@@ -398,12 +400,17 @@ def _free(brief: Brief) -> Iterable[Obstacle]:
     return brief.conflicts
 
 
+def _expected(brief: Brief) -> Iterable[Obstacle]:
+    return brief.expectation
+
+
 _ASSESSORS: Final = MappingProxyType(
     {
         Gate.DECISION_TABLE: _undecided,
         Gate.PRIMARY_METRIC: _primary,
         Gate.GUARDRAIL_PAIR: _guardrails,
         Gate.EXPERIENCE: _experience,
+        Gate.EXPECTATION: _expected,
         Gate.VARIANTS_SHOWN: _shown,
         Gate.QA_MATRIX: _matrix,
         Gate.INSTRUMENTATION: _instrumentation,

@@ -15,6 +15,7 @@ class Gate(StrEnum):
     GUARDRAIL_PAIR = "guardrail_pair"
     PRIMARY_METRIC = "primary_metric"
     EXPERIENCE = "experience"
+    EXPECTATION = "expectation"
     VARIANTS_SHOWN = "variants_shown"
     QA_MATRIX = "qa_matrix"
     INSTRUMENTATION = "instrumentation"
@@ -46,6 +47,8 @@ _MEANINGS: Final[Mapping[Gate, str]] = MappingProxyType(
         Gate.PRIMARY_METRIC: "a primary metric that is a business outcome, or one with a proven"
         " link to such an outcome",
         Gate.EXPERIENCE: "a guardrail of the customer’s experience where a change adds pressure",
+        Gate.EXPECTATION: "a signed review, at most 90 days old, of what visitors expect of the"
+        " page, where 5% of its traffic or more is exposed",
         Gate.VARIANTS_SHOWN: "a screenshot and an address of every variant",
         Gate.QA_MATRIX: "every variant tried on the devices and browsers of nine in ten sessions,"
         " by somebody who did not build it",
@@ -68,6 +71,7 @@ OF_TRAFFIC: Final = frozenset(
         Gate.GUARDRAIL_PAIR,
         Gate.PRIMARY_METRIC,
         Gate.EXPERIENCE,
+        Gate.EXPECTATION,
         Gate.VARIANTS_SHOWN,
         Gate.QA_MATRIX,
         Gate.INSTRUMENTATION,

@@ -416,6 +416,7 @@ _PLANNED: Final[tuple[Guard, ...]] = (
 
 _CHECKED: Final[tuple[Guard, ...]] = (
     *_PLANNED,
+    _gate(Gate.EXPECTATION),
     _gate(Gate.VARIANTS_SHOWN),
     _gate(Gate.QA_MATRIX),
     _gate(Gate.INSTRUMENTATION),

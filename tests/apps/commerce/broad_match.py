@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 
@@ -11,6 +11,8 @@ BEGINS: Final = date(2026, 1, 5)
 """A Monday; the second period begins eight weeks later and ends on 26 April."""
 
 ENDS: Final = BEGINS + timedelta(weeks=2 * WEEKS)
+NOW: Final = datetime(ENDS.year, ENDS.month, ENDS.day, 5, tzinfo=UTC)
+
 AOV: Final = 60
 
 STORY: Final = {
@@ -30,7 +32,7 @@ def spread(total: int, days: int) -> list[int]:
 def files() -> tuple[bytes, bytes]:
     """Give the traffic and the spend as CSV."""
     traffic, spend = (
-        ["date,source,campaign,sessions,transactions,revenue"],
+        ["date,source,campaign,landing page,sessions,transactions,revenue"],
         ["date,source,clicks,cost"],
     )
     days = 7 * WEEKS
@@ -39,7 +41,7 @@ def files() -> tuple[bytes, bytes]:
             columns = (spread(sessions, days), spread(orders, days), spread(clicks, days))
             for at, (s, o, c) in enumerate(zip(*columns, strict=True)):
                 day = BEGINS + timedelta(days=nth * days + at)
-                traffic.append(f"{day},{source},{source.split()[-1]},{s},{o},{o * AOV}.00")
+                traffic.append(f"{day},{source},{source.split()[-1]},/p/boots,{s},{o},{o * AOV}.00")
                 if clicks:
                     spend.append(f"{day},{source},{c},{c * each:.2f}")
     return "\n".join(traffic).encode(), "\n".join(spend).encode()

@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pytest
 from django.db import DatabaseError, transaction
 from django.test import Client
 
-from tests.apps.commerce.broad_match import ENDS, files
+from tests.apps.commerce.broad_match import NOW
 from truelift.apps.accounts.models import User
-from truelift.apps.commerce.jobs import plan_explanations
 from truelift.apps.commerce.models import SnapshotRecord
 from truelift.apps.commerce.reads import explained
 from truelift.apps.commerce.services import explain
-from truelift.apps.experiments.jobs import run_due_jobs
-from truelift.apps.facts.services import make_feed, take_in
-from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
-NOW = datetime(ENDS.year, ENDS.month, ENDS.day, 5, tzinfo=UTC)
 ClientOf = Callable[[User], Client]
-
-
-@pytest.fixture
-def told(site: Site, ada: User) -> Site:
-    """The site, with the files of the story taken in and explained by the worker."""
-    by, now = Actor(ada), NOW
-    for name, kind, file in zip(("ga4", "ads"), ("traffic", "spend"), files(), strict=True):
-        make_feed(site, name=name, kind=kind, owner=ada, by=by, now=now)
-        arrival = take_in(site, name, file, by=by, now=now)
-        assert not arrival.refused
-    plan_explanations(now)
-    run_due_jobs(now)
-    return site
 
 
 def test_the_story_is_told_to_the_last_digit(told: Site) -> None:

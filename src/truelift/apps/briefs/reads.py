@@ -151,6 +151,7 @@ def brief_of(
             if each.what not in SIGNING
         ),
         conflicts=_on_the_roadmap(record, now=now) if Gate.ROADMAP in gates else (),
+        expectation=_expected(record, now=now) if Gate.EXPECTATION in gates else (),
         undocumented=undocumented(record, row) if Gate.DOCUMENTED in gates else (),
     )
 
@@ -160,6 +161,13 @@ def _on_the_roadmap(record: ExperimentRecord, *, now: datetime) -> tuple[Obstacl
     from truelift.apps.roadmap.gating import roadmap_obstacles
 
     return roadmap_obstacles(record, now=now)
+
+
+def _expected(record: ExperimentRecord, *, now: datetime) -> tuple[Obstacle, ...]:
+    # Reviews rest on measurement, which knows experiments; loading it would close a circle.
+    from truelift.apps.commerce.reviews import missing_of
+
+    return missing_of(record, now=now)
 
 
 def shown_variants(record: ExperimentRecord) -> tuple[ShownVariant, ...]:

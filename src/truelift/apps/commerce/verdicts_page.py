@@ -43,6 +43,7 @@ class PageRow:
     """A surface with its verdict.
 
     Attributes:
+        href: The review of what its visitors expect; empty where it is no surface of the site.
         moved: Its conversion, before and after.
         change: The change with its interval.
         because: Why the verdict is what it is, in a sentence.
@@ -51,6 +52,7 @@ class PageRow:
 
     page: str
     anchor: str
+    href: str
     team: str
     n: str
     moved: str
@@ -85,11 +87,14 @@ def verdicts_page(
     number: int,
     made: str,
     kept: Sequence[tuple[int, Against]],
+    reviews: Mapping[str, str],
 ) -> VerdictsPage:
-    """Lay out the verdict on every surface."""
+    """Lay out the verdict on every surface; `reviews` leads from its name to its review."""
     found = document["page_or_traffic"]
     first, last = document["drivers"]["before"], document["drivers"]["after"]
-    rows = tuple(_page(each, at) for at, each in enumerate(found["pages"], 1))
+    rows = tuple(
+        _page(each, at, reviews.get(each["page"], "")) for at, each in enumerate(found["pages"], 1)
+    )
     return VerdictsPage(
         answer=_answer(found["pages"]),
         grounds=f"{span(last)} against {span(first)}. Observational: it says where a change sits"
@@ -138,13 +143,14 @@ def _answer(pages: Sequence[Mapping[str, Any]]) -> str:
     return f"{worst['page'] or 'A page that is not said'}: {worst['said']}{more}."
 
 
-def _page(each: Mapping[str, Any], at: int) -> PageRow:
+def _page(each: Mapping[str, Any], at: int, href: str) -> PageRow:
     verdict = Verdict(each["verdict"])
     owner = Function(each["owner"]).called if each["owner"] else ""
     team = each["team"] if verdict is Verdict.PAGE else ""
     return PageRow(
         page=each["page"] or "not said",
         anchor=f"page-{at}",
+        href=href,
         team=each["team"],
         n=f"{count(each['orders'][0])}, then {count(each['orders'][1])} orders",
         moved=" → ".join(_share(value) for value in each["conversion"]),

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from truelift.apps.accounts.requests import SignedInRequest
@@ -23,6 +24,7 @@ from truelift.apps.facts.columns import FeedKind
 from truelift.apps.facts.reads import stale
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
+from truelift.apps.surfaces.reads import records_of
 
 
 SOLD = (FeedKind.TRAFFIC, FeedKind.ORDERS, FeedKind.REFUNDS)
@@ -79,7 +81,15 @@ def verdicts(request: SignedInRequest, site: str) -> HttpResponse:
     context: dict[str, Any] = {"site": place, "stale": _stale(place, *SOLD), "page": None}
     if row is not None:
         context["page"] = verdicts_page(
-            row.document, asked, number=row.pk, made=_made(place, row), kept=reads.kept(place)
+            row.document,
+            asked,
+            number=row.pk,
+            made=_made(place, row),
+            kept=reads.kept(place),
+            reviews={
+                each.name: reverse("commerce:expectation", args=[place.name, each.pk])
+                for each in records_of(place)
+            },
         )
     return render(request, "commerce/verdicts.html", context)
 
