@@ -83,7 +83,7 @@ def test_the_loop_stands_where_the_story_left_it(built: Built) -> None:
         "arrival-date": "closed",
         "saved-cart": "build",
         "delivery-cost-early": "running",
-        "tents-photographed-pitched": "closed",
+        "imported-tents-photographed-pitched": "closed",
     }
 
 

@@ -22,6 +22,7 @@ from truelift.worlds.planning import Planning
 from truelift.worlds.tale import Shipped, Tale
 from truelift.worlds.told import Told
 from truelift.worlds.trials import TrialStory
+from truelift.worlds.warned import Warned
 from truelift.worlds.work import Work
 
 
@@ -91,6 +92,7 @@ class ScriptedYear(Tale):
         for days_ago, name, key, text in script.talk:
             says = partial(self._says, "experiment", key, name, text)
             self.days.at(self.days.ago(days_ago, hour=10), says)
+        Warned(site, calendar=self.days, lead=self.cast[Part.LEAD])
 
     def _describes_places(self) -> None:
         now = self.days.moment

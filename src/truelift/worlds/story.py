@@ -172,7 +172,7 @@ class Story(Tale):
         Answers(site, calendar=self.days, who=self.who, lead="mara")
         Aligned(site, calendar=self.days, who=self.who)
         LeftOver(site, calendar=self.days, who=self.who)
-        Warned(site, calendar=self.days, who=self.who, lead="mara")
+        Warned(site, calendar=self.days, lead=self.who["mara"])
 
     def _agrees(self) -> None:
         """Agree on how to work, and on more of it as they learn."""

@@ -8,7 +8,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final
 
-from truelift.apps.facts.from_lake import bring
+from truelift.apps.facts.from_lake import NAME, bring
 from truelift.apps.facts.reads import feed_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
@@ -45,18 +45,16 @@ class Warned:
         site: Site,
         *,
         calendar: Calendar,
-        who: Mapping[str, Actor],
-        lead: str,
+        lead: Actor,
     ) -> None:
         """Put it on the calendar.
 
         Args:
             site: The company's.
             calendar: Its days.
-            who: First name → person.
             lead: Who leads the programme.
         """
-        self.site, self.days, self.who, self.lead = site, calendar, who, lead
+        self.site, self.days, self.lead = site, calendar, lead
         for days_ago in LOOKED[:-1]:
             self.days.at(self.days.ago(days_ago, hour=5), self._look)
         # What was told in the last hours is known, too.
@@ -64,7 +62,7 @@ class Warned:
         self.days.at(self.days.ends, lambda: keep_replays(self.site, now=self.days.moment()))
 
     def _look(self) -> None:
-        more = True
+        more = feed_of(self.site, NAME) is not None
         while more:
             # The nights between have counted the site's own events, too.
             _, more = bring(self.site, now=self.days.moment())
@@ -81,14 +79,14 @@ class Warned:
         due = self.days.today + timedelta(days=TAKEN_ON[kind])
         feed = feed_of(self.site, row.cause) if kind is Kind.FRESHNESS else None
         owner = feed.owner if feed else None
-        by = Actor(owner) if owner else self.who[self.lead]
+        by = Actor(owner) if owner else self.lead
         asked = MoveAsked(WarningStage.ACKNOWLEDGED, day=due, note=_SAID.get(kind, ""))
         move(self.site, key, asked, by=by, now=self.days.moment())
 
 
 _SAID: Final = {
-    Kind.TRAFFIC_GAP: "Felix and I look at the new campaigns on Thursday, with revenue per session"
-    " and not with clicks.",
+    Kind.TRAFFIC_GAP: "We look at the new campaigns together, with revenue per session and not"
+    " with clicks.",
     Kind.FRESHNESS: "I ask for the file, and see to it that it comes by itself.",
     Kind.RHYTHM: "We move it to Tuesdays, when everybody is in.",
     Kind.ROADMAP: "We rebuild it with the quarter.",
