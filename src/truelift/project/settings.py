@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "truelift.apps.calendars",
     "truelift.apps.progress",
     "truelift.apps.scorecard",
+    "truelift.apps.homes",
     "truelift.apps.facts",
     "truelift.apps.commerce",
     "truelift.apps.alignment",

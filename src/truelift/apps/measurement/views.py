@@ -63,8 +63,8 @@ SPARE_STEPS: Final = 1
 def home(request: HttpRequest, site: str) -> HttpResponse:
     """Answer the four questions for today."""
     place = site_for(request.user, site)
-    page = home_of(place, now=reads.this_minute(datetime.now(UTC)))
-    return render(request, "measurement/home.html", {"page": page})
+    now = reads.this_minute(datetime.now(UTC))
+    return render(request, "measurement/home.html", {"page": home_of(place, now=now), "now": now})
 
 
 @require_safe
