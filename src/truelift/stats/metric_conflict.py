@@ -270,7 +270,9 @@ def look(
             kinds.append(ConflictKind.DIRECT)
         if better >= 0 and share is not None and share >= LEAST_SHARE:
             kinds.append(ConflictKind.STRUCTURAL)
-    if steps is not None and steps.r < LEAST_CORRELATION and steps.p < LATENT_ALPHA:
+    # One jump that both make is in the windows already; latent is what they do not show.
+    against = steps is not None and steps.r < LEAST_CORRELATION and steps.p < LATENT_ALPHA
+    if not kinds and against:
         kinds.append(ConflictKind.LATENT)
     return Looked(tuple(kinds), own, all_, better, at_stake, mixing, steps)
 

@@ -39,6 +39,9 @@ from truelift.stats.metric_conflict import (
 )
 
 
+ALL: Final = 0.995
+"""From this share on it is all of it; more is what the sources themselves gained meanwhile."""
+
 JOURNEY_DAYS: Final = 28
 """Losses of the journey are those of four weeks."""
 
@@ -145,7 +148,8 @@ def sentence(record: TeamMetricRecord, looked: Looked, shared: Shared, mixed: Mi
     if share is None or share <= 0:
         return f"{said}."
     source = f" from {mixed.source}" if mixed and mixed.source else ""
-    return f"{said}; {percent(share, digits=0)} of that is mix{source}."
+    part = "all" if share >= ALL else percent(share, digits=0)
+    return f"{said}; {part} of that is mix{source}."
 
 
 def _small(name: str) -> str:

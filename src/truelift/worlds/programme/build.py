@@ -14,6 +14,7 @@ from truelift.apps.rollouts.jobs import refresh_money
 from truelift.apps.sites.models import Site
 from truelift.lake.durable import write_durably
 from truelift.lake.home import Home
+from truelift.worlds.programme.aligned import pull_apart
 from truelift.worlds.programme.people import SITE, open_programme
 from truelift.worlds.programme.plan import DAYS, TESTS, Planned, plain_sum, true_sum, year_of
 from truelift.worlds.programme.year import Entry, live_through
@@ -59,6 +60,7 @@ def build_programme(
         company = open_programme(now=begins, also=also)
         log = live_through(company, year, begins=begins, until=until)
         refresh_money(company.site, now=until)
+        pull_apart(company, until=until, seed=seed)
         for end in _month_ends(company.site, until):
             keep_figures(company.site, as_of=end, now=end)
     write_durably(folder / "log.json", json.dumps(log_document(log), indent=0).encode())
