@@ -20,6 +20,9 @@ from truelift.events.money import exponent_of
 
 
 MOST_BYTES: Final = 256_000_000
+MOST_KNOWN: Final = 20_000
+"""Different texts of a column that are read once; others are read each time."""
+
 KEPT_ROW: Final = 1_000
 """Letters of a refused row that are kept."""
 
@@ -336,7 +339,7 @@ class _Reader:
         self.style = style
         self.zone = ZoneInfo(place.zone)
         self.exponent = exponent_of(place.currency)
-        self._days: dict[str, date] = {}
+        self._known: dict[str, dict[object, Value]] = {}
 
     def row(
         self, columns: Sequence[Column], given: Mapping[str, object] | None
@@ -348,7 +351,16 @@ class _Reader:
         """
         if given is None:
             raise _Unread("It has not as many cells as there are columns.")
-        values = {each.name: self.value(each, given.get(each.name)) for each in columns}
+        values: dict[str, Value] = {}
+        for column in columns:
+            raw = given.get(column.name)
+            known = self._known.setdefault(column.name, {}) if isinstance(raw, str) else {}
+            try:
+                values[column.name] = known[raw]
+            except (KeyError, TypeError):
+                values[column.name] = found = self.value(column, raw)
+                if isinstance(raw, str) and len(known) < MOST_KNOWN:
+                    known[raw] = found
         currency = self.place.currency
         if values.pop("currency", "") not in {"", currency}:
             raise _Unread(f"Its money is not in {currency}, the currency of the site.")
@@ -466,11 +478,7 @@ class _Reader:
             return self._possible(column, given.astimezone(self.zone).date())
         if isinstance(given, date):
             return self._possible(column, given)
-        text = str(given)
-        known = self._days.get(text)
-        if known is None:
-            known = self._days[text] = self._possible(column, self._day_of(column, text))
-        return known
+        return self._possible(column, self._day_of(column, str(given)))
 
     def _day_of(self, column: Column, text: str) -> date:
         order = self.style.days

@@ -503,18 +503,39 @@ def _store(feed: FeedRecord, shelf: Shelf, found: _Difference) -> None:
     for some in _batches(found.gone, 500):
         manager.filter(pk__in=some).delete()
     names = (*shelf.key_fields, *shelf.value_fields)
-    kept = found.new | found.changed
-    for rows in _batches(kept.items(), _BATCH * 4):
+    _insert(shelf.model, ("feed_id", *names), [(feed.pk, *k, *v) for k, v in found.new.items()])
+    for rows in _batches(found.changed.items(), _BATCH):
         manager.bulk_create(
             [
                 shelf.model(feed_id=feed.pk, **dict(zip(names, (*key, *says), strict=True)))
                 for key, says in rows
             ],
-            batch_size=_BATCH if connection.vendor == "postgresql" else None,
             update_conflicts=True,
             unique_fields=["feed", *(each.removesuffix("_id") for each in shelf.key_fields)],
             update_fields=[each.removesuffix("_id") for each in shelf.value_fields],
         )
+
+
+def _insert(
+    model: type[models.Model], names: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Write rows that are known to be new, ten times as fast as through their model.
+
+    The feed is locked, so nobody else writes the same rows meanwhile.
+    """
+    quote = connection.ops.quote_name
+    columns = ", ".join(map(quote, names))
+    sql = (
+        f"INSERT INTO {quote(model._meta.db_table)} ({columns})"  # noqa: S608, SLF001 - own names
+        f" VALUES ({', '.join(['%s'] * len(names))})"
+    )
+    day = connection.ops.adapt_datefield_value
+    with connection.cursor() as cursor:
+        for some in _batches(rows, _BATCH):
+            cursor.executemany(
+                sql,
+                [[day(each) if isinstance(each, date) else each for each in row] for row in some],
+            )
 
 
 def _place_refunds(
