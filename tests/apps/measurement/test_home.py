@@ -139,7 +139,7 @@ def test_an_answer_is_given_again_while_nothing_new_came_in(
     browser = client_of(ada)
     first = browser.get(f"/s/{site.name}/").content.decode()
 
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(20):
         again = browser.get(f"/s/{site.name}/").content.decode()
     load(
         home,

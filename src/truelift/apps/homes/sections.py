@@ -292,7 +292,7 @@ def _may_deploy(asking: Asking) -> Section:
         )
     )
     shown = [each for each in answers if each.surface in own] if own else list(answers)
-    held = [each for each in shown if each.why]
+    held = [each for each in shown if each.word != "Yes"]
     of = "of your surfaces" if own else "of the surfaces"
     return _section(
         asking,
