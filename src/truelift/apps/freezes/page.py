@@ -231,8 +231,15 @@ class _Now:
     shares: dict[str, float]
 
 
-def _now(site: Site, *, since: datetime, until: datetime, now: datetime) -> _Now:
-    surfaces = surfaces_of(site)
+def _now(
+    site: Site,
+    *,
+    since: datetime,
+    until: datetime,
+    now: datetime,
+    surfaces: tuple[Surface, ...] | None = None,
+) -> _Now:
+    surfaces = surfaces_of(site) if surfaces is None else surfaces
     names = {each.name.strip().casefold(): each.name for each in surfaces}
     for name in named_surfaces(site):
         names.setdefault(name.strip().casefold(), name)
@@ -258,12 +265,19 @@ def _now(site: Site, *, since: datetime, until: datetime, now: datetime) -> _Now
     return _Now(surfaces, names, tests, freezes, decisions, shares)
 
 
-def answers_now(site: Site, *, now: datetime) -> tuple[Answer, ...]:
+def answers_now(
+    site: Site, *, now: datetime, surfaces: tuple[Surface, ...] | None = None
+) -> tuple[Answer, ...]:
     """Say of each surface whether it may be deployed now, those in whose way something is first.
 
     The number of queries does not grow with what stands on the surfaces.
+
+    Args:
+        site: Where.
+        now: The moment.
+        surfaces: Those of the site, where they were read already.
     """
-    stands = _now(site, since=now, until=now + timedelta(days=1), now=now)
+    stands = _now(site, since=now, until=now + timedelta(days=1), now=now, surfaces=surfaces)
     zone = ZoneInfo(site.time_zone)
     order = sorted(stands.decisions, key=lambda name: -stands.decisions[name].verdict.rank)
     return tuple(_said(name, stands.decisions[name], stands.shares, zone) for name in order)

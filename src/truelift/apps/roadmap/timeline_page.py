@@ -19,7 +19,7 @@ from truelift.apps.freezes.page import Answer, answers_now
 from truelift.apps.roadmap.changes import freshness_of
 from truelift.apps.roadmap.colliding import context_of, settings_of
 from truelift.apps.roadmap.documents import versions_by_key
-from truelift.apps.roadmap.liaison import touching_of
+from truelift.apps.roadmap.liaison import touching_among
 from truelift.apps.roadmap.models import ConflictRecord, ConflictState
 from truelift.apps.roadmap.page import answer_of, grounds_of
 from truelift.apps.roadmap.reads import items_of
@@ -162,6 +162,7 @@ def timeline_page(
     everything = items_of(site, since=min(window.since, today))
     standing = [each for each in everything if each.stage not in OVER]
     found = [each for each in everything if _is_wanted(each, given)]
+    surfaces = surfaces_of(site)
     settings = settings_of(site)
     context = context_of(settings)
     open_ = list(
@@ -189,17 +190,19 @@ def timeline_page(
             ),
             versions=versions_by_key(site),
             seasons=[(each.name, each.start, each.end) for each in context.seasons],
-            order={each.name: each.team for each in surfaces_of(site)}
-            if lanes is Lanes.SURFACE
-            else None,
+            order={each.name: each.team for each in surfaces} if lanes is Lanes.SURFACE else None,
         ),
         may_move=may_move,
     )
     fresh = freshness_of(site, now=now, active=[each.key for each in standing])
     address = _Address(given)
     # On paper nothing is deployed and nothing saved.
-    deploys = () if on_paper else answers_now(site, now=now)
-    waiting = () if on_paper else tuple(each for each in touching_of(site, now=now) if each.waits)
+    deploys = () if on_paper else answers_now(site, now=now, surfaces=surfaces)
+    waiting = (
+        ()
+        if on_paper
+        else tuple(each for each in touching_among(site, standing, today=today) if each.waits)
+    )
     views = () if on_paper else views_of(site, reader)
     return TimelinePage(
         answer=answer_of(standing, stopping, today=today),

@@ -259,6 +259,7 @@ _DID: Final[Mapping[str, str]] = MappingProxyType(
         "brief.written": "wrote into the brief",
         "contamination.clean_segment": "let the part before the change decide it",
         "contamination.discard": "discarded it",
+        "contamination.keep": "kept the decision in spite of it",
         "contamination.restart": "repeated it",
         "experiment.handed_over": "handed it over",
         "experiment.replanned": "planned it anew",
