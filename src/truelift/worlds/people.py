@@ -24,7 +24,7 @@ PEOPLE: Final = (
         "felix",
         "Felix Adler",
         Role.EDITOR,
-        (Function.MARKETING, Function.CREATIVE),
+        (Function.MARKETING, Function.CREATIVE, Function.SEO_CONTENT),
         (Part.CREATIVE,),
     ),
     Colleague("nora", "Nora Brandt", Role.ANALYST, (Function.SERVICE,)),

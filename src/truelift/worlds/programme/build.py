@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from truelift.apps.commerce.services import explain
 from truelift.apps.experiments.domain import day_at, midnight_at
 from truelift.apps.progress.services import keep_figures
 from truelift.apps.rollouts.jobs import refresh_money
@@ -61,6 +62,7 @@ def build_programme(
         log = live_through(company, year, begins=begins, until=until)
         refresh_money(company.site, now=until)
         pull_apart(company, until=until, seed=seed)
+        explain(company.site, now=until)
         for end in _month_ends(company.site, until):
             keep_figures(company.site, as_of=end, now=end)
     write_durably(folder / "log.json", json.dumps(log_document(log), indent=0).encode())
