@@ -28,6 +28,9 @@ MOST_SOURCES: Final = 12
 MOST_LINES: Final = 4
 """Sources that are spoken of."""
 
+ENOUGH_DAYS: Final = 14
+"""Of the month before; fewer are no month to compare with."""
+
 SEED: Final = 7
 """Of the draws: the same facts give the same intervals."""
 
@@ -68,6 +71,8 @@ def shared_metric(site: Site, *, month: date) -> Section:
             f"Nothing is known of {month:%B %Y}.",
             absent="No feed has brought sessions and revenue of this month.",
         )
+    partly = then.days < ENOUGH_DAYS
+    known, then = then.days, Totals(0, 0, 0, 0) if partly else then
     split = _split(that, this) if then.orders and now.orders else None
     currency = site.currency
     level = money(now.per_session, currency)
@@ -82,6 +87,8 @@ def shared_metric(site: Site, *, month: date) -> Section:
         )
         if split:
             said = f"{said} {split.sentence}"
+    if partly and known:
+        said += f" Of {before:%B} {amount(known, 'day')} {_is(known)} known: too few to compare."
     return of(
         Topic.SHARED_METRIC,
         said,
@@ -91,6 +98,10 @@ def shared_metric(site: Site, *, month: date) -> Section:
         ends=(f"{before:%B}", f"{first:%B}") if split else ("", ""),
         basis=_BASIS if split else "",
     )
+
+
+def _is(many: int) -> str:
+    return "is" if many == 1 else "are"
 
 
 _BASIS: Final = (

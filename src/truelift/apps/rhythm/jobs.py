@@ -11,7 +11,7 @@ from truelift.apps.experiments.models import Job
 from truelift.apps.research.actor import Actor
 from truelift.apps.rhythm.models import MeetingRecord
 from truelift.apps.rhythm.planning import plan_meetings
-from truelift.apps.rhythm.services import freeze_pack, read_agenda
+from truelift.apps.rhythm.services import BEFORE, freeze_pack, read_agenda
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_named
 from truelift.lifecycle.rhythm import Meeting, Stage
@@ -19,9 +19,6 @@ from truelift.lifecycle.rhythm import Meeting, Stage
 
 HOURLY: Final = "rhythm.hourly"
 EVERY: Final = timedelta(hours=1)
-BEFORE: Final = timedelta(days=1)
-"""An agenda is read so long before a meeting, and every hour until it begins; a review's is read
-and frozen once."""
 
 
 @does(HOURLY)
@@ -46,7 +43,7 @@ def keep_rhythm(site: Site, *, now: datetime) -> None:
         at = (site, each.meeting, each.period)
         if each.meeting is not Meeting.REVIEW:
             read_agenda(*at, now=now)
-        elif not each.packs.exists():
+        elif not each.packs.filter(made_at__gte=each.starts_at - BEFORE).exists():
             # Whoever comes to a review has seen the same figures before.
             freeze_pack(*at, by=_WORKER, now=now)
 

@@ -48,6 +48,10 @@ from truelift.lifecycle.rhythm import (
 FURTHEST: Final = timedelta(days=366)
 """Nobody promises anything for later."""
 
+BEFORE: Final = timedelta(days=1)
+"""An agenda is read so long before a meeting, and every hour until it begins; a review's is read
+and frozen once."""
+
 MOST_PRESENT: Final = 60
 
 
@@ -166,7 +170,7 @@ def _rhythm_document(row: RhythmRecord) -> dict[str, Json]:
 def begin(site: Site, kind: Meeting, period: str, *, by: Actor, now: datetime) -> MeetingRecord:
     """Begin a meeting: the time runs, and its agenda is read anew.
 
-    The figures of a review are frozen, unless they were before.
+    The figures of a review are frozen, unless they were on its eve.
 
     Raises:
         NoSuchMeeting: None such was due.
@@ -179,7 +183,7 @@ def begin(site: Site, kind: Meeting, period: str, *, by: Actor, now: datetime) -
     row.stage, row.begun_at = Stage.BEGUN.value, now
     if by.user is not None and by.user.pk not in row.present:
         row.present = [*row.present, by.user.pk]
-    frozen = kind is Meeting.REVIEW and row.packs.exists()
+    frozen = kind is Meeting.REVIEW and row.packs.filter(made_at__gt=now - BEFORE).exists()
     if not frozen:
         _read_agenda(row, now=now)
     row.save()
