@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -10,6 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from truelift.apps.homes.sites import at_a_glance
 from truelift.apps.sites.reads import sites_of
 from truelift.project.frame import THEMES
 
@@ -20,7 +23,8 @@ def home(request: HttpRequest) -> HttpResponse:
     sites = sites_of(request.user)
     if len(sites) == 1 and "all" not in request.GET:
         return redirect(f"/s/{sites[0].name}/")
-    return render(request, "sites_of_person.html", {"sites": sites})
+    glances = at_a_glance(sites, now=datetime.now(UTC))
+    return render(request, "sites_of_person.html", {"sites": sites, "glances": glances})
 
 
 @require_POST

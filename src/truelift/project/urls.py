@@ -30,6 +30,7 @@ APPS: Final = (
     "rollouts",
     "progress",
     "scorecard",
+    "homes",
     "commerce",
     "roadmap",
     "threads",

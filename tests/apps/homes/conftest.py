@@ -1,0 +1,30 @@
+"""A winner, on which a programme's figures rest."""
+
+from __future__ import annotations
+
+from tests.apps.rollouts.conftest import (
+    analysed,
+    document,
+    events,
+    hypothesis,
+    insight,
+    moved,
+    planned,
+    snapshot_of,
+    spec,
+    winner,
+)
+
+
+__all__ = [
+    "analysed",
+    "document",
+    "events",
+    "hypothesis",
+    "insight",
+    "moved",
+    "planned",
+    "snapshot_of",
+    "spec",
+    "winner",
+]
