@@ -20,6 +20,7 @@ from truelift.apps.research.actor import Actor
 from truelift.apps.roadmap.models import ItemChangeRecord
 from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
+from truelift.apps.warnings.detectors import inconclusive_said
 from truelift.apps.warnings.jobs import look
 from truelift.apps.warnings.models import SightingRecord, WarningRecord
 from truelift.apps.warnings.reads import detail_document, readings_of
@@ -33,6 +34,7 @@ from truelift.apps.warnings.services import (
 )
 from truelift.lifecycle.obstacle import MoveRefused
 from truelift.lifecycle.warning import FOUR, Kind, WarningStage
+from truelift.stats.programme import inconclusive_share
 
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -154,6 +156,7 @@ def feeds(site: Site, made: dict[str, Any], *, since: date, weeks: int, turn: in
                 {
                     "day": (since + day * DAY).isoformat(),
                     "source": source,
+                    "landing": "/tents" if source == "broad" else "/",
                     "sessions": round(sessions),
                     "orders": orders,
                     "revenue": orders * 60,
@@ -184,7 +187,28 @@ def test_growing_traffic_warns_before_the_quarter_shows_it(
     with CaptureQueriesContext(connection) as asked:
         page = browser.get(f"/s/shop/warnings/{row.key}/")
     assert b"the warning came" in page.content
+    assert b"/tents" in page.content
     assert len(asked) <= 20
+
+
+@pytest.mark.parametrize(
+    ("noise", "observed", "cause", "advice"),
+    [
+        (1.0, 8, "excess", "More traffic does not help."),
+        (2.0, 8, "low_power", "Better ideas do not help."),
+        (1.0, 3, "", ""),
+    ],
+)
+def test_too_many_inconclusive_tests_are_told_from_too_little_traffic(
+    noise: float, observed: int, cause: str, advice: str
+) -> None:
+    found = inconclusive_share([noise] * 14, [2.8016] * 14, observed=observed)
+
+    said = inconclusive_said(found, ["a"])
+
+    assert (said.cause, said.severity is not None) == (cause, bool(cause))
+    assert said.advice.endswith(advice)
+    assert said.short == f"{observed} of 14 in 180 days; {found.expected:.1f} were to be expected."
 
 
 def test_a_site_without_anything_is_told_what_is_missing_for_every_kind(site: Site) -> None:

@@ -165,6 +165,11 @@ def too_many_inconclusive(site: Site, now: datetime) -> Iterable[Look]:
         )
         yield Look(Kind.INCONCLUSIVE, f"Not judged: {said}", short=said, told=False)
         return
+    yield inconclusive_said(found, [each.key for each in tests])
+
+
+def inconclusive_said(found: InconclusiveShare, tests: Sequence[str]) -> Look:
+    """Say what a share of inconclusive tests means, and what to do about it."""
     evidence = {
         "facts": [
             [f"Valid tests decided in {COUNTED_DAYS} days", str(found.n)],
@@ -182,14 +187,14 @@ def too_many_inconclusive(site: Site, now: datetime) -> Iterable[Look]:
             label="Tests",
             head="How many",
         ),
-        "tests": [each.key for each in tests],
+        "tests": list(tests),
     }
     short = (
         f"{found.observed} of {found.n} in {COUNTED_DAYS} days; {found.expected:.1f} "
         f"{'was' if found.expected == 1 else 'were'} to be expected."
     )
     if found.excess:
-        yield Look(
+        return Look(
             Kind.INCONCLUSIVE,
             f"{short} That is more than their noise explains (p = {found.p:.2g}): the ideas "
             "change too little of what matters to people.",
@@ -200,8 +205,8 @@ def too_many_inconclusive(site: Site, now: datetime) -> Iterable[Look]:
             "many on a hunch. More traffic does not help.",
             evidence=evidence,
         )
-    elif found.low_power:
-        yield Look(
+    if found.low_power:
+        return Look(
             Kind.INCONCLUSIVE,
             f"{short} Most tests could not have told anything: {found.expected / found.n:.0%} "
             "of them had to be inconclusive, whatever they tested.",
@@ -212,13 +217,12 @@ def too_many_inconclusive(site: Site, now: datetime) -> Iterable[Look]:
             "there is more traffic. Better ideas do not help.",
             evidence=evidence,
         )
-    else:
-        yield Look(
-            Kind.INCONCLUSIVE,
-            f"{short} That is what their noise explains.",
-            short=short,
-            evidence=evidence,
-        )
+    return Look(
+        Kind.INCONCLUSIVE,
+        f"{short} That is what their noise explains.",
+        short=short,
+        evidence=evidence,
+    )
 
 
 def _decided(history: History, *, since: datetime) -> list[OneTest]:

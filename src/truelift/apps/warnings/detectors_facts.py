@@ -12,14 +12,14 @@ import numpy as np
 from truelift.apps.drawing.wording import count as count_said
 from truelift.apps.drawing.wording import lift, number, p_value, percent
 from truelift.apps.experiments.domain import day_at
-from truelift.apps.facts.reads import Week, feeds_of, stale, traffic, weeks
+from truelift.apps.facts.reads import Traffic, Week, feeds_of, stale, traffic, weeks
 from truelift.apps.sites.models import Site
 from truelift.apps.warnings.charts import weeks_chart
 from truelift.apps.warnings.detecting import detects, replays
 from truelift.lifecycle.warning import Kind, Look, Severity
 from truelift.stats.decomposition import Cells, mix_and_rate
 from truelift.stats.effects import Floats
-from truelift.stats.traffic_gap import FEWEST_ORDERS, WEEKS, YEAR, replay
+from truelift.stats.traffic_gap import FEWEST_ORDERS, WEEKS, YEAR, gaps, replay
 
 
 HISTORY: Final = 3 * YEAR + WEEKS
@@ -83,7 +83,9 @@ def traffic_gap(site: Site, now: datetime) -> Iterable[Look]:
         yield Look(Kind.TRAFFIC_GAP, f"Not judged: {said}", short=said, told=False)
         return
     sessions, rate = (float(np.expm1(each[-1])) for each in (looked.sessions, looked.rate))
-    mix = _mix(site, known)
+    first = known.starts[-WEEKS]
+    found = traffic(site, since=first, until=known.starts[-1] + timedelta(days=7))
+    mix, places = _mix(found, known), _places(found, first)
     seasonal = count > 2 * YEAR
     short = f"Sessions {lift(sessions)}, conversion {lift(rate)} over {WEEKS} weeks."
     evidence: dict[str, object] = {
@@ -100,6 +102,7 @@ def traffic_gap(site: Site, now: datetime) -> Iterable[Look]:
         ],
         "chart": _chart(known),
         "sources": [] if mix is None else mix.sources,
+        "places": places,
     }  # fmt: skip
     if not looked.fires[-1]:
         yield Look(Kind.TRAFFIC_GAP, short, short=short, evidence=evidence)
@@ -161,11 +164,36 @@ class _Mix:
         )
 
 
-def _mix(site: Site, known: Weekly) -> _Mix | None:
+def _places(found: Traffic, first: date) -> list[dict[str, object]]:
+    """Look at every landing page or surface alone; give those where the gap is widest."""
+    if not len(found) or not found.knows_orders:
+        return []
+    names, place = np.unique(found.landing.astype(str), return_inverse=True)
+    week = (found.day - np.datetime64(first)).astype(int) // 7
+    cells, size = place * WEEKS + week, len(names) * WEEKS
+    sessions, orders = (
+        np.bincount(cells, weights=each, minlength=size).reshape(len(names), WEEKS)
+        for each in (found.sessions, found.orders)
+    )
+    looked = gaps(sessions, np.maximum(orders, 0))
+    told = np.flatnonzero(looked.told & (names != ""))
+    order = told[np.argsort(-looked.gap[told])][:NAMED]
+    return [
+        {
+            "place": str(names[each]),
+            "sessions": int(sessions[each].sum()),
+            "orders": int(orders[each].sum()),
+            "change": float(np.expm1(looked.sessions[each])),
+            "rate": float(np.expm1(looked.rate[each])),
+            "fires": bool(looked.fires[each]),
+        }
+        for each in order
+    ]
+
+
+def _mix(found: Traffic, known: Weekly) -> _Mix | None:
     """Split the change of the rate into mix and rate of sources (R040); None where none is told."""
     first = known.starts[-WEEKS]
-    end = known.starts[-1] + timedelta(days=7)
-    found = traffic(site, since=first, until=end)
     if not len(found) or not found.knows_orders or known.goal != "orders":
         return None
     names = np.array(

@@ -196,7 +196,8 @@ class WarningPage:
         bars: Its chart as bars; None for none.
         heading: What the chart shows.
         facts: The numbers of its last sighting.
-        sources: Where it comes from, as sentences.
+        sources: Where visitors come from, and what that did.
+        places: Where they land, each looked at alone.
         spells: When it would have been a warning in the past.
         falls: Quarters that fell, each with how long before it was seen.
         replayed: Whether the past was replayed.
@@ -214,6 +215,7 @@ class WarningPage:
     steps: tuple[Step, ...]
     seen: str
     sources: tuple[Mapping[str, Any], ...]
+    places: tuple[Mapping[str, Any], ...]
     spells: tuple[str, ...]
     falls: tuple[str, ...]
     replayed: bool
@@ -264,6 +266,7 @@ def warning_page(record: WarningRecord, *, by: Actor, now: datetime) -> WarningP
         steps=_steps(record, by=by, now=now),
         seen=_seen_said(record),
         sources=tuple(evidence.get("sources", ())),
+        places=tuple(evidence.get("places", ())),
         spells=tuple(_spell(*each) for each in reversed(back.get("spells", ()))),
         falls=tuple(_fall(each, record.site) for each in reversed(back.get("falls", ()))),
         replayed=bool(back),
