@@ -10,7 +10,7 @@ setup: ; @scripts/setup.sh run
 setup-test: ; @scripts/setup.sh test
 
 # The two commands of the README.
-run: setup ; @$(bin)/truelift demo --programme --home var/demo && TRUELIFT_HOME=var/demo exec $(bin)/truelift serve
+run: setup ; @$(bin)/truelift demo --everyone --programme --home var/demo && TRUELIFT_HOME=var/demo exec $(bin)/truelift serve
 test: setup-test ; @$(MAKE) --no-print-directory check
 
 # Everything that must hold, in the order in which it fails fastest; `types` runs beside the rest.

@@ -45,6 +45,9 @@ def demo(
     programme: Annotated[
         bool, typer.Option("--programme", help="Build a year of another company’s tests beside it.")
     ] = False,
+    everyone: Annotated[
+        bool, typer.Option("--everyone", help="Build the two other demo companies beside it.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Build the demo company if it is not there, and say what the loop found.
@@ -58,11 +61,18 @@ def demo(
 
     ready = bring_up_to_date()
     quieten()
-    world: World | None = None
-    if not is_built("shop", ready):
+    wanted = [
+        "shop",
+        *(["leads", "saas"] if everyone else []),
+        *(["programme"] if programme else []),
+    ]
+    begun: dict[str, World] = {}
+    for name in wanted:
+        if is_built(name, ready):
+            continue
         with _told() as say:
-            world = build(
-                "shop",
+            begun[name] = build(
+                name,
                 ready,
                 scale=scale,
                 seed=seed,
@@ -70,17 +80,7 @@ def demo(
                 now=lambda: datetime.now(UTC),
                 say=say,
             )
-    if programme and not is_built("programme", ready):
-        with _told() as say:
-            build(
-                "programme",
-                ready,
-                scale=scale,
-                seed=seed,
-                until=datetime.now(UTC),
-                now=lambda: datetime.now(UTC),
-                say=say,
-            )
+    world = begun.get("shop")
     from truelift.worlds.findings import findings_of
 
     found = findings_of("shop", now=datetime.now(UTC))
