@@ -142,7 +142,7 @@ def test_what_engineering_owns_is_outside_the_remit_of_growth(
     assert done.status_code == 302
     assert gap is not None
     assert gap.share == pytest.approx(0.70)
-    assert "70% of what is lost on the journey is outside" in page
+    assert "70% of what is lost on the journey, €10,000 a week, is outside" in page
     assert "most of it at Payment and Delivery" in page
     assert told["remit_gap"]["outside"] == ["Payment", "Delivery"]
     assert [each.surface for each in places_of(site).points] == ["Cart", "Delivery", "Payment"]

@@ -146,7 +146,7 @@ def test_the_page_says_the_conflict_first_and_a_metric_without_a_path_is_no_good
     assert "<h1" in page
     assert page.index("94% of that is mix from paid / broad") < page.index("Uptime")
     assert "€121,000" in page
-    assert "Operational: nobody says how it leads" in page
+    assert "Operational, no path named" in page
     assert "0 better with a path" in page
     assert len(asked) <= 30
     assert "Of the fall of revenue per session, 94% is mix" in one

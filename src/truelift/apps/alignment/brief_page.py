@@ -35,7 +35,11 @@ class SeatRow:
 
 @dataclass(frozen=True, slots=True)
 class BriefPage:
-    """The page."""
+    """The page.
+
+    Attributes:
+        open_seats: Whether some function has nobody.
+    """
 
     brief: CommercialBriefRecord | None
     answer: str
@@ -43,6 +47,7 @@ class BriefPage:
     rows: tuple[SeatRow, ...]
     versions: tuple[CommercialBriefRecord, ...]
     alignment: Alignment
+    open_seats: bool
 
 
 def brief_page(site: Site, functions: Collection[Function]) -> BriefPage:
@@ -78,6 +83,7 @@ def brief_page(site: Site, functions: Collection[Function]) -> BriefPage:
         rows=tuple(rows),
         versions=briefs_of(site),
         alignment=found,
+        open_seats=any(not each.people for each in found.seats),
     )
 
 

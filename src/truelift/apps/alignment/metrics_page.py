@@ -34,7 +34,8 @@ class MetricRow:
         now: What it was in the last window; empty while it is not known.
         change: Against the window before, with the good direction said.
         status: Mark of the finding.
-        finding: In words.
+        finding: In few words.
+        reason: Why it cannot be judged; empty where it can.
     """
 
     record: TeamMetricRecord
@@ -44,6 +45,7 @@ class MetricRow:
     change: str
     status: str
     finding: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def _row(site: Site, record: TeamMetricRecord, conflict: MetricConflictRecord | 
     measure = measure_of(record, site.currency)
     document = record.document or {}
     moved: dict[str, Any] | None = document.get("team")
-    status, finding = _finding(record, document, conflict)
+    status, finding, reason = _finding(record, document, conflict)
     return MetricRow(
         record=record,
         direction="more is better" if record.direction > 0 else "less is better",
@@ -163,6 +165,7 @@ def _row(site: Site, record: TeamMetricRecord, conflict: MetricConflictRecord | 
         change=_change(moved, record.direction) if moved else "",
         status=status,
         finding=finding,
+        reason=reason,
     )
 
 
@@ -175,20 +178,23 @@ def _change(moved: dict[str, Any], direction: int) -> str:
 
 def _finding(
     record: TeamMetricRecord, document: dict[str, Any], conflict: MetricConflictRecord | None
-) -> tuple[str, str]:
+) -> tuple[str, str, str]:
     """Say what a metric is worth knowing of; without a path it is never good news."""
     if conflict is not None:
-        return "loss", "Works against the shared metric"
+        return "loss", "Works against the shared metric", ""
+    missing = document.get("missing", "It is computed in the night.")
+    if document.get("team") is None:
+        missing = missing or "A window has no number."
+    reason = f"{missing[:1].upper()}{missing[1:].rstrip('.')}." if missing else ""
     if record.as_domain().operational:
-        return "missing", "Operational: nobody says how it leads to the shared metric"
-    missing = document.get("missing", "it is computed in the night")
-    if document.get("team") is None or missing:
-        return "waiting", f"Cannot be judged: {missing or 'a window has no number'}"
+        return "missing", "Operational, no path named", reason
+    if missing:
+        return "waiting", "Cannot be judged yet", reason
     if document["better"] >= LEAST_Z:
-        return "passed", "Better, and against nothing"
+        return "passed", "Better, and against nothing", ""
     if document["better"] <= -LEAST_Z:
-        return "watch", "Worse than before"
-    return "inconclusive", "No clear change"
+        return "watch", "Worse than before", ""
+    return "inconclusive", "No clear change", ""
 
 
 def measure_of(record: TeamMetricRecord, currency: str) -> Measure:
@@ -239,6 +245,7 @@ class MetricPage:
         mix: What the mix explains, in words; empty where it is not known.
         history: Conflicts, the newest first.
         brought_in: Whether people bring its values in.
+        reason: Why it cannot be judged; empty where it can.
     """
 
     record: TeamMetricRecord
@@ -249,6 +256,7 @@ class MetricPage:
     mix: str
     history: tuple[MetricConflictRecord, ...]
     brought_in: bool
+    reason: str
 
 
 def metric_page(site: Site, record: TeamMetricRecord) -> MetricPage:
@@ -264,6 +272,7 @@ def metric_page(site: Site, record: TeamMetricRecord) -> MetricPage:
         answer = f"{record.name}: {row.now}, {row.change}."
     else:
         answer = f"{record.name}: {row.finding[:1].lower()}{row.finding[1:]}."
+    reason = "" if moved else row.reason
     measure = measure_of(record, site.currency)
     days = tuple(date.fromisoformat(each) for each in document.get("weeks", ()))
     series = None
@@ -302,6 +311,7 @@ def metric_page(site: Site, record: TeamMetricRecord) -> MetricPage:
         mix=_mix(document.get("mix"), document),
         history=history,
         brought_in=formula is Formula.VALUES,
+        reason=reason,
     )
 
 
@@ -311,9 +321,20 @@ def _mix(mix: dict[str, Any] | None, document: dict[str, Any]) -> str:
     called = document["shared"]["called"].lower()
     fell = "fall" if mix["total"] < 0 else "rise"
     share, whole = mix["driven"] / mix["total"], mix["mix"] / mix["total"]
-    said = (
-        f"Of the {fell} of {called}, {percent(whole, digits=0)} is mix: other shares of the"
-        f" sources; the rest is other values within them. {percent(share, digits=0)} comes from"
-        " this team’s own sources having grown otherwise than the rest."
-    )
+    if whole > 1:
+        said = (
+            f"Mix, that is other shares of the sources, would alone have made the {fell} of"
+            f" {called} {percent(whole, digits=0)} of what it is; values within the sources"
+            " took some of it back."
+        )
+    else:
+        said = (
+            f"Of the {fell} of {called}, {percent(whole, digits=0)} is mix: other shares of the"
+            " sources; the rest is other values within them."
+        )
+    if mix["driven"] != mix["mix"]:
+        said += (
+            f" {percent(share, digits=0)} comes from this team’s own sources having grown"
+            " otherwise than the rest."
+        )
     return f"{said} The most of it is {mix['source']}." if mix["source"] else said

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from truelift.apps.alignment.reads import Places, conflicts_of, metrics_of, places_of
 from truelift.apps.drawing.wording import percent, rough_money
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.touchpoint import Touchpoint
+
+
+WHOLE: Final = 0.995
+"""From this share on it is all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,9 @@ def places_page(site: Site) -> PlacesPage:
                 number=places.numbers[point.surface],
                 loss=""
                 if point.loss_minor is None
-                else rough_money(point.loss_minor, site.currency),
+                else rough_money(point.loss_minor, site.currency)
+                if point.loss_minor
+                else "none known",
                 inside=point.team.casefold() in inside if inside else None,
                 status=status,
                 incentive=incentive,
@@ -95,9 +102,11 @@ def _answer(site: Site, places: Places) -> str:
     if not gap.outside:
         return f"Everything that is lost on the journey, {lost} a week, is within the remit."
     names = " and ".join(each.surface for each in gap.outside[:2])
+    part = "All" if gap.share >= WHOLE else percent(gap.share, digits=0)
+    where = "at" if len(gap.outside) == 1 else "most of it at"
     return (
-        f"{percent(gap.share, digits=0)} of what is lost on the journey is outside the"
-        f" programme’s remit, most of it at {names}."
+        f"{part} of what is lost on the journey, {lost} a week, is outside the programme’s remit,"
+        f" {where} {names}."
     )
 
 

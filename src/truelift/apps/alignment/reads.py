@@ -75,7 +75,12 @@ def places_of(site: Site) -> Places:
     counted = JourneyRecord.objects.filter(site=site).first()
     document: dict[str, Any] = counted.document if counted else {}
     losses: dict[str, float] = document.get("losses", {})
-    records = list(SurfaceRecord.objects.filter(site=site).order_by("name"))
+    # What stands for the whole site is no place on the way.
+    records = [
+        each
+        for each in SurfaceRecord.objects.filter(site=site).order_by("name")
+        if each.path or each.patterns or each.routes or each.step
+    ]
     points = journey(
         [
             Touchpoint(

@@ -7,6 +7,7 @@ from typing import Any
 from django import template
 from django.template.context import RequestContext
 
+from truelift.apps.observations.before_after_page import list_page
 from truelift.apps.observations.reads import interventions_of
 
 
@@ -17,8 +18,6 @@ register = template.Library()
 def interventions(context: RequestContext) -> dict[str, Any]:
     """Draw what people changed by decision, with what was seen since."""
     site = context["site"]
-    rows = []
-    for each in interventions_of(site):
-        document = each.document
-        rows.append((each, document["effect"]["sentence"] if document else ""))
-    return {"site": site, "rows": rows}
+    records = interventions_of(site)
+    effects = {row.number: row.effect for row in list_page(site, records).rows}
+    return {"site": site, "rows": [(each, effects[each.number]) for each in records]}
