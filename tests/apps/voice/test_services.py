@@ -268,7 +268,7 @@ def test_a_theme_is_a_draft_until_a_person_accepts_it_and_a_spike_is_told(
     decide_theme(site, found[0].key, accept=True, name="Zip jams", by=Actor(ada), now=now)
     listen(site, now=now)
     theme = ThemeRecord.objects.get(name="Zip jams")
-    assert (theme.state, theme.edited, theme.drafted_by) == ("accepted", True, "tf-idf clusters 1")
+    assert (theme.state, theme.edited, theme.drafted_by) == ("accepted", True, "tf-idf themes 1")
 
 
 def test_a_source_is_silent_after_thirty_five_days_of_its_owner(

@@ -19,6 +19,7 @@ from truelift.apps.surfaces.reads import (
     unclaimed_files_of,
     unclaimed_of,
 )
+from truelift.apps.voice.reads import Claimed, claims_on
 from truelift.lifecycle.freeze_figures import Frozen
 from truelift.lifecycle.surface import Surface, surfaces_at, surfaces_of_files
 
@@ -98,12 +99,14 @@ class SurfacePage:
         facts: Term and text, in the order of the page.
         experiments: Key, name and stage of what was tested there, the newest first.
         shares: Other surfaces that are released with it.
+        claims: What it promises, with the notes that say it was not kept.
     """
 
     record: SurfaceRecord
     facts: tuple[tuple[str, str], ...]
     experiments: tuple[ExperimentRecord, ...]
     shares: tuple[str, ...]
+    claims: tuple[Claimed, ...]
 
 
 def surface_page(record: SurfaceRecord) -> SurfacePage:
@@ -144,6 +147,7 @@ def surface_page(record: SurfaceRecord) -> SurfacePage:
         facts=facts,
         experiments=tuple(tested.order_by("-pk")[:MOST_SHOWN]),
         shares=tuple(shares),
+        claims=claims_on(record.site, record.name),
     )
 
 

@@ -216,11 +216,10 @@ def _answer(
         more = (
             "and was not told before"
             if ratio is None
-            else f"{number(ratio)} times as often as before"
+            else f"{number(ratio, digits=1)} times as often as before"
         )
-        return (
-            f"“{first.name}”: told {amount(first.figures['recent'], 'time')} in four weeks, {more}."
-        )
+        times = amount(first.figures["recent"], "time")
+        return f"“{first.name.rstrip('.')}”: told {times} in four weeks, {more}."
     dear = next(
         (
             each
@@ -253,7 +252,7 @@ def _theme(theme: ThemeRecord) -> ThemeRow:
     if ratio is None:
         change = "not told before" if figures["recent"] else "not told lately"
     else:
-        change = f"{number(ratio)} times, p {_equals(figures['p'])}"
+        change = f"{number(ratio, digits=1)} times, {p_value(figures['p'])}"
     per = figures.get("per_1000_sessions")
     return ThemeRow(
         record=theme,
@@ -267,11 +266,6 @@ def _theme(theme: ThemeRecord) -> ThemeRow:
     )
 
 
-def _equals(p: float) -> str:
-    said = p_value(p)
-    return said if said.startswith("<") else f"= {said}"
-
-
 def _themes_source(themes: Sequence[ThemeRecord]) -> str:
     if not themes:
         return ""
@@ -281,7 +275,7 @@ def _themes_source(themes: Sequence[ThemeRecord]) -> str:
     by = (
         "per 1,000 sessions of the traffic feed"
         if figures["unit"] == "session"
-        else "per day, because no traffic feed covers these weeks"
+        else "per day, because no traffic feed covers all of these weeks"
     )
     return (
         f"The 28 days to {until} against the 84 before, {by}. More often: at least 5 notes,"
@@ -310,7 +304,11 @@ def _cost(row: Mapping[str, Any], codes: Mapping[str, Code], site: Site) -> Cost
         name=named.name if named else row["code"],
         notes=count(row["notes"]),
         lost=count(row["lost"]),
-        worth=rough_money(row["lost_minor"], site.currency) if valued else "not known",
+        worth=rough_money(row["lost_minor"], site.currency)
+        if valued
+        else "not known"
+        if row["lost"]
+        else "none lost",
         unvalued=f"{row['unvalued']} without a value" if row["unvalued"] and valued else "",
     )
 
@@ -735,6 +733,8 @@ def phrases_page(site: Site) -> PhrasesPage:
     suggested = sum(use.state == "suggested" for each in phrases for use in each.uses.all())
     if not phrases:
         answer = "No words that move people are kept yet."
+    elif not found["tested"]:
+        answer = f"{amount(len(phrases), 'phrase')}; none of them is tested yet."
     else:
         answer = (
             f"{found['tested']} of {amount(len(phrases), 'phrase')}"

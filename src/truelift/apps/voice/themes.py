@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,15 +14,22 @@ from django.db import models, transaction
 
 from truelift.apps.accounts.audit import record as audit
 from truelift.apps.facts.reads import weeks
-from truelift.apps.memory.clustering import MODEL, MOST_TEXTS, Cluster, clusters_of
+from truelift.apps.memory.clustering import MOST_TEXTS, Cluster, clusters_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields, is_storable
 from truelift.apps.research.services import number_in
 from truelift.apps.sites.models import Site
 from truelift.apps.voice.models import NoteRecord, ThemeRecord, ThemeState
 from truelift.errors import Refusal
+from truelift.lifecycle.similarity import terms_of
 from truelift.stats.spike import P_BELOW_WEEKLY, PRIOR_DAYS, RECENT_DAYS, spike
 
+
+METHOD: Final = "tf-idf themes 1"
+"""What a theme names as its author; the number rises when the same notes could fall otherwise."""
+
+TOGETHER_FROM: Final = 0.2
+"""Cosine from which two groups are one: notes are a sentence, and share fewer words than titles."""
 
 LOOKED_BACK: Final = timedelta(days=365)
 FEWEST_NOTES: Final = 3
@@ -78,11 +87,7 @@ def find_themes(site: Site, *, now: datetime) -> int:
         .order_by("-day", "-number")
         .only("number", "text", "day", "source")[:MOST_TEXTS]
     )[::-1]
-    found = [
-        each
-        for each in clusters_of([row.text[:1000] for row in rows])
-        if len(each.members) >= FEWEST_NOTES
-    ]
+    found = together([row.text[:1000] for row in rows])
     _match(site, rows, found, now=now)
     days = dict(NoteRecord.objects.filter(site=site).values_list("number", "day"))
     exposed = exposure_of(site, monday)
@@ -95,6 +100,30 @@ def find_themes(site: Site, *, now: datetime) -> int:
     return len(themes)
 
 
+def together(texts: Sequence[str]) -> list[Cluster]:
+    """Put notes together, each wording once: what is told in the same words pulls nothing apart."""
+    places: dict[str, list[int]] = {}
+    for place, text in enumerate(texts):
+        places.setdefault(" ".join(text.casefold().split()), []).append(place)
+    wordings = list(places.values())
+    found = [
+        Cluster(
+            tuple(sorted(place for each in one.members for place in wordings[each])),
+            one.words,
+            wordings[one.middle][0],
+        )
+        for one in clusters_of([texts[each[0]] for each in wordings], together=TOGETHER_FROM)
+    ]
+    known = {place for each in found for place in each.members}
+    found += [
+        Cluster(tuple(each), tuple(dict.fromkeys(terms_of(texts[each[0]])))[:5], each[0])
+        for each in wordings
+        if each[0] not in known
+    ]
+    found = [each for each in found if len(each.members) >= FEWEST_NOTES]
+    return sorted(found, key=lambda each: (-len(each.members), each.members))
+
+
 def _match(
     site: Site, rows: Sequence[NoteRecord], found: Sequence[Cluster], *, now: datetime
 ) -> None:
@@ -104,21 +133,38 @@ def _match(
     taken: set[int] = set()
     for cluster in found:
         notes = sorted(rows[each].number for each in cluster.members)
+        words = as_said(cluster.words, [rows[each].text for each in cluster.members])
         theme = _same(themes, set(notes), taken)
         if theme is None:
             highest += 1
-            theme = ThemeRecord(site=site, number=highest, made_at=now, drafted_by=MODEL)
+            theme = ThemeRecord(site=site, number=highest, made_at=now, drafted_by=METHOD)
             theme.name = _own_words(rows[cluster.middle].text)
-            theme.words, theme.notes = list(cluster.words), notes
+            theme.words, theme.notes = words, notes
             theme.save()
             continue
         taken.add(theme.pk)
         kept = set(theme.notes) if theme.state == ThemeState.ACCEPTED else set()
-        theme.notes, theme.words = sorted({*notes, *kept}), list(cluster.words)
+        theme.notes, theme.words = sorted({*notes, *kept}), words
         theme.save(update_fields=["notes", "words"])
     for theme in themes:
         if theme.pk not in taken and theme.state == ThemeState.DRAFT:
             theme.delete()
+
+
+def as_said(stems: Sequence[str], texts: Sequence[str]) -> list[str]:
+    """Give each stem as it is most often written in the texts; stems of one letter say nothing."""
+    written: dict[str, Counter[str]] = {each: Counter() for each in stems if len(each) > 1}
+    for text in texts:
+        for word in re.findall(r"\w+", text.casefold()):
+            for stem in terms_of(word):
+                if stem in written:
+                    written[stem][word] += 1
+    most = {
+        stem: min(found.items(), key=lambda pair: (-pair[1], pair[0]))[0]
+        for stem, found in written.items()
+        if found
+    }
+    return [most.get(stem, stem) for stem in written]
 
 
 def _same(themes: Sequence[ThemeRecord], notes: set[int], taken: set[int]) -> ThemeRecord | None:
