@@ -69,7 +69,8 @@ class Warned:
         now = self.days.moment()
         for row in look(self.site, now=now).opened:
             if Kind(row.kind) in TAKEN_ON:
-                self.days.at(now + timedelta(days=2), partial(self._takes_on, row.key))
+                later = self.days.on(self.days.today, hour=10, days=2)
+                self.days.at(later, partial(self._takes_on, row.key))
 
     def _takes_on(self, key: str) -> None:
         row = WarningRecord.objects.get(site=self.site, number=int(key.removeprefix("W-")))

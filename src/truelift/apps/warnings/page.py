@@ -33,6 +33,7 @@ from truelift.lifecycle.warning import (
 
 
 QUIET: Final = "Nothing to do"
+UNTOLD: Final = "Cannot be judged yet"
 
 GLYPHS: Final = {
     WarningStage.OPEN: "watch",
@@ -66,13 +67,15 @@ class Cell:
 def cell(site: Site, kind: Kind, reading: ReadingRecord | None) -> Cell:
     """Lay out a kind for the strip: the four are always there."""
     if reading is None:
-        return Cell("waiting", kind.called, "Nobody has looked yet; it is done every night.", QUIET)
+        return Cell(
+            "waiting", kind.called, "Nobody has looked yet; it is done every night.", UNTOLD
+        )
     row = reading.warning
     if row is None:
         glyph = "passed" if reading.told else "waiting"
         # Settled by a person while its cause is still there, or accepted.
         seen = "Settled or accepted; looked at again every night" if reading.severity else QUIET
-        return Cell(glyph, kind.called, reading.short, seen)
+        return Cell(glyph, kind.called, reading.short, seen if reading.told else UNTOLD)
     critical = row.severity == Severity.CRITICAL
     more = f" and {reading.standing - 1} more" if reading.standing > 1 else ""
     owner = str(row.owner) if row.owner else "nobody’s yet"
@@ -154,14 +157,14 @@ def _answer(standing: int, unowned: int, *, looked: bool) -> str:
         return f"{standing} {are}, and somebody deals with {'it' if standing == 1 else 'each'}."
     if unowned == standing:
         return f"{standing} {are}, and nobody has taken {'it' if standing == 1 else 'them'} on."
-    return f"{standing} {are}; nobody has taken on {unowned} of them."
+    return f"{standing} {are}; {unowned} of them {'is' if unowned == 1 else 'are'} nobody’s yet."
 
 
 def _row(record: WarningRecord) -> Row:
     stage = WarningStage(record.stage)
     critical = stage in STANDING and record.severity == Severity.CRITICAL
     when = {
-        WarningStage.ACKNOWLEDGED: f"due {day_said(record.due)}" if record.due else "",
+        WarningStage.ACKNOWLEDGED: _due_said(record),
         WarningStage.ACCEPTED_RISK: f"until {day_said(record.until)}" if record.until else "",
         WarningStage.RESOLVED: f"since {day_said(record.since)}",
     }.get(stage, "")
@@ -173,6 +176,13 @@ def _row(record: WarningRecord) -> Row:
         who=str(record.owner) if record.owner else "nobody",
         when=when,
     )
+
+
+def _due_said(record: WarningRecord) -> str:
+    if record.due is None:
+        return ""
+    word = "overdue since" if record.due < record.last_seen else "due"
+    return f"{word} {day_said(record.due)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +261,11 @@ def warning_page(record: WarningRecord, *, by: Actor, now: datetime) -> WarningP
     zone = ZoneInfo(record.site.time_zone)
     sighting = record.sightings.order_by("-day").first()
     evidence = sighting.evidence if sighting else {}
-    chart = drawn(evidence.get("chart"))
     reading = reading_of(record.site, Kind(record.kind))
+    if reading and reading.warning_id == record.pk and reading.standing == 1:
+        # Looked at again since the night.
+        evidence = reading.evidence
+    chart = drawn(evidence.get("chart"))
     back = reading.replayed if reading else {}
     return WarningPage(
         record=record,

@@ -163,6 +163,8 @@ def _seen(row: WarningRecord, look: Look, change: Change, *, today: date, now: d
     if change is not Change.SAME:
         _moved(row, change.value, before, now=now)
         _tell(row, now=now, to=look.owner)
+    elif row.stage == WarningStage.ACKNOWLEDGED and row.due and row.due < today:
+        _tell(row, now=now, overdue=f"It was to be dealt with by {row.due:%-d %B}. ")
     if not SightingRecord.objects.filter(warning=row, day=today).exists():
         SightingRecord.objects.create(
             warning=row,
@@ -359,7 +361,7 @@ def _moved(
 _PRESSING: Final = {Severity.WARNING: Pressing.WATCH, Severity.CRITICAL: Pressing.URGENT}
 
 
-def _tell(row: WarningRecord, *, now: datetime, to: str = "") -> None:
+def _tell(row: WarningRecord, *, now: datetime, to: str = "", overdue: str = "") -> None:
     """Let its owner know; without one whoever it concerns, by name or by function."""
     kind = Kind(row.kind)
     people = (
@@ -369,8 +371,9 @@ def _tell(row: WarningRecord, *, now: datetime, to: str = "") -> None:
         row.site,
         Notice(
             cause=_cause(row),
-            severity=_PRESSING[Severity(row.severity)],
-            sentence=f"{kind.called}: {row.sentence}"[:500],
+            # Once more than before, so that a day that has passed is told, and once.
+            severity=Pressing.URGENT if overdue else _PRESSING[Severity(row.severity)],
+            sentence=f"{kind.called}: {overdue}{row.sentence}"[:500],
             remedy=row.advice,
             href=f"/s/{row.site.name}/warnings/{row.key}/",
         ),
