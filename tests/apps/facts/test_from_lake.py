@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 
 from tests.apps.measurement.files import load, random_rows, write
-from truelift.apps.facts import from_lake, reads
+from truelift.apps.facts import defining, from_lake, reads
+from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.lake.home import Home
+
+
+ROBOT = Actor(None, machine=True)
 
 
 @pytest.mark.django_db
@@ -29,6 +33,19 @@ def test_closed_days_are_brought_in_turn_and_the_last_ones_again(
     again, _ = from_lake.bring(site, now=at)
 
     found = reads.traffic(site, since=date(2026, 1, 1), until=at.date())
+    defining.propose(
+        site,
+        kind="activated",
+        maturity_days=0,
+        value_minor=5,
+        because="It is one.",
+        by=ROBOT,
+        now=at,
+    )
+    while from_lake.bring(site, now=at)[1]:
+        pass
+    activated = reads.traffic(site, since=date(2026, 1, 1), until=at.date())
+
     assert len(turns) > 1
     assert again is not None
     assert (again.new, again.changed, again.gone) == (0, 0, 0)
@@ -38,3 +55,5 @@ def test_closed_days_are_brought_in_turn_and_the_last_ones_again(
         + found.sessions[found.day >= np.datetime64(at.date() - timedelta(days=at.weekday()))].sum()
     )
     assert reads.stale(site, now=at) == ()
+    assert found.orders.sum() > 0
+    assert (activated.orders.sum(), len(activated)) == (0, len(found))

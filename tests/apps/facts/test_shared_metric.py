@@ -13,7 +13,9 @@ from django.test import Client
 from truelift.apps.accounts.models import Membership, User
 from truelift.apps.changes.told import standard_signature
 from truelift.apps.facts import defining, sending
+from truelift.apps.facts.metric_page import metric_page, values_by_week
 from truelift.apps.facts.models import FeedRecord
+from truelift.apps.facts.reads import weeks
 from truelift.apps.facts.services import make_feed, take_in
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
@@ -50,6 +52,9 @@ def test_it_is_proposed_everywhere_until_three_people_have_signed_and_again_when
     signed = defining.shared_metric_of(site)
     defining.propose(site, **{**first, "maturity_days": 14}, by=Actor(ada), now=now)  # type: ignore[arg-type]
     later = defining.shared_metric_of(site)
+    for who, function in ((ada, "marketing"), (ben, "sales"), (cleo, "finance")):
+        defining.sign(site, 2, function, by=Actor(who), now=now)
+    page = metric_page(site, user=ada, now=now)
 
     assert states == [(State.PROPOSED, "Revenue per session (proposed)")] * 3
     assert {each.code for each in twice.value.obstacles} == {
@@ -61,6 +66,10 @@ def test_it_is_proposed_everywhere_until_three_people_have_signed_and_again_when
     assert (signed.state, signed.called) == (State.IN_FORCE, "Revenue per session")
     # The version in force is read until all three have signed the new one.
     assert (later.record.version, later.newer and later.newer.version) == (1, 2)
+    assert [(each.state, each.glyph) for each in page.versions] == [
+        ("In force", "passed"),
+        ("Replaced", "missing"),
+    ]
 
 
 def test_pages_and_api_show_the_number_its_drift_and_what_is_late(
@@ -82,8 +91,8 @@ def test_pages_and_api_show_the_number_its_drift_and_what_is_late(
         sent = getattr(by, method)(path, *said)
         return sent.status_code, sent.json()
 
-    for kind in ("traffic", "ledger"):
-        assert call("post", "feeds", {"name": kind, "kind": kind})[0] == 201
+    for name, kind in (("traffic", "traffic"), ("ledger", "ledger"), ("ga", "traffic")):
+        assert call("post", "feeds", {"name": name, "kind": kind})[0] == 201
     rows = [{"day": str(day), "sessions": 100, "orders": 2, "revenue": "103.00"} for day in days]
     _, taken = call("post", "facts/traffic", {"rows": [*rows, {"day": "soon", "sessions": 1}]})
     books = [{"day": str(day), "revenue": 100} for day in days]
@@ -109,7 +118,8 @@ def test_pages_and_api_show_the_number_its_drift_and_what_is_late(
     assert metric["metric"]["missing"] == ["marketing", "sales"]
     assert metric["drift"]["beyond"] is True
     assert weeks["weeks"][-1]["minor"] == 103
-    assert "1 of 2 feeds is late" in late
+    assert "1 of 3 feeds is late" in late
+    assert "Kept, not read" in late
     assert "last came 4 days ago" in one
     assert "soon" in file.content.decode()
     stranger = client_of(mallory)
@@ -158,9 +168,6 @@ def test_leads_are_worth_what_they_close_at_and_nothing_is_said_before_one_has_c
     lead = {"day": day, "source": "ads"}
     take_in(site, "leads", [{**lead, "lead": "1"}], by=ROBOT, now=now)
     defining.propose(site, kind="leads", maturity_days=0, because="B2B.", by=ROBOT, now=now)
-
-    from truelift.apps.facts.metric_page import values_by_week
-    from truelift.apps.facts.reads import weeks
 
     metric = defining.shared_metric_of(site)
     assert metric is not None

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Max, Sum
+from django.db.models import Max
 
 from truelift.apps.accounts.audit import record as audit
 from truelift.apps.accounts.reads import functions_of
@@ -35,6 +35,9 @@ from truelift.lifecycle.shared_metric import (
     state_among,
 )
 
+
+LOOKED_BACK: Final = 400
+"""Days in which a ledger is looked for."""
 
 USUAL_ELIGIBLE: Final = "all sessions of people; robots and own staff are out."
 
@@ -204,40 +207,40 @@ def among(rows: Sequence[SharedMetricRecord]) -> SharedMetric | None:
 
 
 def drift_of(site: Site, *, now: datetime) -> Drift | None:
-    """Compare analytics with the ledger over its last four weeks or months; three queries.
+    """Compare analytics with the ledger over its last four weeks or months; two queries.
 
     Returns:
         None where there is no ledger, or no revenue of the same days.
     """
     today = day_at(site, now)
     rows = LedgerRecord.objects.filter(
-        feed__site=site, feed__ended_at=None, until__lte=today, day__gte=today - timedelta(days=400)
+        feed__site=site,
+        feed__ended_at=None,
+        until__lte=today,
+        day__gte=today - timedelta(days=LOOKED_BACK),
     )
     # What analytics knows bounds what can be compared.
-    known = set(
-        DayRecord.objects.filter(site=site, day__gte=today - timedelta(days=400))
-        .exclude(revenue_minor=None)
-        .values_list("day", flat=True)
-    )
+    known = {
+        day: (revenue or 0) - refunded
+        for day, revenue, refunded in DayRecord.objects.filter(
+            site=site, day__gte=today - timedelta(days=LOOKED_BACK), revenue_minor__isnull=False
+        ).values_list("day", "revenue_minor", "refunded_minor")
+    }
     chosen: list[LedgerRecord] = []
     taken: set[date] = set()
     for each in rows.order_by("-until", "-day"):
         days = {each.day + timedelta(days=n) for n in range((each.until - each.day).days)}
-        if days <= known and not days & taken:
+        if days <= known.keys() and not days & taken:
             chosen.append(each)
             taken |= days
         if len(taken) >= DAYS_FOR_DRIFT:
             break
     if not chosen:
         return None
-    sums = DayRecord.objects.filter(site=site, day__gte=min(taken), day__lte=max(taken))
-    found = sums.filter(day__in=taken).aggregate(
-        revenue=Sum("revenue_minor"), refunded=Sum("refunded_minor")
-    )
     return Drift(
         since=min(taken),
         until=max(taken) + timedelta(days=1),
-        analytics_minor=(found["revenue"] or 0) - (found["refunded"] or 0),
+        analytics_minor=sum(known[day] for day in taken),
         ledger_minor=sum(each.revenue_minor for each in chosen),
     )
 

@@ -177,7 +177,7 @@ def _day(day: date) -> str:
 def _row(feed: FeedRecord, last: ArrivalRecord | None, *, now: datetime) -> FeedRow:
     late = lateness(feed, now=now)
     if not feed.counts:
-        glyph, word = "idle", "Kept, not read"
+        glyph, word = "missing", "Kept, not read"
     elif late is not None:
         glyph, word = "watch", "Late"
     elif feed.arrived_at is None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from truelift.apps.experiments.domain import day_at, midnight_at
 from truelift.apps.facts.columns import FeedKind, FeedSource
+from truelift.apps.facts.defining import shared_metric_of
 from truelift.apps.facts.models import ArrivalRecord, FeedRecord
 from truelift.apps.facts.services import make_feed, take_in
 from truelift.apps.measurement.reads import lake
@@ -17,14 +18,19 @@ from truelift.apps.sites.reads import event_names_of
 from truelift.apps.surfaces.reads import surfaces_of
 from truelift.events.money import exponent_of
 from truelift.lake.lake import NoSuchSite
+from truelift.lifecycle.shared_metric import MetricKind
 from truelift.lifecycle.surface import Surface, surfaces_at
 from truelift.questions.daily_traffic import DailyTraffic, TrafficCell
 from truelift.questions.matching import Events
 from truelift.questions.metric import Amount, AmountKind, Counted
+from truelift.questions.metric_library import ACTIVATED, LEAD, PURCHASE
 from truelift.questions.sessions import Part, Sessions
 
 
 NAME: Final = "own-events"
+
+GOAL: Final = "orders"
+"""Under this name the feed keeps which event it counts as an order."""
 
 AT_ONCE_DAYS: Final = 62
 """Days of one question; the work goes on with the next ones."""
@@ -48,12 +54,17 @@ def bring(site: Site, *, now: datetime) -> tuple[ArrivalRecord | None, bool]:
     if feed is None and own.exists():
         # Somebody has ended it, and means it.
         return None, False
+    goal = goal_of(site)
+    if feed is not None and feed.columns.get(GOAL) != goal:
+        # Another goal is another number on every day: all of them are counted again.
+        feed.columns, feed.through = {GOAL: goal}, None
+        feed.save(update_fields=["columns", "through"])
     today = day_at(site, now)
     first = _first_day(site, feed, today)
     if first is None:
         return None, False
     until = min(today, first + timedelta(days=AT_ONCE_DAYS))
-    cells = _cells(site, since=first, until=until)
+    cells = _cells(site, goal, since=first, until=until)
     if feed is None:
         if not cells and until == today:
             return None, False
@@ -66,6 +77,8 @@ def bring(site: Site, *, now: datetime) -> tuple[ArrivalRecord | None, bool]:
             by=_ROBOT,
             now=now,
         )
+        feed.columns = {GOAL: goal}
+        feed.save(update_fields=["columns"])
     arrival = take_in(
         site,
         feed.name,
@@ -101,14 +114,29 @@ def _first_seen(site: Site, today: date) -> date | None:
     return date.fromisoformat(min(days)) if days else None
 
 
-def _cells(site: Site, *, since: date, until: date) -> tuple[TrafficCell, ...]:
-    bought = Events(event_names_of(site).get("purchase", ("purchase",)))
+def goal_of(site: Site) -> str:
+    """Give the event that counts as an order: by what the site’s shared metric is of."""
+    metric = shared_metric_of(site)
+    return _GOALS[metric.definition.kind] if metric else PURCHASE
+
+
+_GOALS: Final = {
+    MetricKind.REVENUE: PURCHASE,
+    MetricKind.LEADS: LEAD,
+    MetricKind.ACTIVATED: ACTIVATED,
+}
+
+
+def _cells(site: Site, goal: str, *, since: date, until: date) -> tuple[TrafficCell, ...]:
+    called = event_names_of(site)
+    reached = Events(called.get(goal, (goal,)))
+    bought = Events(called.get(PURCHASE, (PURCHASE,)))
     amount = Amount(AmountKind.MONEY, currency=site.currency, trusted=site.server_orders_only)
     question = DailyTraffic(
         since=midnight_at(site, since),
         until=midnight_at(site, until),
         time_zone=site.time_zone,
-        key_events=bought,
+        key_events=reached,
         revenue=Counted(bought, amount),
     )
     try:

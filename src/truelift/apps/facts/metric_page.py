@@ -299,7 +299,7 @@ def _version(
         record=record,
         called=MetricKind(record.kind).called,
         state=state.called,
-        glyph={State.IN_FORCE: "passed", State.PROPOSED: "waiting"}.get(state, "idle"),
+        glyph={State.IN_FORCE: "passed", State.PROPOSED: "waiting"}.get(state, "missing"),
         signed=", ".join(signed) or "nobody yet",
         value=", ".join(agreed),
     )
