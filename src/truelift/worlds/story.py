@@ -52,6 +52,7 @@ from truelift.worlds.shop.left_over import LeftOver
 from truelift.worlds.shop.metrics import METRICS, WORTHS
 from truelift.worlds.shop.parameters import HOST, Shop
 from truelift.worlds.shop.told import TOLD, funnel
+from truelift.worlds.shop.voiced import Voiced
 from truelift.worlds.shop.works import PRIORITIES, WORKS
 from truelift.worlds.tale import Shipped, Tale
 from truelift.worlds.told import USUAL_TABLE, Told
@@ -172,6 +173,7 @@ class Story(Tale):
         Answers(site, calendar=self.days, who=self.who, lead="mara")
         Aligned(site, calendar=self.days, who=self.who)
         LeftOver(site, calendar=self.days, who=self.who)
+        Voiced(site, calendar=self.days, who=self.who, seed=shop.seed)
         Warned(site, calendar=self.days, lead=self.who["mara"])
 
     def _agrees(self) -> None:
