@@ -85,6 +85,7 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
     from truelift.apps.experiments.monitoring_jobs import begin_watches
     from truelift.apps.facts.jobs import plan_traffic
     from truelift.apps.freezes.jobs import begin_keeping_time
+    from truelift.apps.homes.weekly import plan_weeks
     from truelift.apps.inbox.rounds import begin_rounds
     from truelift.apps.progress.nightly import plan_every_hour
     from truelift.apps.rhythm.jobs import begin_rhythms
@@ -109,6 +110,7 @@ def do_jobs(home: Home, stop: threading.Event) -> None:
         begin_listening,
         begin_rhythms,
         plan_scorecards,
+        plan_weeks,
         plan_alignment,
         plan_warnings,
         plan_traffic,

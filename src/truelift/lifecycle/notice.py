@@ -29,6 +29,7 @@ class Topic(StrEnum):
     DECISION = "decision"
     MENTION = "mention"
     WORK = "work"
+    WEEK = "week"
 
     @property
     def called(self) -> str:
@@ -57,6 +58,7 @@ _CALLED: Final[Mapping[Topic, str]] = MappingProxyType(
         Topic.DECISION: "Decisions that wait for me",
         Topic.MENTION: "Comments that call me",
         Topic.WORK: "Everything else that waits for me",
+        Topic.WEEK: "How the week went, by what I do: an e-mail on Monday",
     }
 )
 
@@ -76,6 +78,7 @@ USUAL: Final[Mapping[Topic, Wish]] = MappingProxyType(
         Topic.DECISION: Wish.MAIL,
         Topic.MENTION: Wish.MAIL,
         Topic.WORK: Wish.WEEKLY,
+        Topic.WEEK: Wish.WEEKLY,
     }
 )
 """What holds for a person who has not chosen."""
