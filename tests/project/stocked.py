@@ -9,6 +9,7 @@ from typing import Any
 from django.test import Client
 
 from truelift.apps.changes.models import ChangeRecord, ContaminationRecord
+from truelift.apps.commerce.services import explain
 from truelift.apps.experiments.models import ExperimentRecord, LearningRecord
 from truelift.apps.qa.models import HostRecord
 from truelift.apps.rhythm.models import MeetingRecord
@@ -203,6 +204,15 @@ def stock(site: Site, browser: Client, *, who: str, text: str, now: datetime) ->
     tell("post", "facts/books", {"rows": [{"period": text[:80], "revenue": text[:80]}]})
     defined = {"kind": "revenue", "eligible": text[:300]}
     tell("post", "shared-metric", {**defined, "because": text[:500]})
+    tell("post", "feeds", {"name": "visits", "kind": "traffic", "owner": who})
+    first = now.date() - timedelta(days=now.weekday() + 28)
+    cell = {**dict.fromkeys(("source", "campaign", "landing"), text[:80]), "device": text[:40]}
+    sold = {"sessions": 100, "orders": 20, "bounces": 10, "revenue": "500.00"}
+    weeks = [str(first + timedelta(weeks=each)) for each in range(5)]
+    tell("post", "facts/visits", {"rows": [{"day": day, **cell, **sold} for day in weeks]})
+    explain(site, now=now)
+    said = dict.fromkeys(("terms", "read_before", "expectation"), text)
+    tell("post", "expectations", {"surface": text[:80], **said})
 
     post("annotations/add/", day="2026-05-01", kind="release", text=text)
     post("views/save/", explorer="trend", query="event=x", name=text[:60])
