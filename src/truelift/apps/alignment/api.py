@@ -37,7 +37,7 @@ router = Router(tags=["alignment"])
 Document = dict[str, Any]
 
 
-class MetricIn(Schema):
+class TeamMetricIn(Schema):
     """What is said of a team's metric; what is left out stays as it is."""
 
     name: str | None = Field(default=None, max_length=80)
@@ -57,13 +57,13 @@ class MetricIn(Schema):
     version: int | None = None
 
 
-class TemplateIn(Schema):
+class TeamTemplateIn(Schema):
     """A team whose usual metrics are registered."""
 
     team: Function
 
 
-class ValueIn(Schema):
+class TeamValueIn(Schema):
     """A value of a day."""
 
     day: date
@@ -71,10 +71,10 @@ class ValueIn(Schema):
     of: float = Field(default=1.0, description="By what it is divided.")
 
 
-class ValuesIn(Schema):
+class TeamValuesIn(Schema):
     """Values; the same day again replaces its value."""
 
-    values: list[ValueIn] = Field(max_length=4_000)
+    values: list[TeamValueIn] = Field(max_length=4_000)
 
 
 class RemitIn(Schema):
@@ -83,7 +83,7 @@ class RemitIn(Schema):
     teams: list[str] = Field(max_length=40)
 
 
-class BriefIn(Schema):
+class CommercialBriefIn(Schema):
     """The next version of the commercial brief."""
 
     goal: str = Field(max_length=1_000)
@@ -92,14 +92,14 @@ class BriefIn(Schema):
     because: str = Field(default="", max_length=500)
 
 
-class AcknowledgementIn(Schema):
+class BriefAcknowledgementIn(Schema):
     """A team stands behind a version."""
 
     team: Function
     version: int
 
 
-class SeatIn(Schema):
+class EmptySeatIn(Schema):
     """Why there is nobody of a function; empty takes it back."""
 
     function: Function
@@ -117,7 +117,7 @@ def list_team_metrics(request: HttpRequest, site: str) -> Document:
 
 
 @router.post("/team-metrics", response={201: Document})
-def make_team_metric(request: HttpRequest, site: str, given: MetricIn) -> Status[Document]:
+def make_team_metric(request: HttpRequest, site: str, given: TeamMetricIn) -> Status[Document]:
     """Register a team's metric; it is computed afterwards."""
     place = _site(request, site, needs=Role.ANALYST)
     made = services.write_metric(place, _fields(given), by=_actor(request), now=_now())
@@ -127,7 +127,7 @@ def make_team_metric(request: HttpRequest, site: str, given: MetricIn) -> Status
 
 # Before the addresses of single metrics, which would take the word for a number.
 @router.post("/team-metrics/templates", response={201: Document})
-def load_team_template(request: HttpRequest, site: str, given: TemplateIn) -> Status[Document]:
+def load_team_template(request: HttpRequest, site: str, given: TeamTemplateIn) -> Status[Document]:
     """Register what a team is usually judged by, but what it has already."""
     place = _site(request, site, needs=Role.ANALYST)
     made = services.load_template(place, given.team, by=_actor(request), now=_now())
@@ -146,7 +146,7 @@ def show_team_metric(request: HttpRequest, site: str, number: int) -> Document:
 
 
 @router.patch("/team-metrics/{number}")
-def edit_team_metric(request: HttpRequest, site: str, number: int, given: MetricIn) -> Document:
+def edit_team_metric(request: HttpRequest, site: str, number: int, given: TeamMetricIn) -> Document:
     """Change what is said of a metric."""
     place = _site(request, site, needs=Role.ANALYST)
     made = services.write_metric(
@@ -165,7 +165,7 @@ def end_team_metric(request: HttpRequest, site: str, number: int) -> Status[None
 
 
 @router.put("/team-metrics/{number}/values")
-def put_team_values(request: HttpRequest, site: str, number: int, given: ValuesIn) -> Document:
+def put_team_values(request: HttpRequest, site: str, number: int, given: TeamValuesIn) -> Document:
     """Take values of a metric in that is brought in by people."""
     place = _site(request, site, needs=Role.ANALYST)
     values = [Value(each.day, each.value, each.of) for each in given.values]
@@ -221,7 +221,9 @@ def show_commercial_brief(request: HttpRequest, site: str) -> Document:
 
 
 @router.post("/commercial-brief", response={201: Document})
-def write_commercial_brief(request: HttpRequest, site: str, given: BriefIn) -> Status[Document]:
+def write_commercial_brief(
+    request: HttpRequest, site: str, given: CommercialBriefIn
+) -> Status[Document]:
     """Write the next version; every team is asked anew."""
     place = _site(request, site, needs=Role.EDITOR)
     services.write_brief(place, **given.dict(), by=_actor(request), now=_now())
@@ -230,7 +232,7 @@ def write_commercial_brief(request: HttpRequest, site: str, given: BriefIn) -> S
 
 @router.post("/commercial-brief/acknowledgements")
 def acknowledge_commercial_brief(
-    request: HttpRequest, site: str, given: AcknowledgementIn
+    request: HttpRequest, site: str, given: BriefAcknowledgementIn
 ) -> Document:
     """Say that one's own team stands behind the newest version."""
     place = _site(request, site)
@@ -239,7 +241,7 @@ def acknowledge_commercial_brief(
 
 
 @router.put("/commercial-brief/seats")
-def put_empty_seat(request: HttpRequest, site: str, given: SeatIn) -> Document:
+def put_empty_seat(request: HttpRequest, site: str, given: EmptySeatIn) -> Document:
     """Say why a programme has nobody of a function."""
     place = _site(request, site, needs=Role.EDITOR)
     services.leave_empty(place, given.function, given.because, by=_actor(request), now=_now())
@@ -281,7 +283,7 @@ def _seats(given: Sequence[Seat]) -> list[Document]:
     ]
 
 
-def _fields(given: MetricIn) -> MetricFields:
+def _fields(given: TeamMetricIn) -> MetricFields:
     said = given.dict(exclude={"version", "sources", "target"})
     words = {name: getattr(value, "value", value) for name, value in said.items()}
     target = given.target
