@@ -158,6 +158,13 @@ def test_what_can_be_read_in_two_ways_is_refused_until_somebody_says_how(
     assert (unclear.new, unclear.refused) == (0, 1)
     assert "can be two days" in unclear.refusals.get().reason
     assert (clear.new, clear.first_day) == (1, date(2026, 2, 1))
+    hostile: list[dict[str, object]] = [
+        {"day": "\x00", "source": "ads", "spend": 1},
+        {"day": "2026-05-01", "source": "\ud800", "spend": 1},
+        {"day": "2026-05-01", "source": "ads", "spend": [1]},
+        {"day": "2026-05-01", "source": "ads", "spend": 1e300, "\ud800": 1},
+    ]
+    assert take_in(site, "spend", hostile, by=ROBOT, now=now).refused == 4
     with pytest.raises(BadTable, match="no column source, spend"):
         take_in(site, "spend", b"day,what\n2026-05-01,1\n", by=ROBOT, now=now)
 

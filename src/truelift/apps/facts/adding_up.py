@@ -73,6 +73,8 @@ def add_up(site: Site, *, days: Collection[date] | None = None) -> None:
 
     if days is not None and not days:
         return
+    # Two feeds of a day may come at once: who is second adds up what the first has brought, too.
+    Site.objects.select_for_update().get(pk=site.pk)
     add(
         TrafficRecord.objects.filter(**of(FeedKind.TRAFFIC), feed__counts=True),
         the_sessions=Sum("sessions"),

@@ -14,7 +14,7 @@ from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
 from truelift.apps.facts.columns import COLUMNS, Cell, Column, FeedKind, by_header
-from truelift.apps.research.fields import is_storable
+from truelift.apps.research.fields import is_storable, storable
 from truelift.errors import Refusal
 from truelift.events.money import exponent_of
 
@@ -321,14 +321,14 @@ def _read(
             values = reader.row(columns, given)
             _holds(kind, values)
         except _Unread as refusal:
-            bad.append(Refused(line, str(refusal)[:300], _kept(raw)))
+            bad.append(Refused(line, storable(str(refusal))[:300], _kept(raw)))
         else:
             good.append(Row(line, values))
     return Table(good, bad, ignored)
 
 
 def _kept(raw: str) -> str:
-    return "".join(each for each in raw[:KEPT_ROW] if is_storable(each))
+    return storable(raw[:KEPT_ROW])
 
 
 class _Reader:
@@ -409,7 +409,10 @@ class _Reader:
 
     def _money(self, column: Column, given: object) -> int:
         number = self._number(column, given, thousands=False)
-        return int(number.scaleb(self.exponent).to_integral_value(ROUND_HALF_EVEN))
+        minor = int(number.scaleb(self.exponent).to_integral_value(ROUND_HALF_EVEN))
+        if abs(minor) > _LARGEST:
+            raise _Unread(f"{column.name}: “{_short(given)}” is more money than there is.")
+        return minor
 
     def _number(self, column: Column, given: object, *, thousands: bool) -> Decimal:
         if isinstance(given, bool):
