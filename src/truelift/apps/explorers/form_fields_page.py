@@ -68,7 +68,7 @@ def form_fields_page(asked: Asked) -> ExplorerPage:
                 rows,
                 head=Column("field", "Field", Unit.TEXT),
                 columns=COLUMNS,
-                whole={},
+                whole=None,
                 currency=asked.currency,
                 note="A field’s last word counts: who completes it, comes back and abandons it"
                 " has abandoned it. Nothing that people typed is stored.",
@@ -128,14 +128,11 @@ def _leaving(asked: Asked, fields: Sequence[Row]) -> Figure:
         )
         for row in fields[:MOST_BARS]
     )
-    top = max(bars, key=lambda bar: bar.value)
-    rest = [bar for bar in bars if bar is not top]
-    apart = top.interval and all(
-        bar.interval and top.interval.low > bar.interval.high for bar in rest
-    )
+    apart = _apart(bars)
+    names = " and ".join(f"“{bar.label}” ({percent(bar.value)})" for bar in apart)
     sentence = (
-        f"“{top.label}” is entered and not completed most often: {percent(top.value)} of the time."
-        if apart or not rest
+        f"People give up more often at {names} than at any other field."
+        if apart
         else "The data cannot tell at which field people give up most often: the intervals overlap."
     )
     return Figure(
@@ -148,6 +145,17 @@ def _leaving(asked: Asked, fields: Sequence[Row]) -> Figure:
         + ("; tick: the period before" if asked.before is not None else ""),
         source=f"{asked.period}. {SEMANTICS} Wilson intervals.",
     )
+
+
+def _apart(bars: Sequence[Bar]) -> Sequence[Bar]:
+    """Give the fields, up to three, whose intervals lie above those of all others."""
+    known = sorted((bar for bar in bars if bar.interval), key=lambda bar: -bar.value)
+    for count_of in range(1, min(4, len(known))):
+        low = min(bar.interval.low for bar in known[:count_of] if bar.interval)
+        high = max(bar.interval.high for bar in known[count_of:] if bar.interval)
+        if low > high:
+            return known[:count_of]
+    return ()
 
 
 def _hesitation(asked: Asked, fields: Sequence[Row]) -> tuple[Figure, ...]:

@@ -410,28 +410,36 @@ def conditions_of(text: str) -> Json:
     return [condition(part) for part in split(text, ",") if part.strip()]
 
 
-def default_steps(seen: Sequence[str], called: Called = USUAL) -> tuple[tuple[str, ...], ...]:
-    """Propose a first funnel from the names of events that a site has, each step by its names.
-
-    The steps of a shop, where two or more of them are there; else page views and the
-    event that most people do after them.
-
-    Args:
-        seen: Names of the site's events, the most frequent first.
-        called: What the site calls events of the built-in metrics, where otherwise.
-    """
-    usual = (
+_BUSINESSES: Final = (
+    (
         "view_item",
         "add_to_cart",
         "begin_checkout",
         "add_shipping_info",
         "add_payment_info",
         "purchase",
-    )
-    ours = (called.get(name, (name,)) for name in usual)
-    shop = tuple(there for names in ours if (there := tuple(n for n in names if n in seen)))
-    if len(shop) >= 2:
-        return shop
+    ),
+    ("page_view", "form_view", "form_start", "generate_lead"),
+    ("page_view", "sign_up", "activated", "subscribe"),
+)
+"""The way to what is sold, of a shop, of a form for leads and of a trial."""
+
+
+def default_steps(seen: Sequence[str], called: Called = USUAL) -> tuple[tuple[str, ...], ...]:
+    """Propose a first funnel from the names of events that a site has, each step by its names.
+
+    The steps of a shop, of a form for leads or of a trial, where two or more of them are
+    there; else page views and the event that most people do after them.
+
+    Args:
+        seen: Names of the site's events, the most frequent first.
+        called: What the site calls events of the built-in metrics, where otherwise.
+    """
+    for usual in _BUSINESSES:
+        ours = (called.get(name, (name,)) for name in usual)
+        there = tuple(known for names in ours if (known := tuple(n for n in names if n in seen)))
+        if len(there) >= 2:
+            return there
     others = [name for name in seen if name not in {"page_view", "identify", "group", "alias"}]
     if "page_view" in seen and others:
         return (("page_view",), (others[0],))
