@@ -140,7 +140,9 @@ def test_two_misses_in_a_row_are_a_warning_and_what_was_promised_is_carried_over
     services.finish_action(site, promised.number, by=by, now=after)
     services.read_agenda(site, STAND_UP, "2026-W27", now=after + timedelta(hours=1))
     row.refresh_from_db()
-    assert json.loads(row.agenda)["sections"][-1]["said"] == "No action is open."
+    assert (
+        json.loads(row.agenda)["sections"][-1]["said"] == "No action of a weekly stand-up is open."
+    )
 
 
 def test_when_it_stands_otherwise_only_meetings_to_come_move(

@@ -442,7 +442,9 @@ def _actions(asked: Asked) -> Section:
     ]
     late = sum(each.pressing for each in lines)
     said = f"{amount(len(lines), 'action')} open" + (f", {late} late." if late else ".")
-    return of(Topic.ACTIONS, said if lines else "No action is open.", lines)
+    if not lines:
+        said = f"No action of a {asked.meeting.called.lower()} is open."
+    return of(Topic.ACTIONS, said, lines)
 
 
 def _shared_metric(asked: Asked) -> Section:

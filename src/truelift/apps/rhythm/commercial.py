@@ -93,7 +93,9 @@ def shared_metric(site: Site, *, month: date) -> Section:
         Topic.SHARED_METRIC,
         said,
         list(split.lines) if split else [],
-        figures=_figures(now, then, f"{amount(now.days, 'day')} of {month:%B}"),
+        figures=_figures(
+            now, then, _whole(first, now.days), f"{amount(now.days, 'day')} of {month:%B}"
+        ),
         steps=split.steps if split else (),
         ends=(f"{before:%B}", f"{first:%B}") if split else ("", ""),
         basis=_BASIS if split else "",
@@ -106,8 +108,8 @@ def _is(many: int) -> str:
 
 _BASIS: Final = (
     "Shapley split of conversion and order value, each into mix and rate over source: the steps"
-    " add up exactly. Intervals 95%. Observational: it says where the change sits, not who"
-    " caused it."
+    " add up exactly. Bars do not begin at zero. Intervals 95%. Observational: it says where the"
+    " change sits, not who caused it."
 )
 
 
@@ -145,8 +147,11 @@ def _totals(told: Traffic) -> Totals:
     )
 
 
-def _figures(this: Totals, that: Totals, counted: str) -> tuple[Figure, ...]:
-    known = bool(that.days)
+def _figures(this: Totals, that: Totals, *, first: date) -> tuple[Figure, ...]:
+    # A part of a month has fewer sessions than a whole one; that says nothing.
+    whole = this.days == (next_first_day(Meeting.REVIEW, first) - first).days
+    known = bool(that.days) and whole
+    counted = f"{amount(this.days, 'day')} of {first:%B}"
     orders = amount(this.orders, "order")
     return (
         Figure("rps", "Revenue per session", this.per_session, "money", that.per_session, counted),

@@ -177,9 +177,9 @@ def _stands(each: Rhythm) -> str:
         case Meeting.STAND_UP:
             return f"Every {name}, {at}"
         case Meeting.REVIEW:
-            return f"Every {NTH[row.nth - 1]} {name} of a month, {at}"
+            return f"The {NTH[row.nth - 1]} {name} of every month, {at}"
         case Meeting.REBUILD:
-            return f"Every {NTH[row.nth - 1]} {name} of a quarter, {at}"
+            return f"The {NTH[row.nth - 1]} {name} of every quarter, {at}"
 
 
 def _adherence(each: Rhythm) -> str:
@@ -187,7 +187,7 @@ def _adherence(each: Rhythm) -> str:
     if found.share is None:
         return "None was due yet"
     return (
-        f"{percent(found.share, digits=0)} held with quorum: {found.held} of {found.due} due"
+        f"{percent(found.share, digits=0)} held with quorum, {found.held} of {found.due} due"
         f" in {each.kind.trailing}"
     )
 

@@ -15,6 +15,7 @@ from django.db.models import Max
 from truelift.apps.accounts.audit import record as audit
 from truelift.apps.accounts.models import Json, Membership, User
 from truelift.apps.accounts.reads import functions_in
+from truelift.apps.drawing.wording import day as day_in_words
 from truelift.apps.experiments.domain import day_at
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import is_storable
@@ -40,6 +41,7 @@ from truelift.lifecycle.rhythm import (
     Stage,
     Topic,
     closing_obstacles,
+    first_day,
     is_in_time,
     quorum,
 )
@@ -198,13 +200,21 @@ def begin_obstacles(row: MeetingRecord, *, today: date) -> tuple[Obstacle, ...]:
     if row.stage != Stage.PLANNED.value:
         said = "It has begun already." if row.stage == Stage.BEGUN.value else "It is closed."
         return (Obstacle("rhythm.has_begun", said, "Open it as it is."),)
-    if not is_in_time(row.meeting, row.day, today=today):
-        every = row.meeting.every
+    kind = row.meeting
+    if today < first_day(kind, row.day):
         return (
             Obstacle(
                 "rhythm.other_period",
-                f"It belongs to another {every}: {row.period}.",
-                f"Hold the one of this {every}.",
+                f"It belongs to another {kind.every}.",
+                f"It can begin from {day_in_words(first_day(kind, row.day))} on.",
+            ),
+        )
+    if not is_in_time(kind, row.day, today=today):
+        return (
+            Obstacle(
+                "rhythm.other_period",
+                f"It belongs to another {kind.every}, which is over: it counts as not held.",
+                f"Hold the one of this {kind.every}.",
             ),
         )
     return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -270,6 +270,9 @@ def _meeting(
     packs = reads.packs_of(row)
     newest = packs[0] if packs else None
     document: dict[str, Any] | None = json.loads(row.agenda) if row.agenda else None
+    if newest is not None and row.meeting is Meeting.REVIEW:
+        # A review speaks of what was frozen, whatever has come in since.
+        document = newest.document
     page = meeting_page(
         row,
         document,
@@ -298,6 +301,7 @@ def _meeting(
         if row.stage == Stage.PLANNED.value
         else (),
         "not_closed": services.refusals_of(row) if writes and begun else (),
+        "ends_at": row.begun_at + timedelta(minutes=row.meeting.minutes) if row.begun_at else None,
         "form": form or ActionForm(kind=row.meeting, people=people),
         "refusal": refusal,
     }
