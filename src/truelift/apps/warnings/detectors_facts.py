@@ -149,7 +149,10 @@ class _Mix:
 
     @property
     def said(self) -> str:
-        return "not defined" if self.share is None else percent(self.share, digits=0)
+        if self.share is None:
+            return "not defined"
+        # What the sources' own rates did against it can make it more than all.
+        return "All" if self.share > 0.995 else percent(self.share, digits=0)
 
     @property
     def sentence(self) -> str:

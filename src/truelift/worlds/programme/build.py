@@ -18,6 +18,7 @@ from truelift.lake.home import Home
 from truelift.worlds.programme.aligned import pull_apart
 from truelift.worlds.programme.people import SITE, open_programme
 from truelift.worlds.programme.plan import DAYS, TESTS, Planned, plain_sum, true_sum, year_of
+from truelift.worlds.programme.warned import warn
 from truelift.worlds.programme.year import Entry, live_through
 
 
@@ -65,6 +66,7 @@ def build_programme(
         explain(company.site, now=until)
         for end in _month_ends(company.site, until):
             keep_figures(company.site, as_of=end, now=end)
+        warn(company.site, lead=company.lead, until=until)
     write_durably(folder / "log.json", json.dumps(log_document(log), indent=0).encode())
     return company.password
 
