@@ -532,6 +532,7 @@ class CallPage:
     answer: str
     grounds: str
     asked: tuple[Asked, ...]
+    minutes: int
     reasons: tuple[Obstacle, ...]
 
 
@@ -573,6 +574,7 @@ def call_page(record: CallRecord, *, typed: Call | None = None) -> CallPage:
         answer=answer,
         grounds=f"{day(record.day)}.{owner}{minutes}",
         asked=tuple(asked),
+        minutes=call.minutes,
         reasons=() if closed else call_obstacles(call),
     )
 
