@@ -28,6 +28,14 @@ ROUNDS: Final = (42, 28, 14, 7, 0)
 AGREED: Final = (40, 39, 38, 36)
 """When the shared metric was proposed, and signed by each of three."""
 
+BEFORE: Final = 46
+"""Weeks that the product that was used before knows of: with the site's own, a year."""
+
+OLDER: Final = "older-analytics"
+
+GROWTH: Final = 0.15
+"""How much fewer came a year ago."""
+
 LEDGER_SHARE: Final = 0.994
 """What finance books of what analytics counts: cash on delivery that was never paid."""
 
@@ -64,6 +72,9 @@ class Owners:
 class Facts:
     """Traffic of the site's own events, spend, refunds and the ledger, and three signatures."""
 
+    rounds: tuple[int, ...] = ROUNDS
+    agreed: tuple[int, ...] = AGREED
+
     def __init__(
         self,
         site: Site,
@@ -87,10 +98,10 @@ class Facts:
         self.site, self.days, self.who = site, calendar, who
         self.owners, self.paid, self.seed = owners, paid, seed
         self._unit = 10 ** exponent_of(site.currency)
-        self.days.at(self.days.ago(ROUNDS[0], hour=2), self._makes_feeds)
-        for days_ago in ROUNDS:
+        self.days.at(self.days.ago(self.rounds[0], hour=2), self._makes_feeds)
+        for days_ago in self.rounds:
             self.days.at(self.days.ago(days_ago, hour=3), self._round)
-        propose, *signing = AGREED
+        propose, *signing = self.agreed
         self.days.at(self.days.ago(propose, hour=11), self._proposes)
         functions = {
             "marketing": owners.marketing,
@@ -101,11 +112,7 @@ class Facts:
             self.days.at(self.days.ago(days_ago, hour=15), partial(self._signs, function, name))
 
     def _makes_feeds(self) -> None:
-        for name, kind, owner, hours in (
-            ("advertising", FeedKind.SPEND, self.owners.spend, 24 * 15),
-            ("returns", FeedKind.REFUNDS, self.owners.refunds, 24 * 15),
-            ("books", FeedKind.LEDGER, self.owners.ledger, 24 * 15),
-        ):
+        for name, kind, owner, hours in self._feeds():
             make_feed(
                 self.site,
                 name=name,
@@ -115,6 +122,14 @@ class Facts:
                 by=self.who[self.owners.analyst],
                 now=self.days.moment(),
             )
+
+    def _feeds(self) -> tuple[tuple[str, FeedKind, str, int], ...]:
+        """Name, kind, owner and promise of what comes from elsewhere."""
+        return (
+            ("advertising", FeedKind.SPEND, self.owners.spend, 24 * 15),
+            ("returns", FeedKind.REFUNDS, self.owners.refunds, 24 * 15),
+            ("books", FeedKind.LEDGER, self.owners.ledger, 24 * 15),
+        )
 
     def _round(self) -> None:
         """Count the days that are over, and bring what came from elsewhere since."""
@@ -135,10 +150,68 @@ class Facts:
                 by=self.who[self.owners.analyst],
                 now=self.days.moment(),
             )
-        found = traffic(self.site, since=today - timedelta(days=400), until=today)
+        if feed_of(self.site, OLDER) is None:
+            self._brings_along()
+        found = traffic(self.site, since=today - timedelta(days=60), until=today)
+        self._brings_all(found, today)
+
+    def _brings_all(self, found: Traffic, today: date) -> None:
+        """Bring everything that is known by a day."""
         self._brings("advertising", self.owners.spend, self._spend(found))
         self._brings("returns", self.owners.refunds, self._refunds(found, today))
         self._brings("books", self.owners.ledger, self._ledger(today))
+
+    def _brings_along(self) -> None:
+        """Bring a year's export of the product that was used before, with its spend."""
+        own = traffic(self.site, since=date.min, until=self.days.today)
+        if not len(own.day):
+            return
+        make_feed(
+            self.site,
+            name=OLDER,
+            kind=FeedKind.TRAFFIC.value,
+            owner=self._person(self.owners.analyst),
+            promise_hours=24 * 365,
+            by=self.who[self.owners.analyst],
+            now=self.days.moment(),
+        )
+        first, spans = own.day.min().item(), len(np.unique(own.day))
+        draw = np.random.default_rng((self.seed, 46))
+        traffic_rows: list[dict[str, object]] = []
+        spend_rows: list[dict[str, object]] = []
+        for source in sorted(set(own.source)):
+            here = own.source == source
+            sessions, orders = own.sessions[here].sum() / spans, own.orders[here].sum()
+            rate = orders / own.sessions[here].sum()
+            worth = own.revenue_minor[here].sum() / max(orders, 1)
+            for back in range(1, 7 * BEFORE + 1):
+                day = first - timedelta(days=back)
+                level = 1 - GROWTH * back / 365 + 0.12 * np.cos(2 * np.pi * back / 365)
+                came = int(draw.poisson(max(sessions * level, 0)))
+                bought = int(draw.binomial(came, min(rate, 1.0)))
+                minor = round(bought * worth * draw.normal(1, 0.1))
+                traffic_rows.append(
+                    {
+                        "day": str(day),
+                        "source": source,
+                        "sessions": came,
+                        "orders": bought,
+                        "revenue": self._major(max(minor, 0)),
+                    }
+                )
+                if source in self.paid:
+                    clicks = round(came * self.paid[source].clicks)
+                    cost = round(clicks * self.paid[source].click_minor * draw.normal(1, 0.05))
+                    spend_rows.append(
+                        {
+                            "day": str(day),
+                            "source": source,
+                            "clicks": clicks,
+                            "spend": self._major(max(cost, 0)),
+                        }
+                    )
+        self._brings(OLDER, self.owners.analyst, traffic_rows)
+        self._brings("advertising", self.owners.spend, spend_rows)
 
     def _brings(self, feed: str, name: str, rows: list[dict[str, object]]) -> None:
         take_in(

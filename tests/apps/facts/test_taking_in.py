@@ -75,6 +75,29 @@ def test_the_same_file_twice_changes_nothing_and_a_corrected_one_replaces_and_sa
     )
 
 
+def test_an_older_export_gives_the_days_before_the_feed_that_is_read_and_no_other(
+    site: Site, now: datetime
+) -> None:
+    for name in ("own", "before", "third"):
+        make_feed(site, name=name, kind="traffic", by=ROBOT, now=now)
+
+    def brings(feed: str, *rows: tuple[int, int]) -> None:
+        given = [{"day": f"2026-05-{day:02}", "source": "google", "sessions": n} for day, n in rows]
+        take_in(site, feed, given, by=ROBOT, now=now)
+
+    brings("before", (1, 10), (2, 20), (3, 30))
+    brings("third", (1, 7))
+    nothing = _all(site).sessions.tolist()
+    brings("own", (2, 200))
+
+    assert nothing == []
+    assert _all(site).sessions.tolist() == [10, 200]
+    assert [each.sessions for each in DayRecord.objects.order_by("day")] == [10, 200]
+    brings("own", (1, 100))
+    assert _all(site).sessions.tolist() == [100, 200]
+    assert [each.sessions for each in DayRecord.objects.order_by("day")] == [100, 200]
+
+
 def test_refunds_change_the_day_of_their_order_within_the_window_and_later_ones_are_shown(
     site: Site, feed: Callable[[str], FeedRecord]
 ) -> None:

@@ -8,11 +8,12 @@ from datetime import date
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Aggregate, Count, Q, QuerySet, Sum
+from django.db.models import Aggregate, Count, Min, Q, QuerySet, Sum
 
 from truelift.apps.facts.columns import FeedKind
 from truelift.apps.facts.models import (
     DayRecord,
+    FeedRecord,
     LeadRecord,
     OrderRecord,
     RefundRecord,
@@ -56,6 +57,35 @@ def maturity_of(site: Site) -> int:
     return found.maturity_days if found else USUAL_MATURITY
 
 
+def read_traffic(site: Site) -> QuerySet[TrafficRecord]:
+    """Give the rows of traffic that are read.
+
+    They are those of the feed that was chosen, and for the days before its first one those of
+    the oldest other feed: what was exported of the product that was used before.
+    """
+    chosen, other, first = _read_feeds(site)
+    if chosen is None:
+        return TrafficRecord.objects.none()
+    if other is None or first is None:
+        return TrafficRecord.objects.filter(feed=chosen)
+    return TrafficRecord.objects.filter(Q(feed=chosen) | Q(feed=other, day__lt=first))
+
+
+def _read_feeds(site: Site) -> tuple[FeedRecord | None, FeedRecord | None, date | None]:
+    """Give the feed of traffic that was chosen, the one behind it, and the first day of both."""
+    feeds = list(
+        FeedRecord.objects.filter(site=site, kind=FeedKind.TRAFFIC.value, ended_at=None).order_by(
+            "pk"
+        )
+    )
+    chosen = next((each for each in feeds if each.counts), None)
+    other = next((each for each in feeds if not each.counts), None)
+    if chosen is None or other is None:
+        return chosen, None, None
+    rows = TrafficRecord.objects.filter(feed=chosen)
+    return chosen, other, rows.aggregate(first=Min("day"))["first"]
+
+
 @transaction.atomic
 def add_up(site: Site, *, days: Collection[date] | None = None) -> None:
     """Add up some days of a site anew; by default all of them."""
@@ -75,8 +105,12 @@ def add_up(site: Site, *, days: Collection[date] | None = None) -> None:
         return
     # Two feeds of a day may come at once: who is second adds up what the first has brought, too.
     Site.objects.select_for_update().get(pk=site.pk)
+    _, other, first = _read_feeds(site)
+    if days is not None and other is not None and first is not None and min(days) <= first:
+        # The feed that is read may begin on another day now, and the one behind it end there.
+        days = None
     add(
-        TrafficRecord.objects.filter(**of(FeedKind.TRAFFIC), feed__counts=True),
+        read_traffic(site),
         the_sessions=Sum("sessions"),
         the_people=Sum("people"),
         the_bounces=Sum("bounces"),

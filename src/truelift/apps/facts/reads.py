@@ -8,11 +8,11 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
-from django.db.models import Max, Min, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet
 from numpy.typing import NDArray
 
 from truelift.apps.experiments.domain import day_at
-from truelift.apps.facts.adding_up import maturity_of
+from truelift.apps.facts.adding_up import maturity_of, read_traffic
 from truelift.apps.facts.columns import FeedKind
 from truelift.apps.facts.models import (
     CellRecord,
@@ -23,7 +23,6 @@ from truelift.apps.facts.models import (
     OrderRecord,
     RefundRecord,
     SpendRecord,
-    TrafficRecord,
 )
 from truelift.apps.facts.window import within
 from truelift.apps.sites.models import Site
@@ -198,12 +197,9 @@ def feed_of(site: Site, name: str) -> FeedRecord | None:
 
 def traffic(site: Site, *, since: date, until: date) -> Traffic:
     """Give the days of a half-open span by cell, oldest first."""
-    rows = _live(TrafficRecord.objects.all(), site, FeedKind.TRAFFIC, since, until)
+    rows = read_traffic(site).filter(day__gte=since, day__lt=until)
     found = _columns(
-        rows.filter(feed__counts=True).values_list(
-            "day", "cell_id", "sessions", "orders", "revenue_minor", "bounces"
-        ),
-        6,
+        rows.values_list("day", "cell_id", "sessions", "orders", "revenue_minor", "bounces"), 6
     )
     day, cell = _days(found[0]), _whole(found[1])
     sessions, bounces = _whole(found[2]), _whole(found[5])
@@ -281,6 +277,19 @@ def spend(site: Site, *, since: date, until: date) -> Spend:
         spend_minor=columns[1],
         knows_clicks=any(each is not None for each in found[2]),
     )
+
+
+def new_customers(site: Site, *, since: date, until: date) -> dict[str, int] | None:
+    """Count the customers who bought for the first time in a half-open span, by source.
+
+    Returns:
+        None where no feed of orders tells them from others.
+    """
+    rows = _live(OrderRecord.objects.all(), site, FeedKind.ORDERS, since, until)
+    told = rows.exclude(new_customer=None).order_by().values_list("cell__source")
+    found = told.annotate(new=Count("pk", filter=Q(new_customer=True)))
+    counts = dict(found)
+    return counts or None
 
 
 def leads(site: Site, *, since: date, until: date) -> Leads:
