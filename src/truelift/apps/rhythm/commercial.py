@@ -93,9 +93,7 @@ def shared_metric(site: Site, *, month: date) -> Section:
         Topic.SHARED_METRIC,
         said,
         list(split.lines) if split else [],
-        figures=_figures(
-            now, then, _whole(first, now.days), f"{amount(now.days, 'day')} of {month:%B}"
-        ),
+        figures=_figures(now, then, first=first),
         steps=split.steps if split else (),
         ends=(f"{before:%B}", f"{first:%B}") if split else ("", ""),
         basis=_BASIS if split else "",
