@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from truelift.apps.accounts.models import AuditEvent, User
 from truelift.apps.alignment import services
@@ -139,7 +139,13 @@ def test_the_page_says_the_conflict_first_and_a_metric_without_a_path_is_no_good
 
     browser = client_of(ada)
     browser.get("/s/shop/team-metrics/")
-    with CaptureQueriesContext(connection) as asked:
+    asked: list[str] = []
+
+    def noted(execute: Any, sql: str, *rest: Any) -> Any:
+        asked.append(sql)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(noted):
         page = text_of(browser.get("/s/shop/team-metrics/"))
     one = text_of(browser.get("/s/shop/team-metrics/1/"))
     told = browser.get("/api/v1/team-metrics?site=shop").json()
