@@ -42,7 +42,7 @@ class NoLogarithm(Refusal):
 class BadCells(Refusal):
     """Two periods that cannot be set against each other."""
 
-    code: ClassVar[str] = "stats.bad_cells"
+    code: ClassVar[str] = "stats.bad_periods"
 
     def __init__(self, *, reason: str) -> None:
         super().__init__(f"The two periods cannot be compared: {reason}.", reason=reason)
@@ -180,7 +180,7 @@ class MixAndRate:
     @property
     def mix_share(self) -> float | None:
         """Mix as a share of the change; None where nothing changed. It may lie outside 0 to 1."""
-        return float(self.mix.sum()) / self.change if self.change else None
+        return float(self.mix.sum()) / self.change + 0.0 if self.change else None
 
 
 def mix_and_rate(cells: Cells) -> MixAndRate:

@@ -477,6 +477,8 @@ def _href(code: str, record: ExperimentRecord, *, home: str) -> str:
         return f"{here}edit/#{_PLAN_FIELDS[code]}"
     if code in _QA_PARTS or code.startswith("qa."):
         return f"{home}qa/{record.key}/#{_QA_PARTS.get(code, 'run')}"
+    if code.startswith("expectation."):
+        return f"{home}page-or-traffic/"
     if code == "brief.primary_is_no_outcome":
         return f"{home}metrics/"
     if code in _BRIEF_FIELDS:

@@ -72,7 +72,7 @@ def decompose(asked: DecomposeInput) -> Document:
         "tqi": index.tqi if index else None,
         "ppi": index.ppi if index else None,
         "tqi_log_share": index.log_share if index else None,
-        "reading": by_identity(index).value if index else "undetermined",
+        "reading": by_identity(index).value if index and between else "undetermined",
         "segments": _segments(names, cells, found.mix, found.rate),
     }
     if between is None:
