@@ -154,7 +154,9 @@ def identity(cells: Cells) -> Identity:
     expected = float((w1 * r0).sum())
     ratio = cells.after / cells.before
     tqi = expected / cells.before
-    share = log(tqi) / log(ratio) + 0.0 if ratio > 0 and tqi > 0 and abs(log(ratio)) > _SAME else None
+    share = (
+        log(tqi) / log(ratio) + 0.0 if ratio > 0 and tqi > 0 and abs(log(ratio)) > _SAME else None
+    )
     way = np.sign(cells.after - cells.before)
     moved = float((((w0 + w1) / 2) * (np.sign(r1 - r0) == way)).sum()) if way else 0.0
     return Identity(
