@@ -105,6 +105,7 @@ class Meetings:
         who: Mapping[str, Actor],
         people: People,
         goals: Sequence[tuple[str, str]],
+        promises: Sequence[Promise] = PROMISES,
     ) -> None:
         """Put it on the calendar.
 
@@ -114,7 +115,9 @@ class Meetings:
             who: First name → person.
             people: Who comes to what.
             goals: What the business went for before it agreed on something else.
+            promises: What somebody promised at which stand-up.
         """
+        self.promises = tuple(promises)
         self.site, self.days, self.who, self.people = site, calendar, who, people
         self.goals = tuple(goals)
         self.days.at(self.days.ago(BEGAN, hour=9), self._agree)
@@ -206,7 +209,7 @@ class Meetings:
             return
         names = self.people.stand_up
         self._begins(due, names[:-1] if self._is_short(due.day) else names)
-        for each in PROMISES:
+        for each in self.promises:
             if self._in_week(due.day, each.ago):
                 self._promises(due, each)
         self._ends(due, {})

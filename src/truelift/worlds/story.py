@@ -38,14 +38,18 @@ from truelift.questions.leaks import Leak
 from truelift.worlds.answers import Answers
 from truelift.worlds.cast import Part
 from truelift.worlds.company import Company
+from truelift.worlds.explained import Explained
 from truelift.worlds.facts import Facts
 from truelift.worlds.findings import findings_between
 from truelift.worlds.history import Trial
+from truelift.worlds.meetings import Meetings
+from truelift.worlds.meetings import People as Attending
 from truelift.worlds.outside import host_proved
 from truelift.worlds.people import DOMAIN, PEOPLE, address_of
 from truelift.worlds.planning import Planning
 from truelift.worlds.shop.aligned import Aligned
 from truelift.worlds.shop.build import SITE
+from truelift.worlds.shop.expected import EXPECTED
 from truelift.worlds.shop.facts import OWNERS, PAID
 from truelift.worlds.shop.heard import HEARD, PROPOSED
 from truelift.worlds.shop.left_over import LeftOver
@@ -104,6 +108,20 @@ COMPANY: Final = Company(
     gates=GATES,
 )
 """Northpine, which has the shop."""
+
+ATTENDING: Final = Attending(
+    lead="mara",
+    stand_up=("mara", "tom", "jonas", "priya"),
+    review=("felix", "samir", "otto", "priya"),
+    rebuild=("mara", "felix", "jonas", "ines"),
+)
+"""Who comes to which meeting; where somebody is missing from a stand-up, it is the analyst."""
+
+SUMMER: Final = (
+    ("Stock for the season", "What sold out last autumn is there in time."),
+    ("Orders on phones", "Half of the visitors hold a phone, and they order least."),
+)
+"""What the business went for when they began to meet."""
 
 RULE: Final = PrincipleFields(
     statement="Show what people look for before they buy right where they decide.",
@@ -170,10 +188,12 @@ class Story(Tale):
         self.days.at(self.days.ago(6, hour=11), self._generalises)
         self._talks()
         Facts(site, calendar=self.days, who=self.who, owners=OWNERS, paid=PAID, seed=shop.seed)
+        Explained(site, calendar=self.days, who=self.who, expected=EXPECTED)
         Answers(site, calendar=self.days, who=self.who, lead="mara")
         Aligned(site, calendar=self.days, who=self.who)
         LeftOver(site, calendar=self.days, who=self.who)
         Voiced(site, calendar=self.days, who=self.who, seed=shop.seed)
+        Meetings(site, calendar=self.days, who=self.who, people=ATTENDING, goals=SUMMER)
         Warned(site, calendar=self.days, lead=self.who["mara"])
 
     def _agrees(self) -> None:

@@ -73,7 +73,7 @@ def shared_metric(site: Site, *, month: date) -> Section:
         )
     partly = then.days < ENOUGH_DAYS
     known, then = then.days, Totals(0, 0, 0, 0) if partly else then
-    split = _split(that, this) if then.orders and now.orders else None
+    split = _split(site, that, this) if then.orders and now.orders else None
     currency = site.currency
     level = money(now.per_session, currency)
     said = f"Revenue per session was {level} in {month:%B}."
@@ -169,7 +169,7 @@ class Split:
     sentence: str
 
 
-def _split(before: Traffic, after: Traffic) -> Split | None:
+def _split(site: Site, before: Traffic, after: Traffic) -> Split | None:
     told = counted(before, after)
     groups = group(told, [0], most=MOST_SOURCES)
     if groups is None or not told.has_money:
@@ -191,11 +191,12 @@ def _split(before: Traffic, after: Traffic) -> Split | None:
         sentence = "Most of it is what people found, not who came."
     by_source = found.parts.sum(axis=0)
     order = np.argsort(-np.abs(by_source))[:MOST_LINES]
-    lines = tuple(_line(groups, int(at)) for at in order)
+    href = f"/s/{site.name}/drivers/"
+    lines = tuple(_line(groups, int(at), href=href) for at in order)
     return Split(steps, lines if len(by_source) > 1 else (), sentence)
 
 
-def _line(groups: Grouped, at: int) -> Line:
+def _line(groups: Grouped, at: int, *, href: str) -> Line:
     """Say of a source how its share and its conversion moved."""
     sold = groups.sold
     name = "Other sources" if groups.keys[at] == (OTHERS,) else groups.keys[at][0]
@@ -208,7 +209,7 @@ def _line(groups: Grouped, at: int) -> Line:
     said += f" {percent(shares[1], digits=0)}"
     if rates[0] is not None and rates[1] is not None:
         said += f", conversion {percent(rates[0])} became {percent(rates[1])}"
-    return Line(f"{said}.")
+    return Line(f"{said}.", href)
 
 
 def metric_conflicts(site: Site) -> Section:

@@ -461,6 +461,9 @@ def close(site: Site, kind: Meeting, period: str, *, by: Actor, now: datetime) -
         subject = f"The {kind.called.lower()}"
         raise MoveRefused(subject=subject, action="be closed", obstacles=obstacles)
     people, there = quorum_of(row)
+    if kind is Meeting.REBUILD:
+        # What came of it is known now: the version, and how much of it was carried over.
+        _read_agenda(row, now=now)
     row.stage, row.closed_at, row.quorate = Stage.CLOSED.value, now, there.reached
     row.save()
     text = as_text(minutes_document(row, people, there, now=now))
