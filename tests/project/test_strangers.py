@@ -39,7 +39,14 @@ OPEN_TO_STRANGERS = (
 )
 """What a stranger may address; each of these is harmless without a token or a password."""
 
-OWN_BUSINESS = (r"^/$", r"^/me/", r"^/accounts/", r"^/sites/new/$", r"^/theme/$")
+OWN_BUSINESS = (
+    r"^/$",
+    r"^/me/",
+    r"^/accounts/",
+    r"^/sites/new/$",
+    r"^/theme/$",
+    r"^/learnings-without-names\.csv$",
+)
 """What anybody with an account may address: it concerns nobody but themselves."""
 
 FILLED = {

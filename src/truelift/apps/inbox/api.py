@@ -40,6 +40,7 @@ class WishesIn(Schema):
     decision: Wish | None = None
     mention: Wish | None = None
     work: Wish | None = None
+    week: Wish | None = None
 
 
 class HookIn(Schema):

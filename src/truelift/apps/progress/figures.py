@@ -138,6 +138,7 @@ def _to_verified(history: History) -> Iterable[Wait]:
 
 
 def to_decision(own: Iterable[OneTest]) -> Iterable[Wait]:
+    """Say for every valid test how long it waited from its analysis to its decision."""
     for each in own:
         analysed = next(
             (step.at for step in each.trial.steps if step.after == Stage.ANALYSED), None
