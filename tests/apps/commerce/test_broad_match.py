@@ -13,6 +13,8 @@ from truelift.apps.accounts.models import User
 from truelift.apps.commerce.models import SnapshotRecord
 from truelift.apps.commerce.reads import explained
 from truelift.apps.commerce.services import explain
+from truelift.apps.facts.services import make_feed, take_in
+from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 
 
@@ -136,3 +138,24 @@ def test_pages_and_api_tell_it_and_lead_from_a_bar_to_what_is_inside(
         assert viewer.get(f"/api/v1/{path}?site=shop&snapshot=99").status_code == 404
         assert viewer.get(f"/s/shop/{path}/?snapshot=99").status_code == 404
     assert viewer.get("/s/shop/drivers/?source=nobody").status_code == 404
+
+
+def test_new_customers_are_what_acquisition_is_held_against_where_orders_tell_them(
+    told: Site, ada: User
+) -> None:
+    by = Actor(ada)
+    rows = [
+        {"order": f"{day}-{n}", "day": day, "revenue": "1", "source": "paid broad", "new": new}
+        for day in ("2026-02-01", "2026-04-01")
+        for n, new in enumerate(("yes", "yes", "no"))
+    ]
+    make_feed(told, name="orders", kind="orders", owner=ada, by=by, now=NOW)
+    take_in(told, "orders", rows, by=by, now=NOW)
+
+    made = explain(told, now=NOW)
+
+    found = next(each for each in made if each.weeks == 8).document["acquisition"]
+    broad = next(each for each in found["rows"] if each["source"] == "paid broad")
+    assert broad["new_customers"] == [2, 2]
+    assert broad["cost_per_new_customer_minor"] == [300_000, 3_325_000]
+    assert found["total"]["orders"] == [3_200, 3_014]

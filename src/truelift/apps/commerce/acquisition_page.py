@@ -63,7 +63,7 @@ def acquisition_page(
     first, last = document["drivers"]["before"], document["drivers"]["after"]
     knows_new = "new_customers" in found["total"]
     return AcquisitionPage(
-        answer=_answer(found),
+        answer=_answer(found, currency),
         grounds=f"{span(last)} against {span(first)}; revenue net of refunds, at the day of the"
         " order. Observational: sources differ in more than what they cost.",
         advice=_advice(found),
@@ -84,7 +84,7 @@ def acquisition_page(
     )
 
 
-def _answer(found: Mapping[str, Any]) -> str:
+def _answer(found: Mapping[str, Any], currency: str) -> str:
     if not found["has_spend"]:
         return "No feed says what advertising costs yet."
     total = found["total"]
@@ -103,7 +103,14 @@ def _answer(found: Mapping[str, Any]) -> str:
     marginal = total["marginal_revenue_per_spend"]
     more = ""
     if marginal is not None:
-        more = f"; the last change of spend moved {number(marginal, digits=2)} for each 1"
+        spent, revenue = (
+            after - before for before, after in (total["spend_minor"], total["revenue_minor"])
+        )
+        more = (
+            f"; {rough_money(abs(spent), currency)} {'more' if spent > 0 else 'less'} was spent"
+            f" than before, and {rough_money(abs(revenue), currency)}"
+            f" {'more' if revenue > 0 else 'less'} came in"
+        )
     return f"All revenue is {number(earned, digits=2)} times what advertising costs{more}."
 
 

@@ -192,8 +192,11 @@ def drivers_page(
         levels=_levels(drivers["levels"]),
         factors=_factors(drivers["factors"], amounts),
         snapshot=f"Snapshot {number}, made {made}",
-        n=f"{count(first['sessions'])} sessions with {count(first['orders'])} orders, then"
-        f" {count(last['sessions'])} with {count(last['orders'])}",
+        n=", then ".join(
+            f"{count(sum(each['sessions'][at] for each in node['rows']))} sessions with"
+            f" {count(sum(each['orders'][at] for each in node['rows']))} orders"
+            for at in (0, 1)
+        ),
         worse=_worse(document),
     )
 

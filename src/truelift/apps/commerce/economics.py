@@ -16,6 +16,9 @@ Document = dict[str, Any]
 
 MOST_SOURCES: Final = 40
 
+LEAST_CHANGE: Final = 0.02
+"""Of spend, for more revenue to be told of it: a share of nearly nothing is noise."""
+
 
 def acquisition(
     told: Counted, spent: tuple[Spend, Spend], new: tuple[Mapping[str, int], ...] = ()
@@ -112,8 +115,10 @@ def _ratios(above: list[int] | None, below: list[int] | None) -> list[float | No
 
 
 def _marginal(revenue: list[int] | None, spend: list[int] | None) -> float | None:
-    """Give what each further unit of spend came with; None where spend stayed."""
-    if revenue is None or spend is None or spend[0] == spend[1]:
+    """Give what each further unit of spend came with; None where spend hardly changed."""
+    if revenue is None or spend is None:
+        return None
+    if abs(spend[1] - spend[0]) <= LEAST_CHANGE * spend[0]:
         return None
     return (revenue[1] - revenue[0]) / (spend[1] - spend[0])
 

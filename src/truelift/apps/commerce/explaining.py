@@ -213,7 +213,7 @@ def _node(told: Counted, groups: Grouped | None, *, drawn: bool = True) -> Docum
             "tqi": index.tqi,
             "ppi": index.ppi,
             "tqi_log_share": index.log_share,
-            "reading": by_identity(index).value,
+            "reading": by_identity(index).value if share else "undetermined",
         },
         "rows": [
             {

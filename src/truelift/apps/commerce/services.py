@@ -68,6 +68,11 @@ def computed(site: Site, when: Pair) -> dict[str, Any] | None:
         facts.spend(site, since=when.before_since, until=when.before_until),
         facts.spend(site, since=when.since, until=when.until),
     )
+    customers = [
+        facts.new_customers(site, since=since, until=until)
+        for since, until in ((when.before_since, when.before_until), (when.since, when.until))
+    ]
+    new = tuple(each for each in customers if each is not None)
     records = records_of(site)
     surfaces = [each.as_domain() for each in records]
     return {
@@ -76,7 +81,7 @@ def computed(site: Site, when: Pair) -> dict[str, Any] | None:
         "currency": site.currency,
         "funnel": funnel_of(site),
         "drivers": explanation(told, when),
-        "acquisition": acquisition(told, spent),
+        "acquisition": acquisition(told, spent, new if len(new) == len(customers) else ()),
         "page_or_traffic": crossing_document(
             told, surfaces, {each.name: each.team for each in records}
         ),
