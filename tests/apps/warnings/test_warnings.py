@@ -37,7 +37,7 @@ from truelift.lifecycle.warning import FOUR, Kind, WarningStage
 from truelift.stats.programme import inconclusive_share
 
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 ClientOf = Callable[[User], Client]
 DAY = timedelta(days=1)
@@ -47,6 +47,7 @@ def late(site: Site) -> WarningRecord:
     return WarningRecord.objects.get(site=site, kind=Kind.WINNERS.value)
 
 
+@pytest.mark.database
 def test_a_winner_that_waits_warns_once_until_it_is_live_and_again_with_its_history(
     site: Site, winner: RolloutRecord, ada: User, ben: User
 ) -> None:
@@ -172,6 +173,7 @@ def feeds(site: Site, made: dict[str, Any], *, since: date, weeks: int, turn: in
     take_in(site, "visits", rows, **made)
 
 
+@pytest.mark.database
 def test_growing_traffic_warns_before_the_quarter_shows_it(
     site: Site, ada: User, client_of: ClientOf
 ) -> None:

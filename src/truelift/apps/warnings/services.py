@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
@@ -40,6 +40,10 @@ from truelift.lifecycle.warning import (
     changes,
     move_warning,
 )
+
+
+LONGEST_CAUSE: Final = 120
+"""Letters by which causes of one kind are told apart."""
 
 
 class NoSuchWarning(Refusal):
@@ -120,7 +124,8 @@ def keep_looks(site: Site, looks: Iterable[Look], *, now: datetime) -> Kept:
 def _once_a_cause(looks: Iterable[Look]) -> list[Look]:
     """Keep the worst of what was said of one cause."""
     worst: dict[tuple[Kind, str], Look] = {}
-    for each in looks:
+    for look in looks:
+        each = replace(look, cause=look.cause[:LONGEST_CAUSE])
         known = worst.get(each.key)
         if known is None or _rank(each) > _rank(known):
             worst[each.key] = each
@@ -137,7 +142,7 @@ def _first(site: Site, look: Look, *, today: date) -> WarningRecord:
         site=site,
         number=most + 1,
         kind=look.kind.value,
-        cause=look.cause[:120],
+        cause=look.cause,
         stage="",
         since=today,
         first_seen=today,
