@@ -12,10 +12,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from truelift.apps.accounts.models import User
+from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.intake.channels import open_channel, signed
 from truelift.apps.intake.models import Way
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
+from truelift.apps.surfaces.models import SurfaceRecord
 from truelift.apps.voice.jobs import listen
 from truelift.apps.voice.models import CallRecord, CodingRecord, NoteRecord, ThemeRecord
 
@@ -123,3 +125,22 @@ def test_a_signed_note_is_taken_once_and_an_unsigned_one_never(
     assert send("m2") == (200, {"key": "N-1", "already": True})
     assert send("m3", "v1,bm8=")[0] == 401
     assert NoteRecord.objects.get().outside_id == "T-1"
+
+
+def test_a_claim_stands_with_its_surface_and_with_the_test_that_changes_it(
+    site: Site, ada: User, now: datetime, client_of: ClientOf
+) -> None:
+    owner = client_of(ada)
+    surface = SurfaceRecord.objects.create(site=site, name="Product", patterns=["/p/**"])
+    test = ExperimentRecord.objects.create(
+        site=site, key="light", name="Light", stage="briefed", made_at=now
+    )
+    claim = {"claim": "Weighs <i>nothing</i>", "url": "https://shop.example/p/tent"}
+
+    owner.post(f"{HERE}phrases/claims/", claim)
+    owner.post(f"{HERE}phrases/tests/", {"claim": "CL-1", "experiment": test.key})
+
+    for page in (f"/s/shop/surfaces/{surface.pk}/", "/s/shop/experiments/light/brief/"):
+        assert "“Weighs &lt;i&gt;nothing&lt;/i&gt;”" in text_of(owner.get(page))
+    assert ">guarded<" in text_of(owner.get(f"{HERE}phrases/"))
+    assert test.metrics.count() == 2

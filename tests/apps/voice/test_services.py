@@ -31,7 +31,7 @@ from truelift.apps.voice.notes import (
     receive_note,
 )
 from truelift.apps.voice.promises import add_claim, add_phrase, decide_use, tag_test
-from truelift.apps.voice.reads import calls_held, claims_on, silent, spikes
+from truelift.apps.voice.reads import calls_held, claims_changed, claims_on, silent, spikes
 from truelift.apps.voice.themes import decide_theme
 from truelift.lifecycle.functions import Function
 from truelift.lifecycle.obstacle import MoveRefused
@@ -226,6 +226,7 @@ def test_a_test_that_changes_a_claim_is_guarded_by_refunds_and_tickets(
     listen(site, now=now)
     suggested = ClaimTestRecord.objects.get()
     assert (suggested.state, test.metrics.count()) == ("suggested", 0)
+    assert [each.confirmed for each in claims_changed(test)] == [False]
     tag_test(site, claim.key, "light", by=Actor(ada), now=now)
 
     assert {(each.metric.key, each.role) for each in test.metrics.all()} == {

@@ -24,6 +24,7 @@ from truelift.apps.experiments.models import ExperimentRecord, MetricRole
 from truelift.apps.experiments.wording import CHOICES, inner, moment, sentence_case, short_hash
 from truelift.apps.programme.reads import policy_of
 from truelift.apps.research.actor import Actor
+from truelift.apps.voice.reads import GUARDING, Changed, claims_changed
 from truelift.lifecycle.brief import Approved, Review, Risk, Situation
 from truelift.lifecycle.experiment import PREPARING, RANDOMISED, Experiment, Stage, plan_digest
 from truelift.lifecycle.functions import Function
@@ -77,6 +78,7 @@ class BriefPage:
         to_acknowledge: Whether the person who looks is asked to build the winner.
         implementer: Who builds it, and whether they agreed; empty while nobody is named.
         guardrails: Key, template and whether the plan has it.
+        claims: What pages promise and it changes, or seems to: refunds and tickets guard it then.
         metrics: Name, role and class of each metric of the plan.
         measured: How its events arrive.
         looked: When somebody looked at them; empty before.
@@ -101,6 +103,7 @@ class BriefPage:
     to_acknowledge: bool
     implementer: str
     guardrails: tuple[tuple[str, GuardrailTemplate, bool], ...]
+    claims: tuple[Changed, ...]
     metrics: tuple[tuple[str, str, str], ...]
     measured: Measured
     looked: str
@@ -159,6 +162,7 @@ def brief_page(record: ExperimentRecord, *, by: Actor, now: datetime) -> BriefPa
     planned = list(record.metrics.select_related("metric"))
     has = {each.metric.key for each in planned}
     said, changed = _plan_said(domain, plan, given)
+    claims = claims_changed(record)
     return BriefPage(
         record=record,
         row=row,
@@ -182,8 +186,10 @@ def brief_page(record: ExperimentRecord, *, by: Actor, now: datetime) -> BriefPa
         ),
         implementer=_implementer(row, zone=record.site.time_zone),
         guardrails=tuple(
-            (key, GUARDRAILS[key], GUARDRAILS[key].metric.key in has) for key in template.guardrails
+            (key, GUARDRAILS[key], GUARDRAILS[key].metric.key in has)
+            for key in dict.fromkeys((*template.guardrails, *(GUARDING if claims else ())))
         ),
+        claims=claims,
         metrics=tuple(
             (
                 each.metric.name,

@@ -26,13 +26,11 @@ from truelift.apps.voice.models import (
     PhraseRecord,
     PhraseUseRecord,
 )
+from truelift.apps.voice.reads import GUARDING
 from truelift.errors import Refusal
 from truelift.lifecycle.experiment import Stage
 from truelift.lifecycle.surface import surfaces_at
 
-
-WATCHED = ("refunds", "tickets")
-"""Guardrails that a test of a claim gets: what customers do when a promise was not kept."""
 
 FEWEST_WORDS = 2
 """A phrase of one word would be found in every text."""
@@ -281,7 +279,7 @@ def tag_test(
     made.state = (Confirmed.CONFIRMED if changes else Confirmed.REJECTED).value
     made.by, made.at = by.user, now
     if changes and test.stage == Stage.BRIEFED:
-        for name in WATCHED:
+        for name in GUARDING:
             try:
                 with transaction.atomic():
                     add_guardrail(site, test.key, name, by=by, now=now)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import Count, Max, Q, QuerySet
 
 from truelift.apps.accounts.models import User
+from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.research.services import number_in
 from truelift.apps.sites.models import Site
 from truelift.apps.voice.models import (
     CallRecord,
     ClaimRecord,
+    ClaimTestRecord,
     Confirmed,
     FiguresRecord,
     NoteRecord,
@@ -248,6 +250,35 @@ def _claimed(rows: QuerySet[ClaimRecord]) -> tuple[Claimed, ...]:
     )
 
 
+GUARDING: Final = ("refunds", "tickets")
+"""What guards a test that changes a claim: what customers do when a promise was not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A claim that an experiment changes, or seems to.
+
+    Attributes:
+        key: `CL-2`.
+        text: The promise.
+        confirmed: Whether a person said that it does; otherwise its texts only have the words.
+    """
+
+    key: str
+    text: str
+    confirmed: bool
+
+
+def claims_changed(experiment: ExperimentRecord) -> tuple[Changed, ...]:
+    """List the claims that an experiment changes, those that a person confirmed first."""
+    rows = ClaimTestRecord.objects.filter(experiment=experiment).select_related("claim")
+    found = [
+        Changed(each.claim.key, each.claim.text, each.state == Confirmed.CONFIRMED)
+        for each in rows.exclude(state=Confirmed.REJECTED).order_by("pk")
+    ]
+    return tuple(sorted(found, key=lambda each: not each.confirmed))
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which notes.
@@ -353,8 +384,3 @@ def note_document(record: NoteRecord) -> dict[str, Any]:
         "erased_at": record.erased_at,
         "made_at": record.made_at,
     }
-
-
-def confirmed(state: str) -> bool:
-    """Whether a person said that a proposed link is one."""
-    return state == Confirmed.CONFIRMED
