@@ -17,6 +17,7 @@ from django.db import transaction
 from pytest_django import DjangoDbBlocker
 
 from truelift.apps.accounts.audit import verify
+from truelift.apps.alignment.reads import conflicts_of
 from truelift.apps.progress.models import FiguresRecord
 from truelift.apps.progress.reads import computed
 from truelift.apps.sites.models import Site
@@ -43,6 +44,7 @@ class Lived:
         log: The simulator's own log.
         kept: Days whose figures were kept.
         broken: What is wrong with the audit; None for nothing.
+        conflicts: Team metrics against the shared one: kinds and sentence.
         year: What was planned.
     """
 
@@ -50,6 +52,7 @@ class Lived:
     log: Log
     kept: int
     broken: object
+    conflicts: list[tuple[list[str], str]]
     year: dict[str, Planned]
 
 
@@ -72,11 +75,13 @@ def lived(
                 Home(tmp_path, tmp_path / "lake"), seed=SEED, until=UNTIL, say=print, tests=tests
             )
             folder = tmp_path / "worlds" / "programme"
+            site = Site.objects.get(name="outfitters")
             _LIVED[tests] = Lived(
-                found=computed(Site.objects.get(name="outfitters"), now=UNTIL),
+                found=computed(site, now=UNTIL),
                 log=json.loads((folder / "log.json").read_text()),
                 kept=FiguresRecord.objects.count(),
                 broken=verify(),
+                conflicts=[(each.kinds, each.sentence) for each in conflicts_of(site)],
                 year={each.key: each for each in year_of(SEED, until=UNTIL, tests=tests)},
             )
             transaction.set_rollback(True)
@@ -240,6 +245,16 @@ def test_the_sum_of_winners_overstates_and_the_shrunken_one_holds_the_truth(
     assert plain > 1.2 * true
     assert shrunken < plain
     assert impact["winners"]["low"] < true < impact["winners"]["high"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("lived", SIZES[:1], indirect=True)
+def test_broad_match_is_found_against_what_all_share(lived: Lived) -> None:
+    clicks, traffic = sorted(lived.conflicts, key=lambda each: each[1])
+
+    assert clicks[0] == traffic[0] == ["direct", "structural"]
+    assert clicks[1].startswith("Marketing’s cost per click is 51% better while revenue per")
+    assert clicks[1].endswith("of that is mix from google / broad.")
 
 
 def test_over_many_years_the_plain_sum_overstates_and_the_shrunken_one_does_not() -> None:
