@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -177,39 +178,44 @@ class Facts:
         )
         first, spans = own.day.min().item(), len(np.unique(own.day))
         draw = np.random.default_rng((self.seed, 46))
+        worth = own.revenue_minor.sum() / max(own.orders.sum(), 1)
         traffic_rows: list[dict[str, object]] = []
-        spend_rows: list[dict[str, object]] = []
-        for source in sorted(set(own.source)):
-            here = own.source == source
-            sessions, orders = own.sessions[here].sum() / spans, own.orders[here].sum()
-            rate = orders / own.sessions[here].sum()
-            worth = own.revenue_minor[here].sum() / max(orders, 1)
-            for back in range(1, 7 * BEFORE + 1):
-                day = first - timedelta(days=back)
-                level = 1 - GROWTH * back / 365 + 0.12 * np.cos(2 * np.pi * back / 365)
-                came = int(draw.poisson(max(sessions * level, 0)))
-                bought = int(draw.binomial(came, min(rate, 1.0)))
-                minor = round(bought * worth * draw.normal(1, 0.1))
+        clicks: dict[tuple[date, str], float] = defaultdict(float)
+        days = [first - timedelta(days=back) for back in range(1, 7 * BEFORE + 1)]
+        back = np.arange(1, len(days) + 1)
+        level = 1 - GROWTH * back / 365 + 0.12 * np.cos(2 * np.pi * back / 365)
+        cells = zip(own.source, own.landing, own.device, strict=True)
+        for source, landing, device in sorted(set(cells)):
+            here = (own.source == source) & (own.landing == landing) & (own.device == device)
+            sessions, orders = own.sessions[here].sum(), own.orders[here].sum()
+            came = draw.poisson(sessions / spans * level)
+            bought = draw.binomial(came, min(orders / sessions, 1.0))
+            minor = np.maximum(bought * worth * draw.normal(1, 0.1, len(days)), 0)
+            for at in np.flatnonzero(came).tolist():
                 traffic_rows.append(
                     {
-                        "day": str(day),
+                        "day": str(days[at]),
                         "source": source,
-                        "sessions": came,
-                        "orders": bought,
-                        "revenue": self._major(max(minor, 0)),
+                        "landing": landing,
+                        "device": device,
+                        "sessions": int(came[at]),
+                        "orders": int(bought[at]),
+                        "revenue": self._major(round(float(minor[at]))),
                     }
                 )
                 if source in self.paid:
-                    clicks = round(came * self.paid[source].clicks)
-                    cost = round(clicks * self.paid[source].click_minor * draw.normal(1, 0.05))
-                    spend_rows.append(
-                        {
-                            "day": str(day),
-                            "source": source,
-                            "clicks": clicks,
-                            "spend": self._major(max(cost, 0)),
-                        }
-                    )
+                    clicks[days[at], source] += int(came[at]) * self.paid[source].clicks
+        spend_rows: list[dict[str, object]] = [
+            {
+                "day": str(day),
+                "source": source,
+                "clicks": round(count),
+                "spend": self._major(
+                    round(count * self.paid[source].click_minor * max(draw.normal(1, 0.05), 0))
+                ),
+            }
+            for (day, source), count in sorted(clicks.items())
+        ]
         self._brings(OLDER, self.owners.analyst, traffic_rows)
         self._brings("advertising", self.owners.spend, spend_rows)
 
