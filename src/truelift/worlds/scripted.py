@@ -11,12 +11,17 @@ from typing import Final
 from truelift.apps.intake.fields import Arrival, IdeaFields
 from truelift.apps.intake.models import Way
 from truelift.apps.intake.services import receive_idea
+from truelift.apps.research.fields import HypothesisFields, InsightFields
 from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.services import SurfaceFields, write_surface
+from truelift.worlds.answers import Answers
 from truelift.worlds.cast import Part
 from truelift.worlds.company import Company
+from truelift.worlds.explained import Expected, Explained
 from truelift.worlds.heard import Heard
 from truelift.worlds.history import History, Trial
+from truelift.worlds.listening import Listening, Voices
+from truelift.worlds.meetings import Meetings, People, Promise
 from truelift.worlds.outside import host_proved
 from truelift.worlds.planning import Planning
 from truelift.worlds.tale import Shipped, Tale
@@ -25,6 +30,9 @@ from truelift.worlds.trials import TrialStory
 from truelift.worlds.warned import Warned
 from truelift.worlds.work import Work
 
+
+PROPOSED_AGO: Final = 9
+"""Days ago on which the last findings were written down."""
 
 DESCRIBED_AGO: Final = 350
 """Days ago on which the company said which places it has."""
@@ -46,6 +54,11 @@ class Script:
         team: Whose the tests are.
         shipped: Trial → how its winner came to be for everybody.
         ticket: Prefix of tickets.
+        voices: What its customers say.
+        attending: Who comes to which meeting.
+        promises: What somebody promised at which stand-up.
+        expected: What its people wrote of a surface's visitors.
+        proposals: What was found and proposed last: insight and hypothesis.
     """
 
     company: Company
@@ -59,6 +72,11 @@ class Script:
     team: str
     shipped: Mapping[str, Shipped]
     ticket: str
+    voices: Voices
+    attending: People
+    promises: tuple[Promise, ...]
+    expected: Expected
+    proposals: tuple[tuple[InsightFields, HypothesisFields], ...]
 
 
 class ScriptedYear(Tale):
@@ -92,7 +110,29 @@ class ScriptedYear(Tale):
         for days_ago, name, key, text in script.talk:
             says = partial(self._says, "experiment", key, name, text)
             self.days.at(self.days.ago(days_ago, hour=10), says)
-        Warned(site, calendar=self.days, lead=self.cast[Part.LEAD])
+        for number, (insight, hypothesis) in enumerate(script.proposals):
+            proposes = partial(self._proposes, f"next-{number}", insight, hypothesis)
+            self.days.at(self.days.ago(PROPOSED_AGO - number, hour=11), proposes)
+        Listening(site, calendar=self.days, cast=self.cast, voices=script.voices, seed=history.seed)
+
+    def _closes_the_year(self) -> None:
+        """Meet, be asked, and see what the nights saw; after the numbers have come."""
+        site, script, who = self.site, self.script, self.who
+        lead = self.cast.names[Part.LEAD]
+        Explained(site, calendar=self.days, who=who, expected=script.expected)
+        Answers(site, calendar=self.days, who=who, lead=lead)
+        Meetings(
+            site,
+            calendar=self.days,
+            who=who,
+            people=script.attending,
+            goals=script.priorities,
+            promises=script.promises,
+        )
+        Warned(site, calendar=self.days, lead=who[lead])
+
+    def _proposes(self, key: str, insight: InsightFields, hypothesis: HypothesisFields) -> None:
+        self._hypothesis(hypothesis, (self._insight(key, insight),))
 
     def _describes_places(self) -> None:
         now = self.days.moment

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from truelift.apps.sites.models import Site
+from truelift.worlds.pipeline import PipelineFacts
 from truelift.worlds.saas.company import COMPANY
 from truelift.worlds.saas.parameters import HOST, Saas
+from truelift.worlds.saas.sales import OWNERS, PAID, SHARED
+from truelift.worlds.saas.spoken import ATTENDING, EXPECTED, PROMISES, PROPOSALS, VOICES
 from truelift.worlds.saas.told import HEARD, PAGES, PLACES, PRIORITIES, TALK, TOLD, WORKS
 from truelift.worlds.scripted import Script, ScriptedYear
 from truelift.worlds.tale import Shipped
@@ -34,6 +37,11 @@ SCRIPT: Final = Script(
         )
     },
     ticket="APP",
+    voices=VOICES,
+    attending=ATTENDING,
+    promises=PROMISES,
+    expected=EXPECTED,
+    proposals=PROPOSALS,
 )
 
 
@@ -43,3 +51,13 @@ class Story(ScriptedYear):
     def __init__(self, site: Site, saas: Saas) -> None:
         """Put everything on the calendar."""
         super().__init__(site, SCRIPT, saas)
+        PipelineFacts(
+            site,
+            calendar=self.days,
+            who=self.who,
+            owners=OWNERS,
+            paid=PAID,
+            seed=saas.seed,
+            shared=SHARED,
+        )
+        self._closes_the_year()
