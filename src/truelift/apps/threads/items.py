@@ -19,6 +19,7 @@ from truelift.apps.research.models import HypothesisRecord, InsightRecord
 from truelift.apps.roadmap.models import RoadmapItemRecord
 from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
+from truelift.apps.warnings.models import WarningRecord
 
 
 class Kind(StrEnum):
@@ -34,6 +35,7 @@ class Kind(StrEnum):
     ROLLOUT = "rollout"
     ROADMAP = "roadmap"
     FREEZE = "freeze"
+    WARNING = "warning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ _WHERE: Final[Mapping[Kind, _Where]] = MappingProxyType(
         ),
         Kind.FREEZE: _Where(FreezeRecord.objects, "F-", "freezes", _named("what")),
         Kind.ROADMAP: _Where(RoadmapItemRecord.objects, "RM-", "roadmap/items", _named("what")),
+        Kind.WARNING: _Where(WarningRecord.objects, "W-", "warnings", _named("short")),
     }
 )
 

@@ -8,11 +8,12 @@ from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from truelift.apps.accounts.reads import standing_of
 from truelift.apps.drawing.bars import Bars
 from truelift.apps.drawing.series import Series
 from truelift.apps.drawing.wording import amount, lift, rough_money, short_day
 from truelift.apps.drawing.wording import day as day_said
-from truelift.apps.experiments.domain import asked_by, day_at
+from truelift.apps.experiments.domain import day_at
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.apps.warnings.charts import drawn
@@ -298,7 +299,7 @@ def _seen_said(record: WarningRecord) -> str:
 
 def _steps(record: WarningRecord, *, by: Actor, now: datetime) -> tuple[Step, ...]:
     asked = Asked(
-        by=asked_by(by, site=record.site, now=now).standing,
+        by=standing_of(None if by.operator else by.user, record.site),
         parts=parts_of(record),
         today=day_at(record.site, now),
     )

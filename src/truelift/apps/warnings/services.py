@@ -13,8 +13,8 @@ from django.db.models import Max
 
 from truelift.apps.accounts.audit import record as audit
 from truelift.apps.accounts.models import User
-from truelift.apps.accounts.reads import people_of, people_with
-from truelift.apps.experiments.domain import asked_by, day_at
+from truelift.apps.accounts.reads import people_of, people_with, standing_of
+from truelift.apps.experiments.domain import day_at
 from truelift.apps.inbox.services import notify, settle
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import storable
@@ -281,7 +281,7 @@ def move(site: Site, key: str, asked: MoveAsked, *, by: Actor, now: datetime) ->
         row.as_domain(),
         asked.to,
         asked=Asked(
-            by=asked_by(by, site=site, now=now).standing,
+            by=standing_of(None if by.operator else by.user, site),
             parts=parts_of(row),
             today=today,
             owner=owner is not None,
@@ -352,11 +352,18 @@ def _moved(
         note=note,
         moved_at=now,
     )
+    taken = row.stage == WarningStage.ACKNOWLEDGED and by is not None
+    said = {
+        "stage": row.stage,
+        **({"owner": row.owner.email} if taken and row.owner else {}),
+        **({"until": day.isoformat()} if day else {}),
+        **({"note": note} if note else {}),
+    }
     audit(
         action=f"warning.{action}",
         target=f"warning:{row.key}",
         before={"stage": before} if before else None,
-        after={"kind": row.kind, "stage": row.stage, **({"note": note} if note else {})},
+        after=said,
         now=now,
         site=row.site.name,
         **who.audited,
