@@ -225,4 +225,6 @@ def test_a_decision_without_a_test_stands_with_its_effect_among_the_learnings(
     assert "Observational" in page
     assert "A rule for the budget, " in page
     assert "Seen since: +" in page
+    drawn = text_of(browser.get(f"/s/{site.name}/trends/?event=purchase&period=all"))
+    assert "Decision: No bids on broad match" in drawn
     assert Job.objects.get(subject=f"before_after:{waits.pk}").finished_at is None

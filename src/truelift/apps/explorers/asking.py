@@ -160,7 +160,7 @@ def _answered(
             zone=zone,
             now=now,
             period=period_said(since, until, zone),
-            notes=reads.happenings(annotations),
+            notes=(*reads.happenings(annotations), *reads.decided(place, since, until)),
             earlier=earlier,
         )
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from types import MappingProxyType
 from typing import Any, Final, cast
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -81,6 +82,23 @@ def annotations_of(
 def happenings(annotations: tuple[Annotation, ...]) -> tuple[Happening, ...]:
     """Give annotations as a drawing takes them."""
     return tuple(Happening(each.at, each.kind, _said(each)) for each in annotations)
+
+
+def decided(site: Site, since: datetime | None, until: datetime | None) -> tuple[Happening, ...]:
+    """Give what people changed by decision in a stretch of time, as a drawing takes it."""
+    # That room asks this one's neighbours; loading it at once would close a circle.
+    from truelift.apps.observations.reads import interventions_of
+
+    zone = ZoneInfo(site.time_zone)
+    moments = (
+        (datetime.combine(each.changed_on, time(), tzinfo=zone), each)
+        for each in interventions_of(site)
+    )
+    return tuple(
+        Happening(at, "decision", f"Decision: {each.name}")
+        for at, each in moments
+        if (since is None or at >= since) and (until is None or at < until)
+    )
 
 
 def _said(annotation: Annotation) -> str:
