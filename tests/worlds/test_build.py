@@ -99,7 +99,8 @@ names = ("intake.SignalRecord", "intake.IdeaRecord", "research.InsightRecord",
 print(json.dumps({name.partition(".")[2]: stages(name) for name in names} | {
     name.partition(".")[2]: apps.get_model(name).objects.count()
     for name in ("backlog.ScoreRecord", "briefs.BriefRecord", "briefs.FollowUpRecord",
-                 "threads.MentionRecord", "programme.PolicyRecord", "qa.QaRunRecord")
+                 "threads.MentionRecord", "programme.PolicyRecord", "qa.QaRunRecord",
+                 "voice.NoteRecord", "voice.CodingRecord", "voice.ThemeRecord")
 }))
 """
 
@@ -123,6 +124,7 @@ def test_every_room_of_the_loop_has_something_in_it(built: Built) -> None:
     assert "in_progress" in found["RolloutRecord"]
     counted = ("ScoreRecord", "BriefRecord", "FollowUpRecord", "MentionRecord", "QaRunRecord")
     assert all(found[name] for name in counted)
+    assert all(found[name] for name in ("NoteRecord", "CodingRecord", "ThemeRecord"))
     assert found["PolicyRecord"] == 3
 
 

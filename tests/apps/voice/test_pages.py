@@ -75,6 +75,11 @@ def test_from_the_first_note_to_a_theme_that_somebody_accepts(
     assert "&lt;b&gt;zip" in text_of(owner.get(f"{HERE}notes/N-1/"))
     assert "'=<b>zip" in text_of(owner.get(f"{HERE}notes/?file=csv"))
     assert CodingRecord.objects.count() == 8
+    owner.post("/s/shop/signals/new/", {"title": "Zips", "detail": "It jams again"})
+    assert "It jams again" in text_of(owner.get(f"{HERE}notes/new/?signal=S-1"))
+    again = {"text": "It jams again", "source": "ticket", "consent": "unknown", "signal": "S-1"}
+    assert owner.post(f"{HERE}notes/new/", again).status_code == 302
+    assert str(NoteRecord.objects.get(number=9).signal) == "S-1 Zips"
     # Who is asking, the site and the rail ask the same on every page.
     assert len(queries) <= 24, queries
 

@@ -14,7 +14,7 @@ from truelift.apps.accounts.audit import record as audit
 from truelift.apps.accounts.models import User
 from truelift.apps.intake.fields import Arrival, SignalFields
 from truelift.apps.intake.models import SignalRecord, Way
-from truelift.apps.intake.services import receive_signal
+from truelift.apps.intake.services import receive_signal, signal_for_update
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields, checked, checked_url
 from truelift.apps.research.services import number_in
@@ -274,6 +274,20 @@ def forget_contacts(site: Site, *, now: datetime) -> int:
         .exclude(contact="")
         .update(contact="")
     )
+
+
+@transaction.atomic
+def link_signal(site: Site, key: str, signal: str) -> NoteRecord:
+    """Say which signal of the evidence inbox a note came with, so that an e-mail becomes one.
+
+    Raises:
+        NoSuchNote: The site has none with this key.
+        NoSuchSignal: There is no such signal.
+    """
+    note = note_for_update(site, key)
+    note.signal = signal_for_update(site, signal)
+    note.save(update_fields=["signal"])
+    return note
 
 
 @transaction.atomic

@@ -73,14 +73,12 @@ def last_monday(now: datetime, site: Site) -> date:
     return today - timedelta(days=today.weekday())
 
 
-@transaction.atomic
 def find_themes(site: Site, *, now: datetime) -> int:
     """Put notes together, keep what is a theme already, and judge each as of the week's beginning.
 
     Returns:
         How many themes there are, without those that were dismissed.
     """
-    Site.objects.select_for_update().get(pk=site.pk)
     monday = last_monday(now, site)
     rows = list(
         NoteRecord.objects.filter(site=site, erased_at=None, day__gt=monday - LOOKED_BACK)
@@ -88,9 +86,16 @@ def find_themes(site: Site, *, now: datetime) -> int:
         .only("number", "text", "day", "source")[:MOST_TEXTS]
     )[::-1]
     found = together([row.text[:1000] for row in rows])
-    _match(site, rows, found, now=now)
-    days = dict(NoteRecord.objects.filter(site=site).values_list("number", "day"))
     exposed = exposure_of(site, monday)
+    # Nobody waits for the clustering: only what is kept of it happens at once.
+    with transaction.atomic():
+        Site.objects.select_for_update().get(pk=site.pk)
+        _match(site, rows, found, now=now)
+        return _judge(site, monday, exposed)
+
+
+def _judge(site: Site, monday: date, exposed: Exposure) -> int:
+    days = dict(NoteRecord.objects.filter(site=site).values_list("number", "day"))
     themes = list(ThemeRecord.objects.filter(site=site).exclude(state=ThemeState.DISMISSED))
     for theme in themes:
         theme.figures = figures_of(

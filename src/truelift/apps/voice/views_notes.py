@@ -16,7 +16,8 @@ from truelift.apps.accounts.roles import Role
 from truelift.apps.explorers.export import file_of
 from truelift.apps.intake.csv_file import UnreadableFile, text_of
 from truelift.apps.intake.fields import Arrival
-from truelift.apps.intake.models import Way
+from truelift.apps.intake.models import SignalRecord, Way
+from truelift.apps.intake.reads import signal_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields
 from truelift.apps.sites.models import Site
@@ -85,8 +86,13 @@ def _file(site: Site, found: list[NoteRecord]) -> HttpResponse:
 def new(request: SignedInRequest, site: str) -> HttpResponse:
     """Write down what a customer said; every member may."""
     place = site_for(request.user, site)
+    signal = signal_of(place, request.GET.get("signal", request.POST.get("signal", ""))[:20])
     if request.method != "POST":
-        return render(request, "voice/note_form.html", {"form": NoteForm(site=place)})
+        return render(
+            request,
+            "voice/note_form.html",
+            {"form": NoteForm(site=place, initial=_of_signal(signal)), "signal": signal},
+        )
     form = NoteForm(request.POST, site=place)
     if form.is_valid():
         arrival = Arrival(Way.MEMBER, by=Actor(request.user))
@@ -99,9 +105,23 @@ def new(request: SignedInRequest, site: str) -> HttpResponse:
             messages.info(request, str(refusal))
             return redirect("voice:note", site=place.name, key=refusal.key)
         else:
+            if signal is not None:
+                notes.link_signal(place, made.key, signal.key)
             messages.success(request, f"{made.key} is kept. Thank you.")
             return redirect("voice:note", site=place.name, key=made.key)
-    return render(request, "voice/note_form.html", {"form": form}, status=422)
+    return render(request, "voice/note_form.html", {"form": form, "signal": signal}, status=422)
+
+
+def _of_signal(signal: SignalRecord | None) -> dict[str, str]:
+    """Fill the form from a signal: its detail is what was said, where there is any."""
+    if signal is None:
+        return {}
+    return {
+        "text": (signal.detail or signal.title)[:4000],
+        "surface": signal.surface,
+        "segment": signal.segment,
+        "contact": signal.contact,
+    }
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
