@@ -61,7 +61,7 @@ class Answers:
     def _want(self) -> None:
         set_targets(
             self.site,
-            Wanted(tests_a_quarter=8, revenue_minor=260, cost_minor=1_450_000),
+            Wanted(tests_a_quarter=8, revenue_minor=470, cost_minor=1_450_000),
             seen=0,
             by=self.lead,
             now=self.days.moment(),

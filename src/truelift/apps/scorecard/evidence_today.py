@@ -1,4 +1,4 @@
-"""Reads what other apps know as it stands today: money, meetings, voices, the brief, warnings."""
+"""Reads what is known as it stands today: events, money, meetings, voices, the brief, warnings."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from truelift.apps.experiments.domain import day_at
 from truelift.apps.facts.defining import drift_of
 from truelift.apps.facts.models import DayRecord
 from truelift.apps.facts.reads import Week, weeks
+from truelift.apps.measurement.reads import lake
 from truelift.apps.rhythm.reads import rhythms_of
 from truelift.apps.scorecard.models import TargetsRecord
 from truelift.apps.sites.models import Site
 from truelift.apps.voice.reads import listeners_of
 from truelift.apps.warnings.models import ReadingRecord
 from truelift.apps.warnings.reads import standing_of
+from truelift.errors import TrueliftError
 from truelift.lifecycle.scorecard import Figure, Reading
 
 
@@ -35,6 +37,7 @@ MATURE: Final = timedelta(days=30)
 def readings_of_today(site: Site, targets: TargetsRecord, *, now: datetime) -> tuple[Reading, ...]:
     """Read the figures that are only known as they stand now."""
     return (
+        _turned_away(site),
         *_money(site, targets, now),
         *_meetings(site, now),
         _voice(site, now),
@@ -45,6 +48,21 @@ def readings_of_today(site: Site, targets: TargetsRecord, *, now: datetime) -> t
 
 def _unknown(figure: Figure, why: str) -> Reading:
     return Reading(figure, None, 0, why)
+
+
+def _turned_away(site: Site) -> Reading:
+    try:
+        counts = lake().ledger(site.name)
+    except TrueliftError:
+        return _unknown(Figure.TRACKING, "the data ledger cannot be read")
+    if not counts.received:
+        return _unknown(Figure.TRACKING, "nothing has been received yet")
+    return Reading(
+        Figure.TRACKING,
+        counts.quarantined / counts.received,
+        counts.received,
+        f"{counts.quarantined:,} of {counts.received:,} events received",
+    )
 
 
 def _money(site: Site, targets: TargetsRecord, now: datetime) -> Iterable[Reading]:
