@@ -87,6 +87,24 @@ def test_a_change_of_mix_is_traffic_even_of_one_page_alone() -> None:
     assert found.identity.log_share == pytest.approx(0.8767, abs=5e-5)
 
 
+def test_campaigns_of_one_source_are_mix_where_they_are_told_apart() -> None:
+    fine = Cells.of(
+        [30_000, 40_000, 10_000, 20_000],
+        [1_500, 1_200, 100, 400],
+        [30_000, 12_000, 95_000, 20_000],
+        [1_500, 360, 754, 400],
+    )
+    paid = [(30_000, 50_000, 20_000), (30_000, 107_000, 20_000)]
+    bought = [(1_500, 1_300, 400), (1_500, 1_114, 400)]
+    crossing = Crossing(np.array(paid, float)[:, :, None], np.array(bought, float)[:, :, None])
+    cells = leave_one_out(crossing)
+
+    plain, told = of_page(crossing, cells, 0), of_page(crossing, cells, 0, finer=fine)
+
+    assert plain.verdict is Verdict.UNDETERMINED
+    assert (told.verdict, told.source) == (Verdict.TRAFFIC, 2)
+
+
 def test_the_identity_is_a_product_and_reads_by_its_limits() -> None:
     cells = Cells.of([100, 100, 0], [10, 2, 0], [50, 100, 50], [5, 2, 1])
 

@@ -334,7 +334,8 @@ class SurfaceVerdict:
         change: Of ln conversion of the whole page; NaN where it cannot be read.
         se: Its standard error.
         identity: Traffic index and page index; None where the first period has no orders.
-        source: Index of the source whose cell says most, or None.
+        source: Index of the source whose cell says most (of the finer segments where the mix
+            decided and they were given), or None.
         explained: Share of the orders lost that lies in cells of this verdict; NaN where the
             identity decided.
         more: How many times as many orders would decide, where undetermined; NaN if unknown.
@@ -350,7 +351,12 @@ class SurfaceVerdict:
 
 
 def of_page(
-    crossing: Crossing, cells: CellVerdicts, page: int, *, z: float | None = None
+    crossing: Crossing,
+    cells: CellVerdicts,
+    page: int,
+    *,
+    z: float | None = None,
+    finer: Cells | None = None,
 ) -> SurfaceVerdict:
     """Give the verdict on one page: by its mix first, then by its cells.
 
@@ -362,6 +368,7 @@ def of_page(
         cells: What `leave_one_out` says of it.
         page: Index of the page.
         z: From which multiple of its error a page's change is clear; 1.96 by default.
+        finer: The page's sessions and orders by finer segments, for the mix: source and campaign.
     """
     sessions, orders = crossing.sessions[:, :, page], crossing.orders[:, :, page]
     s, o = sessions.sum(axis=1), orders.sum(axis=1)
@@ -372,7 +379,7 @@ def of_page(
         return nothing
     change = log(o[1] / s[1]) - log(o[0] / s[0])
     se = sqrt(float((1 / o - 1 / s).sum()))
-    parts = Cells.of(sessions[0], orders[0], sessions[1], orders[1])
+    parts = finer or Cells.of(sessions[0], orders[0], sessions[1], orders[1])
     index = identity(parts)
     verdicts = cells.verdict[:, page]
     told = np.isin(verdicts, [Verdict.TRAFFIC, Verdict.PAGE, Verdict.MISMATCH, Verdict.GLOBAL])

@@ -32,7 +32,7 @@ def spread(total: int, days: int) -> list[int]:
 def files() -> tuple[bytes, bytes]:
     """Give the traffic and the spend as CSV."""
     traffic, spend = (
-        ["date,source,campaign,landing page,sessions,transactions,revenue"],
+        ["date,source,landing page,sessions,transactions,revenue"],
         ["date,source,clicks,cost"],
     )
     days = 7 * WEEKS
@@ -41,7 +41,7 @@ def files() -> tuple[bytes, bytes]:
             columns = (spread(sessions, days), spread(orders, days), spread(clicks, days))
             for at, (s, o, c) in enumerate(zip(*columns, strict=True)):
                 day = BEGINS + timedelta(days=nth * days + at)
-                traffic.append(f"{day},{source},{source.split()[-1]},/p/boots,{s},{o},{o * AOV}.00")
+                traffic.append(f"{day},{source},/p/boots,{s},{o},{o * AOV}.00")
                 if clicks:
                     spend.append(f"{day},{source},{c},{c * each:.2f}")
     return "\n".join(traffic).encode(), "\n".join(spend).encode()

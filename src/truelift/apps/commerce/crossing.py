@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from truelift.apps.commerce.cells import OTHERS, Counted
+from truelift.apps.commerce.wording import segment
 from truelift.lifecycle.surface import Surface, surfaces_at
+from truelift.stats.decomposition import Cells
 from truelift.stats.page_or_traffic import (
     FEWEST_ORDERS,
     CellVerdicts,
@@ -29,6 +31,7 @@ from truelift.stats.page_or_traffic import (
 Document = dict[str, Any]
 
 MOST_SOURCES: Final = 15
+MOST_CAMPAIGNS: Final = 60
 MOST_PAGES: Final = 25
 MOST_BOUNCES: Final = 10
 
@@ -56,13 +59,32 @@ def crossing_document(
     # A page is one of many: what is called clear has to be so over all of them.
     limit = float(ndtri(1 - 0.05 / 2 / max(len(pages), 1)))
     devices = _by_device(told, page_at, pages, limit)
+    fine_names, fine_at = _names(
+        [segment(each) for each in told.labels[:, :2].tolist()], told.sessions, MOST_CAMPAIGNS
+    )
+    fine_shape = (2, len(fine_names), len(pages))
+    fine_sessions = _table(told.sessions, fine_at, page_at, fine_shape)
+    fine_orders = np.minimum(_table(told.orders, fine_at, page_at, fine_shape), fine_sessions)
     rows = []
     for at, page in enumerate(pages):
         if page == OTHERS:
             continue
-        found = of_page(crossing, cells, at, z=limit)
+        finer = None
+        if fine_sessions[:, :, at].sum(axis=1).all():
+            finer = Cells.of(
+                fine_sessions[0, :, at],
+                fine_orders[0, :, at],
+                fine_sessions[1, :, at],
+                fine_orders[1, :, at],
+            )
+        found = of_page(crossing, cells, at, z=limit, finer=finer)
+        # Where the mix decided, the name is that of a campaign.
+        by_mix = found.verdict is Verdict.TRAFFIC and math.isnan(found.explained)
+        names = fine_names if by_mix else sources
+        source = None if found.source is None else names[found.source]
         rows.append(
             _page(page, at, found, crossing, cells, sources)
+            | {"source": source}
             | {"team": teams.get(page, ""), "device": devices.get(page)}
         )
     rows.sort(key=lambda row: -row["sessions"][1])
@@ -139,7 +161,6 @@ def _page(
         "said": verdict.said,
         "owner": verdict.owner,
         "response": verdict.response,
-        "source": None if found.source is None else sources[found.source],
         "explained": _number(found.explained),
         "more_orders": _number(found.more),
         "tqi": index.tqi if index else None,

@@ -9,6 +9,7 @@ from typing import Any
 
 from truelift.apps.commerce.models import SnapshotRecord
 from truelift.apps.commerce.periods import LENGTHS, Against
+from truelift.apps.commerce.wording import segment
 from truelift.apps.sites.models import Site
 
 
@@ -33,7 +34,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """What drove revenue per session, by source.
+    """What drove revenue per session, by source and campaign.
 
     Attributes:
         snapshot: The number of the snapshot; with it the same comes back for ever.
@@ -51,7 +52,8 @@ class Explained:
         mix_share: Share of the change of conversion that is mix; None where it did not change.
         mix_share_low: Of its interval; None where the change may be nothing.
         mix_share_high: Likewise.
-        leader: The source whose mix did most in the direction of the change; empty for none.
+        leader: The campaign (or source) whose mix did most in the direction of the change; empty
+            for none.
         leader_share: Its part of the whole mix.
         tqi_log_share: The traffic index's share of the change.
         worse_traffic: Whether no less money bought more sessions that brought less.
@@ -143,7 +145,8 @@ def explained_by(row: SnapshotRecord) -> Explained | None:
     """Say in short what a snapshot says; None where a period had no orders."""
     document = row.document
     drivers = document["drivers"]
-    node = drivers["by"]["source"]
+    # The finest segments that last: what campaigns of one source did looks like its rate above.
+    node = drivers["by"]["campaign"]
     if "parts" not in node:
         return None
     scale, is_money = drivers["scale"], drivers["unit"] == "money"
@@ -196,7 +199,7 @@ def _leader(node: Mapping[str, Any]) -> tuple[str, float | None]:
         return "", None
     best = max(rows, key=lambda each: each["conversion_mix"] / mix)
     share = best["conversion_mix"] / mix
-    return (best["key"][-1], share) if share > 0 else ("", None)
+    return (segment(best["key"]), share) if share > 0 else ("", None)
 
 
 def _sentence(drivers: Mapping[str, Any], node: Mapping[str, Any], leader: str) -> str:
@@ -216,8 +219,10 @@ def _sentence(drivers: Mapping[str, Any], node: Mapping[str, Any], leader: str) 
     if not 0 < share <= _MOST_SHARE:
         return f"{said}; the mix of traffic moved the other way."
     whose = f", most of it {leader}" if leader and share >= 0.5 else ""
-    return f"{said}; {min(share, 1):.0%} of the change of conversion is the mix of traffic{whose}."
+    part = "all" if share >= _ALL else f"{share:.0%}"
+    return f"{said}; {part} of the change of conversion is the mix of traffic{whose}."
 
 
 _STILL = 0.005
 _MOST_SHARE = 1.5
+_ALL = 0.995

@@ -117,11 +117,18 @@ def _asked(request: SignedInRequest, site: Site) -> tuple[Asked, SnapshotRecord 
     asked = Asked(
         weeks=weeks or LENGTHS[0],
         against=against,
-        by=by if by in LEVELS else LEVELS[0],
+        by=by if by in LEVELS else _usual(row),
         path=tuple(path),
         snapshot=row.pk if number and row is not None else None,
     )
     return asked, row
+
+
+def _usual(row: SnapshotRecord | None) -> str:
+    """Give the breakdown that the headline is of: by campaign, where any is named."""
+    rows = row.document["drivers"]["by"]["campaign"]["rows"] if row is not None else ()
+    named = any(len(each["key"]) > 1 and each["key"][1] for each in rows)
+    return "campaign" if named else "source"
 
 
 def _made(site: Site, row: SnapshotRecord) -> str:
