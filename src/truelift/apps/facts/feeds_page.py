@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-from django.db.models import Max, Sum
+from django.db.models import Count, Max, Min, Sum
 
 from truelift.apps.drawing.wording import amount, count, short_day
 from truelift.apps.facts.columns import COLUMNS, Column, FeedKind, FeedSource
@@ -18,8 +18,8 @@ from truelift.apps.facts.shelves import DAILY, SHELVES
 from truelift.apps.sites.models import Site
 
 
-MOST_REFUSED: Final = 100
-"""Refused rows of the last arrivals that the page shows; the file has all."""
+MOST_REASONS: Final = 20
+"""Reasons of one arrival that the page shows; the file has every row."""
 
 LEAPS: Final = 10
 LEAP: Final = 2.2
@@ -65,13 +65,30 @@ class FeedsPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """Why rows were refused.
+
+    Attributes:
+        words: The reason.
+        rows: How many rows.
+        line: On which line the first of them stands.
+        row: What that one says.
+    """
+
+    words: str
+    rows: int
+    line: int
+    row: str
+
+
+@dataclass(frozen=True, slots=True)
 class FeedPage:
     """One feed.
 
     Attributes:
         row: As in the list.
         arrivals: The newest, each with what became of it.
-        refused: Rows of the newest arrival that refused any.
+        refused: Why the newest arrival that refused any did so, the most rows first.
         refused_of: That arrival; None for none.
         gaps: Days from first to last of which it says nothing, in words.
         leaps: Days that are many times as much or as little as the week before, in words.
@@ -80,7 +97,7 @@ class FeedPage:
 
     row: FeedRow
     arrivals: tuple[ArrivalRecord, ...]
-    refused: tuple[RefusedRecord, ...]
+    refused: tuple[Reason, ...]
     refused_of: ArrivalRecord | None
     gaps: tuple[str, ...]
     leaps: tuple[str, ...]
@@ -117,17 +134,27 @@ def feed_page(feed: FeedRecord, *, now: datetime) -> FeedPage:
     """Lay out one feed."""
     arrivals = tuple(feed.arrivals.select_related("by")[:20])
     with_refused = next((each for each in arrivals if each.refused), None)
-    refused = tuple(with_refused.refusals.all()[:MOST_REFUSED]) if with_refused else ()
     gaps, leaps = looked_over(feed)
     return FeedPage(
         row=_row(feed, arrivals[0] if arrivals else None, now=now),
         arrivals=arrivals,
-        refused=refused,
+        refused=_reasons(with_refused) if with_refused else (),
         refused_of=with_refused,
         gaps=gaps,
         leaps=leaps,
         columns=COLUMNS[FeedKind(feed.kind)],
     )
+
+
+def _reasons(arrival: ArrivalRecord) -> tuple[Reason, ...]:
+    rows = RefusedRecord.objects.filter(arrival=arrival).order_by()
+    found = list(
+        rows.values_list("reason")
+        .annotate(rows=Count("pk"), first=Min("pk"))
+        .order_by("-rows", "reason")[:MOST_REASONS]
+    )
+    first = {each.pk: each for each in rows.filter(pk__in=[pk for _, _, pk in found])}
+    return tuple(Reason(words, count, first[pk].line, first[pk].row) for words, count, pk in found)
 
 
 def looked_over(feed: FeedRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:

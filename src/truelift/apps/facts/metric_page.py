@@ -241,7 +241,9 @@ def _chart(
         notes.append(Note(monday, f"version {metric.record.version} in force"))
     return Series(
         days=tuple(each.starts for each in found),
-        lines=(Line("", tuple(each.minor for each in values), focus=True),),
+        lines=(
+            Line(metric.definition.kind.called, tuple(each.minor for each in values), focus=True),
+        ),
         measure=Measure(Kind.MONEY, currency),
         notes=tuple(each for each in notes if each.at in {week.starts for week in found}),
         from_zero=True,
