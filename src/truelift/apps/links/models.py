@@ -135,13 +135,14 @@ class ShareKind(models.TextChoices):
     RESULT = "result", "Result"
     BRIEF = "brief", "Brief"
     PRINCIPLE = "principle", "Principle"
+    PROGRAMME = "programme", "Programme"
 
 
 class ShareRecord(models.Model):
     """One page of one thing, shown to whoever has its address.
 
     Attributes:
-        key: Of the experiment or principle.
+        key: Of the experiment or principle; the day, for a programme.
         number: Of the snapshot, for a result; 0 otherwise.
         token_sha256: The token itself is not kept.
         seen: How often it was opened.

@@ -160,7 +160,9 @@ def ask_for_print(site: Site, kind: str, key: str, *, by: Actor, now: datetime) 
 
 
 def _audit(record: ShareRecord, action: str, *, by: Actor, now: datetime) -> None:
-    target = "principle" if record.kind == ShareKind.PRINCIPLE else "experiment"
+    target = {ShareKind.PRINCIPLE: "principle", ShareKind.PROGRAMME: "scorecard"}.get(
+        ShareKind(record.kind), "experiment"
+    )
     audit(
         action=action,
         target=f"{target}:{record.key}",

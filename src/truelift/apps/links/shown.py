@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from django.apps import apps
@@ -14,6 +14,11 @@ from django.utils.safestring import SafeString, mark_safe
 
 from truelift.apps.briefs.models import BriefRecord
 from truelift.apps.changes.reads import after_the_fact
+from truelift.apps.commerce.drivers_page import PART_WORDS
+from truelift.apps.commerce.models import SnapshotRecord
+from truelift.apps.commerce.periods import Against
+from truelift.apps.commerce.reads import Explained, explained_by
+from truelift.apps.drawing.wording import day, rough_money
 from truelift.apps.experiments.broken_down import details_of
 from truelift.apps.experiments.card import card_of
 from truelift.apps.experiments.models import AnalysisRecord, ExperimentRecord
@@ -21,7 +26,11 @@ from truelift.apps.experiments.reads import snapshot_of
 from truelift.apps.experiments.result import result_of
 from truelift.apps.experiments.wording import moment
 from truelift.apps.links.models import ShareKind
+from truelift.apps.progress.page import progress_page
+from truelift.apps.progress.reads import figures_at
 from truelift.apps.research.actor import Actor
+from truelift.apps.scorecard.page import scorecard_page
+from truelift.apps.scorecard.reads import scorecard_at
 from truelift.apps.sites.models import Site
 from truelift.errors import Refusal
 from truelift.lifecycle.brief import Risk, Situation
@@ -97,6 +106,8 @@ def shown(site: Site, kind: ShareKind, key: str, number: int, *, now: datetime) 
             return _brief(site, key, now=now)
         case ShareKind.PRINCIPLE:
             return _principle(site, key)
+        case ShareKind.PROGRAMME:
+            return _programme(site, key)
 
 
 def _result(site: Site, key: str, number: int) -> Shown:
@@ -196,6 +207,52 @@ def _principle(site: Site, key: str) -> Shown:
         grounds="What tests have taught, as long as they say so.",
         content=_read_only("links/_principle.html", context),
     )
+
+
+def _programme(site: Site, key: str) -> Shown:
+    """Lay out a programme as a day left it, from documents that never change."""
+    try:
+        on = date.fromisoformat(key)
+    except ValueError:
+        on = None
+    kept = None if on is None else scorecard_at(site, on)
+    if on is None or kept is None:
+        raise NothingToShow(f"No scorecard was kept on {key[:20]}.")
+    figures = figures_at(site, on)
+    money = (
+        SnapshotRecord.objects.filter(
+            site=site, against=Against.BEFORE.value, made_at__lte=kept.made_at
+        )
+        .order_by("-weeks", "-made_at", "-pk")
+        .first()
+    )
+    page = scorecard_page(kept.document, kept=on, quarters=())
+    context = {
+        "site": site,
+        "page": page,
+        "figures": progress_page(site, figures.document, (), kept=on) if figures else None,
+        "drivers": explained_by(money) if money else None,
+        "parts": [] if money is None else _parts(explained_by(money)),
+    }
+    return Shown(
+        kind=ShareKind.PROGRAMME,
+        key=key,
+        number=0,
+        title=page.answer,
+        eyebrow=f"The programme on {day(on)} {on.year}",
+        grounds=f"{page.grounds} It never changes; its digest begins with {kept.digest[:16]}.",
+        content=_read_only("links/_programme.html", context),
+    )
+
+
+def _parts(found: Explained | None) -> list[tuple[str, str, str]]:
+    """Write the drivers of revenue per session, one a line, as what they come to in money."""
+    if found is None or not found.currency:
+        return []
+    return [
+        (*PART_WORDS[each.name], rough_money(each.money_minor, found.currency))
+        for each in found.parts
+    ]
 
 
 def _experiment(site: Site, key: str) -> ExperimentRecord:

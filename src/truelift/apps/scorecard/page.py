@@ -76,11 +76,16 @@ class ReturnsPart:
 
 @dataclass(frozen=True, slots=True)
 class ScorecardPage:
-    """Everything that the page shows."""
+    """Everything that the page shows.
+
+    Attributes:
+        key: The day, as shared pages and PDFs call it; empty before one is kept.
+    """
 
     answer: str
     grounds: str
     kept: str
+    key: str
     bars: Bars
     quadrants: tuple[QuadrantPart, ...]
     returns: ReturnsPart
@@ -97,6 +102,7 @@ def scorecard_page(
     return ScorecardPage(
         answer=_answer(card),
         grounds=_grounds(card),
+        key=kept.isoformat() if kept else "",
         kept=f"as the day ended, {day(kept)}" if kept else "as of now",
         bars=Bars(
             bars=tuple(

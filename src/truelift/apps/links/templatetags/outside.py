@@ -21,6 +21,7 @@ register = template.Library()
 _SHOWS: Final = {
     "experiment": ((ShareKind.RESULT, "The result"), (ShareKind.BRIEF, "The brief")),
     "principle": ((ShareKind.PRINCIPLE, "The principle"),),
+    "scorecard": ((ShareKind.PROGRAMME, "The programme’s report"),),
 }
 
 
