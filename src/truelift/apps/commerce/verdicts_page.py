@@ -92,8 +92,10 @@ def verdicts_page(
     """Lay out the verdict on every surface; `reviews` leads from its name to its review."""
     found = document["page_or_traffic"]
     first, last = document["drivers"]["before"], document["drivers"]["after"]
+    nowhere = "the whole site" if len(found["pages"]) == 1 else "landing page not said"
     rows = tuple(
-        _page(each, at, reviews.get(each["page"], "")) for at, each in enumerate(found["pages"], 1)
+        _page(each, at, reviews.get(each["page"], ""), nowhere=nowhere)
+        for at, each in enumerate(found["pages"], 1)
     )
     return VerdictsPage(
         answer=_answer(found["pages"]),
@@ -140,15 +142,16 @@ def _answer(pages: Sequence[Mapping[str, Any]]) -> str:
         return "Conversion held on every surface."
     worst = fell[0]
     more = f", and {len(fell) - 1} more" if len(fell) > 1 else ""
-    return f"{worst['page'] or 'A page that is not said'}: {worst['said']}{more}."
+    nowhere = "The whole site" if len(pages) == 1 else "Where no feed says the landing page"
+    return f"{worst['page'] or nowhere}: {worst['said']}{more}."
 
 
-def _page(each: Mapping[str, Any], at: int, href: str) -> PageRow:
+def _page(each: Mapping[str, Any], at: int, href: str, *, nowhere: str) -> PageRow:
     verdict = Verdict(each["verdict"])
     owner = Function(each["owner"]).called if each["owner"] else ""
     team = each["team"] if verdict is Verdict.PAGE else ""
     return PageRow(
-        page=each["page"] or "not said",
+        page=each["page"] or nowhere,
         anchor=f"page-{at}",
         href=href,
         team=each["team"],
