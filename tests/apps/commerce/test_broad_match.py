@@ -18,7 +18,7 @@ from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db]
 
 ClientOf = Callable[[User], Client]
 
@@ -75,6 +75,7 @@ def test_every_waterfall_adds_up_in_the_units_it_is_told_in(told: Site) -> None:
     assert sum(factors[name] for name in ("sessions", "conversion", "order_value")) == -1_116_000
 
 
+@pytest.mark.database
 def test_a_snapshot_stays_and_the_same_facts_make_no_other(told: Site) -> None:
     count = SnapshotRecord.objects.count()
 
@@ -140,6 +141,7 @@ def test_pages_and_api_tell_it_and_lead_from_a_bar_to_what_is_inside(
     assert viewer.get("/s/shop/drivers/?source=nobody").status_code == 404
 
 
+@pytest.mark.database
 def test_new_customers_are_what_acquisition_is_held_against_where_orders_tell_them(
     told: Site, ada: User
 ) -> None:

@@ -20,7 +20,7 @@ from truelift.apps.surfaces.models import SurfaceRecord
 from truelift.lifecycle.gate import Gate
 
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db]
 
 ClientOf = Callable[[User], Client]
 TEXTS = {"terms": "boots", "read_before": "Boots, 20 % off", "expectation": "The same boots"}
@@ -33,6 +33,7 @@ def codes(record: ExperimentRecord, *, days: int = 0) -> list[str]:
     return [each.code for each in found[Gate.EXPECTATION]]
 
 
+@pytest.mark.database
 def test_the_gate_asks_for_a_review_that_both_signed_and_that_is_not_too_old(
     told: Site, ada: User, ben: User
 ) -> None:
