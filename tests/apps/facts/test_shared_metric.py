@@ -119,7 +119,7 @@ def test_pages_and_api_show_the_number_its_drift_and_what_is_late(
     assert metric["drift"]["beyond"] is True
     assert weeks["weeks"][-1]["minor"] == 103
     assert "1 of 3 feeds is late" in late
-    assert "Kept, not read" in late
+    assert "Read for the days before" in late
     assert "last came 4 days ago" in one
     assert "day: “soon” is no day." in one
     assert "soon" in file.content.decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -113,7 +114,11 @@ def feeds_page(site: Site, *, now: datetime) -> FeedsPage:
             pk__in=newest.values("feed").annotate(last=Max("pk")).values("last")
         )
     }
-    listed = tuple(_row(each, last.get(each.pk), now=now) for each in feeds_of(site))
+    feeds = feeds_of(site)
+    behind = _behind(feeds)
+    listed = tuple(
+        _row(each, last.get(each.pk), now=now, behind=each.pk == behind) for each in feeds
+    )
     late = [each for each in listed if each.said]
     if not listed:
         answer = "No facts come in yet"
@@ -135,8 +140,9 @@ def feed_page(feed: FeedRecord, *, now: datetime) -> FeedPage:
     arrivals = tuple(feed.arrivals.select_related("by")[:20])
     with_refused = next((each for each in arrivals if each.refused), None)
     gaps, leaps = looked_over(feed)
+    behind = not feed.counts and _behind(feeds_of(feed.site)) == feed.pk
     return FeedPage(
-        row=_row(feed, arrivals[0] if arrivals else None, now=now),
+        row=_row(feed, arrivals[0] if arrivals else None, now=now, behind=behind),
         arrivals=arrivals,
         refused=_reasons(with_refused) if with_refused else (),
         refused_of=with_refused,
@@ -201,10 +207,18 @@ def _day(day: date) -> str:
     return f"{short_day(day)} {day.year}"
 
 
-def _row(feed: FeedRecord, last: ArrivalRecord | None, *, now: datetime) -> FeedRow:
+def _behind(feeds: Sequence[FeedRecord]) -> int | None:
+    """Give the feed of traffic that is read for the days before those of the one chosen."""
+    others = [each.pk for each in feeds if not each.counts]
+    chosen = any(each.counts and each.kind == FeedKind.TRAFFIC for each in feeds)
+    return min(others) if others and chosen else None
+
+
+def _row(feed: FeedRecord, last: ArrivalRecord | None, *, now: datetime, behind: bool) -> FeedRow:
     late = lateness(feed, now=now)
     if not feed.counts:
-        glyph, word = "missing", "Kept, not read"
+        glyph = "missing"
+        word = "Read for the days before" if behind else "Kept, not read"
     elif late is not None:
         glyph, word = "watch", "Late"
     elif feed.arrived_at is None:

@@ -15,6 +15,7 @@ from truelift.apps.experiments.domain import day_at
 from truelift.apps.facts.adding_up import maturity_of, read_traffic
 from truelift.apps.facts.columns import FeedKind
 from truelift.apps.facts.models import (
+    CallRecord,
     CellRecord,
     DayRecord,
     FeedRecord,
@@ -27,6 +28,9 @@ from truelift.apps.facts.models import (
 from truelift.apps.facts.window import within
 from truelift.apps.sites.models import Site
 
+
+CALLS_LATE: Final = timedelta(days=4)
+"""Days without a call after which a feed of calls does not cover a span to its end."""
 
 Days = NDArray[np.datetime64]
 Texts = NDArray[np.object_]
@@ -313,6 +317,22 @@ def leads(site: Site, *, since: date, until: date) -> Leads:
         won=np.array([bool(each) for each in found[6]], dtype=bool),
         value_minor=_whole(found[7]),
     )
+
+
+def calls(site: Site, *, since: date, until: date) -> int | None:
+    """Count the calls of a half-open span; None where the feeds do not cover it."""
+    rows = CallRecord.objects.filter(
+        feed__site=site, feed__kind=FeedKind.CALLS.value, feed__ended_at=None
+    )
+    told = rows.aggregate(
+        first=Min("day"),
+        last=Max("day"),
+        many=Count("pk", filter=Q(day__gte=since, day__lt=until)),
+    )
+    # Nobody calls on Sundays and holidays: the last day may lie some days back.
+    if not told["many"] or told["first"] > since or told["last"] < until - CALLS_LATE:
+        return None
+    return int(told["many"])
 
 
 def weeks(site: Site, *, until: date, count: int) -> tuple[Week, ...]:
