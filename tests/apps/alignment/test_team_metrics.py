@@ -18,6 +18,7 @@ from truelift.apps.alignment.computing import compute_metrics
 from truelift.apps.alignment.models import TeamMetricRecord
 from truelift.apps.alignment.reads import conflicts_of, metrics_of
 from truelift.apps.alignment.services import MetricFields
+from truelift.apps.facts.defining import propose
 from truelift.apps.facts.services import make_feed, take_in
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
@@ -213,3 +214,43 @@ def test_what_cannot_be_known_is_said(site: Site, ada: User, now: datetime) -> N
     told = metrics_of(site)[0].document
     assert told is not None
     assert told["missing"] == "no whole week of sessions has come in"
+
+
+def test_where_leads_are_sold_the_shared_metric_is_what_they_are_worth_by_session(
+    site: Site, ada: User, now: datetime
+) -> None:
+    who, first = Actor(ada), now.date() - timedelta(days=now.weekday(), weeks=16)
+    traffic: list[dict[str, object]] = []
+    leads: list[dict[str, object]] = []
+    for week in range(16):
+        later = week >= 8
+        shown = 1_500 if later else 100
+        for source, many, came in (("search", 1_000, 20 + week % 3), ("display", shown, 1)):
+            for day in range(7):
+                at = (first + timedelta(weeks=week, days=day)).isoformat()
+                seen = many + 7 * (week % 4) if day == 0 else 0
+                traffic.append({"day": at, "source": source, "sessions": seen})
+                leads += [
+                    {"lead": f"{source}-{at}-{each}", "day": at, "source": source}
+                    for each in range(came if day == 0 else 0)
+                ]
+    for kind, rows in (("traffic", traffic), ("leads", leads)):
+        make_feed(site, name=kind, kind=kind, by=who, now=now)
+        assert take_in(site, kind, rows, by=who, now=now).refused == 0
+    propose(
+        site,
+        kind="leads",
+        maturity_days=30,
+        close_rate=0.2,
+        value_minor=500_00,
+        because="Calls are what sales lives on.",
+        by=who,
+        now=now,
+    )
+    write(site, VISITS, ada, now)
+
+    (found,) = compute_metrics(site, now=now)
+
+    assert found.kinds == ["direct", "structural"]
+    assert "while expected revenue per session (proposed) is" in found.sentence
+    assert found.sentence.endswith("of that is mix from display.")

@@ -15,12 +15,12 @@ from truelift.apps.alignment.models import TeamMetricRecord, TeamMetricValueReco
 from truelift.apps.changes.models import ChangeRecord
 from truelift.apps.experiments.domain import day_at, midnight_at
 from truelift.apps.facts import reads as facts
-from truelift.apps.facts.models import SharedMetricRecord
+from truelift.apps.facts.defining import shared_metric_of, totals_of
 from truelift.apps.measurement.reads import lake
 from truelift.apps.measurement.segments_reads import context_of
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.change import ChangeKind
-from truelift.lifecycle.shared_metric import Definition, MetricKind, read_by
+from truelift.lifecycle.shared_metric import Definition, MetricKind, Totals, value_of
 from truelift.lifecycle.team_metric import Formula
 from truelift.questions.document import instant
 from truelift.questions.metric_value import MetricValueAnswer
@@ -34,6 +34,9 @@ DAYS: Final = 7
 MOST_WEEKS: Final = 52
 FEWEST_SOURCE: Final = 0.005
 """Sources with a smaller share of the sessions of both windows are taken together."""
+
+UNDEFINED: Final = Definition(version=0, kind=MetricKind.REVENUE, maturity_days=30)
+"""What is read while nobody has proposed a definition: net revenue by session."""
 
 Spots = NDArray[np.int64]
 
@@ -109,39 +112,26 @@ class SiteWeeks:
         return facts.leads(self.site, since=self.since - timedelta(days=365), until=self.until)
 
     @cached_property
-    def definition(self) -> Definition | None:
-        """The definition of the shared metric; None while nobody has written one."""
-        rows = SharedMetricRecord.objects.filter(site=self.site).prefetch_related("signatures")
-        return read_by([each.as_domain() for each in rows])
-
-    @cached_property
-    def worth_of_lead(self) -> float | None:
-        """What a lead is worth on average, by agreement or as those that are closed have it."""
-        definition = self.definition
-        rate = definition.close_rate if definition else None
-        value = definition.value_minor if definition else None
-        closed = ~np.isnat(self.leads.closed_day)
-        if rate is None:
-            rate = float(self.leads.won[closed].mean()) if closed.any() else None
-        if value is None and self.leads.won.any():
-            value = int(self.leads.value_minor[self.leads.won].mean())
-        return None if rate is None or value is None else rate * value
-
-    @cached_property
     def shared(self) -> Shared | None:
         """The shared metric of these weeks; None where nothing is known of it."""
         if not self.starts:
             return None
-        kind = self.definition.kind if self.definition else MetricKind.REVENUE
-        sessions = _known([each.sessions for each in self.weeks])
-        if kind is MetricKind.LEADS:
-            worth, leads = self.worth_of_lead, _known([each.leads for each in self.weeks])
-            above = None if worth is None or leads is None else leads * worth
-        else:
-            above = _known([each.revenue_minor for each in self.weeks])
-        if above is None or sessions is None or (above < 0).any():
+        found = shared_metric_of(self.site)
+        definition = found.definition if found else UNDEFINED
+        totals = [totals_of(each) for each in self.weeks]
+        behind = sum(totals, Totals())
+        values = [value_of(definition, each, behind=behind) for each in totals]
+        above, below = _known([each.over for each in values]), _known([each.of for each in values])
+        if above is None or below is None or (above < 0).any():
             return None
-        return Shared(kind.called, kind, Weekly.of(above, sessions))
+        called = found.called if found else definition.kind.called
+        return Shared(called, definition.kind, Weekly.of(above, below))
+
+    @cached_property
+    def worth_of_lead(self) -> float:
+        """What a lead counts for in the shared metric of these weeks."""
+        came = sum(each.leads or 0 for each in self.weeks)
+        return float(self.shared.weekly.above.sum()) / came if self.shared and came else 0.0
 
     def of(self, metric: TeamMetricRecord) -> tuple[Floats, Floats] | None:
         """Give a metric's numerators and denominators; NaN in weeks of which nothing is known.
@@ -177,12 +167,15 @@ class SiteWeeks:
         shared, formula = self.shared, Formula(metric.formula)
         if shared is None or formula not in _LEVERS or len(self) < 2 * weeks:
             return None
+        if shared.kind is MetricKind.ACTIVATED:
+            # It goes by visitors, and these are not known by source.
+            return None
         end = np.datetime64(self.until)
         split, begin = end - DAYS * weeks, end - 2 * DAYS * weeks
         seen = self.traffic
         if shared.kind is MetricKind.LEADS:
             day, names = self.leads.day, _names(self.leads.source, self.leads.campaign)
-            value = np.ones(len(day)) * (self.worth_of_lead or 0.0)
+            value = np.ones(len(day)) * self.worth_of_lead
         else:
             day, names = seen.day, _names(seen.source, seen.campaign)
             value = seen.revenue_minor.astype(float)
@@ -360,7 +353,7 @@ _LEVERS: Final = _OF_SPEND | {Formula.TRAFFIC, Formula.LEADS}
 """Metrics whose team chooses who comes; what others do changes no mix."""
 
 
-def _known(numbers: Sequence[int | None]) -> Floats | None:
+def _known(numbers: Sequence[float | None]) -> Floats | None:
     if any(each is None for each in numbers):
         return None
     return np.array(numbers, dtype=float)
