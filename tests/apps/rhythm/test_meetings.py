@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 from django.db import DatabaseError, transaction
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from truelift.apps.accounts.models import AuditEvent, User
 from truelift.apps.accounts.services import set_functions
@@ -223,8 +224,14 @@ def test_a_pack_is_the_same_page_and_hash_whatever_happens_to_the_facts(
 
 
 def test_people_meet_through_the_pages_and_programs_through_the_api(
-    site: Site, by: Actor, ada: User, cleo: User, client_of: ClientOf
+    site: Site,
+    by: Actor,
+    ada: User,
+    cleo: User,
+    client_of: ClientOf,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
+    few_queries = django_assert_max_num_queries
     now = datetime.now(UTC)
     services.set_rhythm(
         site, REVIEW, When(weekday=0, nth=1, at=time(9)), seen=0, by=by, now=TUESDAY
@@ -255,9 +262,12 @@ def test_people_meet_through_the_pages_and_programs_through_the_api(
     }
     owner.post(f"{row.href}notes/", stale)
 
-    page = viewer.get(row.href).content.decode()
-    pack = viewer.get(f"{row.href}pack/1/")
-    home = viewer.get(f"/s/{site.name}/rhythm/").content.decode()
+    with few_queries(16):
+        page = viewer.get(row.href).content.decode()
+    with few_queries(16):
+        pack = viewer.get(f"{row.href}pack/1/")
+    with few_queries(16):
+        home = viewer.get(f"/s/{site.name}/rhythm/").content.decode()
     done = viewer.post(f"/s/{site.name}/rhythm/actions/1/", {"back": "meeting"})
     owner.post(f"{row.href}close/")
     told = viewer.get(f"/api/v1/meetings/{row.kind}/{row.period}?site={site.name}").json()

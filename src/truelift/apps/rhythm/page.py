@@ -124,7 +124,7 @@ def rhythm_page(
         grounds=grounds,
         kinds=tuple(_kind(each, zone=zone, today=today) for each in rhythms),
         actions=tuple(
-            (each, _due(each, today), each.is_late(today))
+            (each, _due(each, today, zone), each.is_late(today))
             for each in sorted(actions, key=lambda one: (one.due, one.number))
         ),
         late=late,
@@ -446,8 +446,8 @@ def meeting_page(
         people=tuple(_attendant(each, row) for each in members),
         parts=topic_parts(kind, document, row.notes),
         read=clock(datetime.fromisoformat(document["as_of"]).astimezone(zone)) if document else "",
-        actions=tuple((each, _due(each, today), each.is_late(today)) for each in actions),
-        carried=tuple((each, _due(each, today), each.is_late(today)) for each in carried),
+        actions=tuple((each, _due(each, today, zone), each.is_late(today)) for each in actions),
+        carried=tuple((each, _due(each, today, zone), each.is_late(today)) for each in carried),
     )
 
 
@@ -503,9 +503,9 @@ def _attendant(each: Membership, row: MeetingRecord) -> Attendant:
     )
 
 
-def _due(each: ActionRecord, today: date) -> str:
+def _due(each: ActionRecord, today: date, zone: ZoneInfo) -> str:
     if each.done_at is not None:
-        return f"done {short_day(each.done_at.date())}"
+        return f"done {short_day(each.done_at.astimezone(zone).date())}"
     return f"{'was due' if each.due < today else 'due'} {short_day(each.due)}"
 
 
