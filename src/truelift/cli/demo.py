@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,7 +57,7 @@ def demo(
     if home is not None:
         use_home(home)
     from truelift.project.start import bring_up_to_date
-    from truelift.worlds.world import build, is_built
+    from truelift.worlds.world import WORLDS, build, is_built
 
     ready = bring_up_to_date()
     quieten()
@@ -90,7 +90,8 @@ def demo(
         return
     from rich.console import Console
 
-    Console(highlight=False).print(_panel(found, world, home))
+    others = {name: is_ for name, is_ in WORLDS.items() if name != "shop" and is_built(name, ready)}
+    Console(highlight=False).print(_panel(found, world, home, others))
 
 
 @contextmanager
@@ -105,7 +106,9 @@ def _told() -> Iterator[Callable[[str], None]]:
         yield lambda words: status.update(f"building the demo company: {words}")
 
 
-def _panel(found: Findings, world: World | None, home: Path | None) -> RenderableType:
+def _panel(
+    found: Findings, world: World | None, home: Path | None, others: Mapping[str, str]
+) -> RenderableType:
     from rich.console import Group
     from rich.padding import Padding
     from rich.panel import Panel
@@ -119,6 +122,11 @@ def _panel(found: Findings, world: World | None, home: Path | None) -> Renderabl
             if found.conflict is None
             else [_part("What is in whose way?", *_conflict(found.conflict))]
         ),
+        *(
+            [_part("Which other companies are here?", ", ".join(others), _listed(others))]
+            if others
+            else []
+        ),
         _signing_in(world, home),
     ]
     spaced = [each if n == 0 else Padding(each, (1, 0, 0, 0)) for n, each in enumerate(parts)]
@@ -130,6 +138,10 @@ def _panel(found: Findings, world: World | None, home: Path | None) -> Renderabl
         padding=(1, 2),
         width=88,
     )
+
+
+def _listed(others: Mapping[str, str]) -> str:
+    return "\n".join(f"{name}: {what}" for name, what in others.items())
 
 
 def _signing_in(world: World | None, home: Path | None) -> RenderableType:
