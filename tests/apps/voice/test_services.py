@@ -32,7 +32,7 @@ from truelift.apps.voice.notes import (
 )
 from truelift.apps.voice.promises import add_claim, add_phrase, decide_use, tag_test
 from truelift.apps.voice.reads import calls_held, claims_changed, claims_on, silent, spikes
-from truelift.apps.voice.themes import decide_theme
+from truelift.apps.voice.themes import Exposure, decide_theme, figures_of
 from truelift.lifecycle.functions import Function
 from truelift.lifecycle.obstacle import MoveRefused
 from truelift.lifecycle.voice import Answer, Question
@@ -270,6 +270,19 @@ def test_a_theme_is_a_draft_until_a_person_accepts_it_and_a_spike_is_told(
     listen(site, now=now)
     theme = ThemeRecord.objects.get(name="Zip jams")
     assert (theme.state, theme.edited, theme.drafted_by) == ("accepted", True, "tf-idf themes 1")
+
+
+def test_what_grows_with_the_visits_is_no_spike() -> None:
+    monday = date(2026, 5, 4)
+    days = [monday - timedelta(days=each + 1) for each in (*range(20), *range(30, 112, 5))]
+    notes = [(each, True) for each in days]
+
+    by_day = figures_of(notes, monday, Exposure("day", 28, 84))
+    busy = figures_of(notes, monday, Exposure("session", 40_000, 36_000, 40_000, 500))
+
+    assert (by_day["recent"], by_day["prior"], by_day["spike"]) == (20, 17, True)
+    assert by_day["per_1000_sessions"] is None
+    assert (busy["spike"], busy["per_1000_sessions"], busy["per_1000_calls"]) == (False, 0.5, 40.0)
 
 
 def test_a_source_is_silent_after_thirty_five_days_of_its_owner(

@@ -79,6 +79,7 @@ class ThemeRow:
         before: The rate of the 84 days before, for 28 days.
         change: Ratio with its p; words where there is none.
         exposed: Notes per 1,000 sessions; empty where sessions are not known.
+        called: Notes of the telephone per 1,000 calls; empty where calls are not known.
     """
 
     record: ThemeRecord
@@ -89,6 +90,7 @@ class ThemeRow:
     before: str
     change: str
     exposed: str
+    called: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +255,7 @@ def _theme(theme: ThemeRecord) -> ThemeRow:
         change = "not told before" if figures["recent"] else "not told lately"
     else:
         change = f"{number(ratio, digits=1)} times, {p_value(figures['p'])}"
-    per = figures.get("per_1000_sessions")
+    per, called = figures.get("per_1000_sessions"), figures.get("per_1000_calls")
     return ThemeRow(
         record=theme,
         glyph="loss" if fires else "inconclusive",
@@ -263,6 +265,7 @@ def _theme(theme: ThemeRecord) -> ThemeRow:
         before=number(figures["prior"] / 3, digits=1),
         change=change,
         exposed="" if per is None else number(per, digits=2),
+        called="" if called is None else number(called, digits=1),
     )
 
 

@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 from django.db import models, transaction
 
 from truelift.apps.accounts.audit import record as audit
-from truelift.apps.facts.reads import weeks
+from truelift.apps.facts.reads import calls, weeks
 from truelift.apps.memory.clustering import MOST_TEXTS, Cluster, clusters_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields, is_storable
 from truelift.apps.research.services import number_in
 from truelift.apps.sites.models import Site
-from truelift.apps.voice.models import NoteRecord, ThemeRecord, ThemeState
+from truelift.apps.voice.models import NoteRecord, Source, ThemeRecord, ThemeState
 from truelift.errors import Refusal
 from truelift.lifecycle.similarity import terms_of
 from truelift.stats.spike import P_BELOW_WEEKLY, PRIOR_DAYS, RECENT_DAYS, spike
@@ -34,6 +34,9 @@ TOGETHER_FROM: Final = 0.2
 LOOKED_BACK: Final = timedelta(days=365)
 FEWEST_NOTES: Final = 3
 """Two notes alike are a coincidence."""
+
+SPOKEN: Final = frozenset({Source.SALES.value, Source.SERVICE.value})
+"""Sources whose notes are said on the telephone, and so are counted against calls."""
 
 WEEKS: Final = (RECENT_DAYS + PRIOR_DAYS) // 7
 
@@ -60,11 +63,15 @@ class Exposure:
         unit: `session` where the facts tell of them, otherwise `day`.
         recent: In the last 28 days.
         prior: In the 84 days before.
+        sessions: Of the last 28 days; None where no feed tells of all of them.
+        calls: Calls that came in in the last 28 days; None where no feed tells.
     """
 
     unit: str
     recent: float
     prior: float
+    sessions: int | None = None
+    calls: int | None = None
 
 
 def last_monday(now: datetime, site: Site) -> date:
@@ -95,11 +102,16 @@ def find_themes(site: Site, *, now: datetime) -> int:
 
 
 def _judge(site: Site, monday: date, exposed: Exposure) -> int:
-    days = dict(NoteRecord.objects.filter(site=site).values_list("number", "day"))
+    notes = {
+        number: (day, source in SPOKEN)
+        for number, day, source in NoteRecord.objects.filter(site=site).values_list(
+            "number", "day", "source"
+        )
+    }
     themes = list(ThemeRecord.objects.filter(site=site).exclude(state=ThemeState.DISMISSED))
     for theme in themes:
         theme.figures = figures_of(
-            [days[each] for each in theme.notes if each in days], monday, exposed
+            [notes[each] for each in theme.notes if each in notes], monday, exposed
         )
     ThemeRecord.objects.bulk_update(themes, ["figures"])
     return len(themes)
@@ -196,17 +208,30 @@ def exposure_of(site: Site, monday: date) -> Exposure:
     lately = monday - timedelta(days=RECENT_DAYS)
     recent = sum(sessions for starts, sessions in told if starts >= lately)
     prior = sum(sessions for starts, sessions in told if starts < lately)
+    rang = calls(site, since=lately, until=monday)
+    known = sum(starts >= lately for starts, _ in told) == RECENT_DAYS // 7 and recent > 0
+    sessions = recent if known else None
     if len(told) == WEEKS and recent > 0 and prior > 0:
-        return Exposure("session", recent, prior)
+        return Exposure("session", recent, prior, sessions, rang)
     # A week without visits that anybody counted would look like a week of silence.
-    return Exposure("day", RECENT_DAYS, PRIOR_DAYS)
+    return Exposure("day", RECENT_DAYS, PRIOR_DAYS, sessions, rang)
 
 
-def figures_of(days: Sequence[date], monday: date, exposed: Exposure) -> dict[str, Any]:
-    """Count a theme's notes, and say whether they are more of late."""
+def figures_of(
+    notes: Sequence[tuple[date, bool]], monday: date, exposed: Exposure
+) -> dict[str, Any]:
+    """Count a theme's notes, and say whether they are more of late.
+
+    Args:
+        notes: The day of each, and whether it was said on the telephone.
+        monday: With which the last 28 days end.
+        exposed: What the spans are compared by.
+    """
+    days = [day for day, _ in notes]
     recent_from = monday - timedelta(days=RECENT_DAYS)
     prior_from = recent_from - timedelta(days=PRIOR_DAYS)
     recent = sum(recent_from <= day < monday for day in days)
+    spoken = sum(said and recent_from <= day < monday for day, said in notes)
     prior = sum(prior_from <= day < recent_from for day in days)
     judged = spike(
         recent,
@@ -215,7 +240,6 @@ def figures_of(days: Sequence[date], monday: date, exposed: Exposure) -> dict[st
         prior_exposure=exposed.prior,
         below=P_BELOW_WEEKLY,
     )
-    sessions = exposed.unit == "session"
     return {
         "as_of": monday.isoformat(),
         "n": len(days),
@@ -224,7 +248,8 @@ def figures_of(days: Sequence[date], monday: date, exposed: Exposure) -> dict[st
         "unit": exposed.unit,
         "recent_exposure": exposed.recent,
         "prior_exposure": exposed.prior,
-        "per_1000_sessions": 1000 * recent / exposed.recent if sessions else None,
+        "per_1000_sessions": 1000 * recent / exposed.sessions if exposed.sessions else None,
+        "per_1000_calls": 1000 * spoken / exposed.calls if exposed.calls else None,
         "ratio": judged.ratio,
         "p": judged.p,
         "spike": judged.fires,
