@@ -70,8 +70,8 @@ class BuiltCompany:
         """Ask as a document does; gives the answer's document."""
         document = {"question": question, **members}
         context = Context(now=ENDS, time_zone=self.truth["time_zone"])
-        asked: Any = self.lake.ask(self.site, parse_question(document, context))
-        return asked.answer.document()
+        parsed: Any = parse_question(document, context)
+        return self.lake.ask(self.site, parsed).answer.document()
 
     def snapshot(self, experiment: str, number: int = -1) -> Any:
         """Give a snapshot's document, the last one unless told."""
