@@ -74,6 +74,10 @@ def test_a_meeting_is_planned_held_and_closed_for_good(
     assert first.starts_at == datetime(2026, 6, 9, 7, 30, tzinfo=UTC)
     sections = [each["topic"] for each in json.loads(first.agenda)["sections"]]
     assert sections == ["conflicts", "status", "blockers", "releases", "actions"]
+    called = {each.cause: each for each in lines_of(cleo, site, now=TUESDAY)}
+    assert called["meeting:stand-up:2026-W24"].sentence == (
+        "The weekly stand-up is on Tuesday at 09:30."
+    )
     at = (site, STAND_UP, "2026-W24")
     with pytest.raises(MoveRefused, match="has not begun"):
         services.write_notes(*at, {"status": "All runs."}, by=by, now=TUESDAY)
@@ -138,7 +142,11 @@ def test_two_misses_in_a_row_are_a_warning_and_what_was_promised_is_carried_over
     assert row is not None
     carried = json.loads(row.agenda)["sections"][-1]
     assert [each["text"] for each in carried["lines"]] == [f"{promised.key}: Say no"]
+    to = {"owner": ben.email, "due": "2026-07-03"}
+    services.hand_over(site, promised.number, **to, by=by, now=after)
     services.finish_action(site, promised.number, by=by, now=after)
+    with pytest.raises(MoveRefused, match="done"):
+        services.hand_over(site, promised.number, **to, by=by, now=after)
     services.read_agenda(site, STAND_UP, "2026-W27", now=after + timedelta(hours=1))
     row.refresh_from_db()
     assert (
