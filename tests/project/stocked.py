@@ -123,8 +123,8 @@ def stock(site: Site, browser: Client, *, who: str, text: str, now: datetime) ->
     values = {"values": [{"day": "2026-05-04", "value": 1.0}]}
     tell("put", "team-metrics/1/values", values)
     tell("put", "remit", {"teams": [text[:80]]})
-    brief = dict.fromkeys(("goal", "because"), text[:500])
-    tell("post", "commercial-brief", {**brief, "metric": text[:200], "priorities": [text[:200]]})
+    wanted = dict.fromkeys(("goal", "because"), text[:500])
+    tell("post", "commercial-brief", {**wanted, "metric": text[:200], "priorities": [text[:200]]})
     tell("put", "commercial-brief/seats", {"function": "sales", "because": text[:300]})
     tell("put", "backlog/ID-1/facts", dict.fromkeys(("if_wins", "if_loses"), text))
     rule = ("statement", "detail", "holds_for", "not_for", "unknown", "would_change")

@@ -47,7 +47,7 @@ def test_the_p_is_that_of_the_exact_binomial_test(recent: int, prior: int, share
 def test_what_is_no_rate_is_refused() -> None:
     for given in ({"recent": -1, "prior": 0}, {"recent": 1, "prior": 1, "prior_exposure": 0}):
         with pytest.raises(BadRates):
-            spike(**given)  # type: ignore[arg-type]
+            spike(**given)
 
 
 def test_of_quiet_quarters_watched_weekly_fewer_than_one_in_twenty_alarms() -> None:
