@@ -239,7 +239,7 @@ def _programme(site: Site, key: str) -> Shown:
         key=key,
         number=0,
         title=page.answer,
-        eyebrow=f"The programme on {day(on)} {on.year}",
+        eyebrow=f"The programme on {day(on)}",
         grounds=f"{page.grounds} It never changes; its digest begins with {kept.digest[:16]}.",
         content=_read_only("links/_programme.html", context),
     )
