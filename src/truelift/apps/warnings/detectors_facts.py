@@ -87,11 +87,14 @@ def traffic_gap(site: Site, now: datetime) -> Iterable[Look]:
     found = traffic(site, since=first, until=known.starts[-1] + timedelta(days=7))
     mix, places = _mix(found, known), _places(found, first)
     seasonal = count > 2 * YEAR
-    short = f"Sessions {lift(sessions)}, conversion {lift(rate)} over {WEEKS} weeks."
+    short = f"Sessions {lift(sessions)}, conversion {lift(rate)} by the trend of {WEEKS} weeks."
+    more, bought = _ends(known.sessions[-WEEKS:]), _ends(known.goals[-WEEKS:])
     evidence: dict[str, object] = {
         "facts": [
-            ["Sessions, from first to last week", lift(sessions)],
-            [f"Conversion ({known.goal} per session)", lift(rate)],
+            ["Sessions, by the line through all weeks", lift(sessions)],
+            [f"Conversion ({known.goal} per session), likewise", lift(rate)],
+            ["Sessions, last four weeks against the first four", lift(more)],
+            ["Conversion, likewise", lift((1 + bought) / (1 + more) - 1)],
             [f"Sessions in {WEEKS} weeks", count_said(known.sessions[-WEEKS:].sum())],
             [f"{known.goal.capitalize()} in {WEEKS} weeks", count_said(known.goals[-WEEKS:].sum())],
             ["Gap", number(float(looked.gap[-1]) * 100, digits=1) + " log points"],
@@ -110,14 +113,19 @@ def traffic_gap(site: Site, now: datetime) -> Iterable[Look]:
     because = f" {mix.sentence}" if mix and mix.sentence else ""
     yield Look(
         Kind.TRAFFIC_GAP,
-        f"Sessions rose by {percent(sessions)} in {WEEKS} weeks while conversion fell by "
-        f"{percent(-rate)}.{because}" + ("" if seasonal else " Seasons are not taken out yet."),
+        f"By the trend of {WEEKS} weeks sessions rose by {percent(sessions)} while conversion fell "
+        f"by {percent(-rate)}.{because}" + ("" if seasonal else " Seasons are not taken out yet."),
         Severity.WARNING,
         short=short + (f" {mix.said} of it is mix of sources." if mix and mix.most else ""),
         advice="Look at it together, marketing and whoever owns the pages: agree on revenue per "
         "session before a budget or a page is changed.",
         evidence=evidence,
     )
+
+
+def _ends(weeks: Floats) -> float:
+    """Set the last four weeks against the first four: a step is no line."""
+    return float(weeks[-4:].sum() / weeks[:4].sum() - 1)
 
 
 def _chart(known: Weekly) -> dict[str, object]:
