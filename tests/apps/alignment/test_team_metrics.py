@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 from django.db import connection
 from django.test import Client
@@ -18,6 +19,7 @@ from truelift.apps.alignment.computing import compute_metrics
 from truelift.apps.alignment.models import TeamMetricRecord
 from truelift.apps.alignment.reads import conflicts_of, metrics_of
 from truelift.apps.alignment.services import MetricFields
+from truelift.apps.alignment.weekly import campaigns_in_one
 from truelift.apps.facts.defining import propose
 from truelift.apps.facts.services import make_feed, take_in
 from truelift.apps.research.actor import Actor
@@ -254,3 +256,11 @@ def test_where_leads_are_sold_the_shared_metric_is_what_they_are_worth_by_sessio
     assert found.kinds == ["direct", "structural"]
     assert "while expected revenue per session (proposed) is" in found.sentence
     assert found.sentence.endswith("of that is mix from display.")
+
+
+def test_campaigns_that_only_one_window_knows_are_no_sources_that_come_and_go() -> None:
+    source = np.array(["google", "google", "google", "mail", "mail", "new"], dtype=object)
+    campaign = np.array(["", "broad", "exact", "spring", "autumn", "first"], dtype=object)
+    before = np.array([True, False, False, True, False, False])
+
+    assert campaigns_in_one(source, campaign, before, ~before) == {"google"}

@@ -39,6 +39,7 @@ UNDEFINED: Final = Definition(version=0, kind=MetricKind.REVENUE, maturity_days=
 """What is read while nobody has proposed a definition: net revenue by session."""
 
 Spots = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,15 +174,15 @@ class SiteWeeks:
         end = np.datetime64(self.until)
         split, begin = end - DAYS * weeks, end - 2 * DAYS * weeks
         seen = self.traffic
+        told = ((seen.day >= begin) & (seen.day < split), (seen.day >= split) & (seen.day < end))
+        alone = campaigns_in_one(seen.source, seen.campaign, *told)
+        names = _names(seen.source, _without(seen.source, seen.campaign, alone))
+        day, value, of_what = seen.day, seen.revenue_minor.astype(float), names
         if shared.kind is MetricKind.LEADS:
-            day, names = self.leads.day, _names(self.leads.source, self.leads.campaign)
-            value = np.ones(len(day)) * self.worth_of_lead
-        else:
-            day, names = seen.day, _names(seen.source, seen.campaign)
-            value = seen.revenue_minor.astype(float)
-        sources, place = np.unique(
-            np.concatenate([_names(seen.source, seen.campaign), names]), return_inverse=True
-        )
+            leads = self.leads
+            day, value = leads.day, np.ones(len(leads)) * self.worth_of_lead
+            of_what = _names(leads.source, _without(leads.source, leads.campaign, alone))
+        sources, place = np.unique(np.concatenate([names, of_what]), return_inverse=True)
         of_traffic, of_value = place[: len(seen)], place[len(seen) :]
         many = len(sources)
 
@@ -365,6 +366,26 @@ def _names(source: facts.Texts, campaign: facts.Texts) -> NDArray[Any]:
     return np.array(
         [f"{a or 'unknown'} / {b}" if b else a or "unknown" for a, b in pairs], dtype=object
     )
+
+
+def campaigns_in_one(
+    source: facts.Texts, campaign: facts.Texts, before: Mask, now: Mask
+) -> frozenset[str]:
+    """Name the sources whose campaigns only one of two windows knows.
+
+    A feed that begins to say campaigns would otherwise look like sources that come and go.
+    """
+    known = campaign != ""
+    named = [set(source[window & known].tolist()) for window in (before, now)]
+    there = [set(source[window].tolist()) for window in (before, now)]
+    return frozenset((named[0] ^ named[1]) & there[0] & there[1])
+
+
+def _without(source: facts.Texts, campaign: facts.Texts, sources: frozenset[str]) -> facts.Texts:
+    """Leave the campaigns of some sources out."""
+    left = campaign.copy()
+    left[np.isin(source, sorted(sources))] = ""
+    return left
 
 
 def _chosen(names: NDArray[Any], sources: Sequence[str]) -> NDArray[np.bool_]:
