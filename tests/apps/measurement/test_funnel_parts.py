@@ -15,7 +15,7 @@ from tests.apps.measurement.files import load
 from truelift.apps.accounts.models import User
 from truelift.apps.drawing.series import Series
 from truelift.apps.measurement.funnel_asking import funnel_look
-from truelift.apps.measurement.funnel_form import FunnelForm
+from truelift.apps.measurement.funnel_form import FunnelForm, default_steps
 from truelift.apps.measurement.periods import Period
 from truelift.apps.measurement.segments_services import save_segment
 from truelift.apps.research.actor import Actor
@@ -360,3 +360,16 @@ def test_every_part_gives_its_rows_as_a_file(
     head, *lines = csv.reader(io.StringIO(file.text, newline=""))
     assert columns is None or head == columns
     assert len(lines) == rows
+
+
+@pytest.mark.parametrize(
+    ("seen", "steps"),
+    [
+        ("page_view view_item purchase sign_up", "view_item purchase"),
+        ("Focused page_view generate_lead form_view", "page_view form_view generate_lead"),
+        ("rota_opened page_view sign_up activated", "page_view sign_up activated"),
+        ("page_view scroll search", "page_view scroll"),
+    ],
+)
+def test_a_first_funnel_is_the_way_to_what_the_site_sells(seen: str, steps: str) -> None:
+    assert default_steps(seen.split()) == tuple((name,) for name in steps.split())

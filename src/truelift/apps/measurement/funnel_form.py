@@ -420,7 +420,7 @@ _BUSINESSES: Final = (
         "purchase",
     ),
     ("page_view", "form_view", "form_start", "generate_lead"),
-    ("page_view", "sign_up", "activated", "subscribe"),
+    ("page_view", "sign_up", "activated"),
 )
 """The way to what is sold, of a shop, of a form for leads and of a trial."""
 
