@@ -283,6 +283,7 @@ def compute(site: Site, *, now: datetime) -> FiguresRecord:
         "phrases": phrases_of(site, history),
         "unsettled": sum(each.settled is None for each in coded),
         "coded": len(coded),
+        "coded_since": coded[0].day.isoformat() if coded else None,
     }
     made, _ = FiguresRecord.objects.update_or_create(
         site=site, defaults={"document": document, "computed_at": now}

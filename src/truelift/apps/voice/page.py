@@ -318,7 +318,9 @@ def _cost(row: Mapping[str, Any], codes: Mapping[str, Code], site: Site) -> Cost
 
 def _costs_said(document: Mapping[str, Any]) -> str:
     coded, unsettled = document.get("coded", 0), document.get("unsettled", 0)
-    said = f"{amount(coded, 'note')} coded."
+    first = document.get("coded_since")
+    since = f", the oldest of {day(date.fromisoformat(first))}" if first else ""
+    said = f"{amount(coded, 'note')} coded{since}."
     if unsettled:
         said += f" {count(unsettled)} on which two people disagree count for no code."
     return (
