@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -20,6 +21,7 @@ from truelift.apps.alignment.models import TeamMetricRecord
 from truelift.apps.alignment.reads import conflicts_of, metrics_of
 from truelift.apps.alignment.services import MetricFields
 from truelift.apps.alignment.weekly import campaigns_in_one
+from truelift.apps.changes.models import ChangeRecord
 from truelift.apps.facts.defining import propose
 from truelift.apps.facts.services import make_feed, take_in
 from truelift.apps.research.actor import Actor
@@ -206,6 +208,33 @@ def test_a_metric_without_direction_is_refused_and_templates_load_once(
         services.take_values(site, once[1].number, [], by=Actor(ada), now=now)
     with pytest.raises(services.BadValues, match="Line 2"):
         services.values_in("2026-05-04,1\n2026-05-05,many")
+
+
+@pytest.mark.usefixtures("broad_match")
+def test_weeks_before_the_first_reported_deploy_are_not_weeks_without_one(
+    site: Site, ada: User, now: datetime
+) -> None:
+    for days in (3, 4, 10, 12, 20, 25, 30, 31, 38, 45):
+        ChangeRecord.objects.create(
+            site=site,
+            number=days,
+            source="ci",
+            external_id=str(days),
+            trust="token",
+            state="recorded",
+            kind="deploy",
+            at=now - timedelta(days=days),
+            told_at=now,
+        )
+    write(site, replace(VISITS, name="Releases", formula="releases"), ada, now)
+
+    compute_metrics(site, now=now)
+
+    told = metrics_of(site)[0].document
+    assert told is not None
+    assert told["values"][:9] == [None] * 9
+    assert sum(told["values"][9:]) == 10
+    assert told["window_weeks"] == 3
 
 
 def test_what_cannot_be_known_is_said(site: Site, ada: User, now: datetime) -> None:

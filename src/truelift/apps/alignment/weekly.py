@@ -148,14 +148,7 @@ class SiteWeeks:
         if formula is Formula.LIBRARY:
             return self._library(metric.library)
         if formula is Formula.RELEASES:
-            rows = ChangeRecord.objects.filter(
-                site=self.site,
-                kind=ChangeKind.DEPLOY.value,
-                at__gte=midnight_at(self.site, self.since),
-                at__lt=midnight_at(self.site, self.until),
-            ).values_list("at", flat=True)
-            days = np.array([day_at(self.site, at) for at in rows], dtype="datetime64[D]")
-            return (self._sum(days, np.ones(len(days))), ones) if len(days) else None
+            return self._releases(ones)
         return self._of_facts(formula, metric.sources, ones)
 
     def mixed(self, metric: TeamMetricRecord, *, weeks: int) -> Mixed | None:
@@ -308,6 +301,20 @@ class SiteWeeks:
         above, below = (self._sum(days, np.array([row[at] for row in rows])) for at in (1, 2))
         known = self._sum(days, np.ones(len(days))) > 0
         return np.where(known, above, np.nan), np.where(known, below, np.nan)
+
+    def _releases(self, ones: Floats) -> tuple[Floats, Floats] | None:
+        rows = ChangeRecord.objects.filter(
+            site=self.site,
+            kind=ChangeKind.DEPLOY.value,
+            at__lt=midnight_at(self.site, self.until),
+        ).values_list("at", flat=True)
+        days = np.array([day_at(self.site, at) for at in rows], dtype="datetime64[D]")
+        if not len(days):
+            return None
+        # Before the first one was reported nobody knows how many there were.
+        starts = np.array(self.starts, dtype="datetime64[D]")
+        told = starts + DAYS > days.min()
+        return np.where(told, self._sum(days, np.ones(len(days))), np.nan), ones
 
     def _library(self, key: str) -> tuple[Floats, Floats]:
         document: dict[str, object] = {
