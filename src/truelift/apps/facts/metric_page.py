@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from statistics import stdev
 from typing import Final
 
 from truelift.apps.accounts.models import User
@@ -217,6 +218,13 @@ def drift_sentence(drift: Drift | None, currency: str) -> str:
     return f"Analytics has {analytics}, the ledger {ledger} from {span}: {apart}."
 
 
+FEWEST_WEEKS: Final = 8
+"""Without so many weeks nothing is said of how much they differ."""
+
+NOTICED: Final = 2 * 1.25**0.5
+"""In standard deviations of a week: a week against the mean of four, both by chance."""
+
+
 def _answer(metric: SharedMetric, values: tuple[Value, ...], currency: str) -> str:
     known = [each.minor for each in values if each.minor is not None]
     if not known:
@@ -224,9 +232,14 @@ def _answer(metric: SharedMetric, values: tuple[Value, ...], currency: str) -> s
         return f"{metric.called} is not known: {why[0].lower()}{why[1:].rstrip('.')}"
     said = f"{metric.called} was {money(known[-1], currency)} last week"
     before = known[-5:-1]
-    if len(before) == 4 and (mean := sum(before) / 4):
-        return f"{said}, {lift(known[-1] / mean - 1)} on the four weeks before"
-    return said
+    if len(before) < 4:
+        return said
+    mean = sum(before) / 4
+    said += f" and {money(mean, currency)} over the four weeks before"
+    earlier = known[-13:-1]
+    if len(earlier) < FEWEST_WEEKS or abs(known[-1] - mean) > stdev(earlier) * NOTICED:
+        return said
+    return f"{said}; weeks differ as much by themselves"
 
 
 def _chart(
