@@ -318,6 +318,7 @@ _ALL: Final = (
             "corrections": "Property with the corrections",
         },
         first=lambda _seen, _called: {},
+        first_days="90",
     ),
     Explorer(
         question="paths",
