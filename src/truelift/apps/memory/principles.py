@@ -415,25 +415,20 @@ def marks_of(site: Site, numbers: Sequence[int]) -> dict[int, Marks]:
         .values_list("number", "experiment__trials__principle__number")
     ):
         tried.setdefault(number, []).append(f"P-{by}")
-    broken = set(
-        learnings.filter(
-            # The index may not have seen yet what the stage says already.
-            Q(experiment__entry__valid=False)
-            | Q(experiment__stage=Stage.INVALID.value)
-            | Q(experiment__moves__action=Action.INVALIDATE.value)
-        ).values_list("number", flat=True)
-    )
-    said = dict(
-        learnings.filter(experiment__entry__valid=False).values_list(
-            "number", "experiment__entry__mark"
-        )
-    )
+    broken: dict[int, str] = {}
+    for number, valid, mark in learnings.filter(
+        # The index may not have seen yet what the stage says already.
+        Q(experiment__entry__valid=False)
+        | Q(experiment__stage=Stage.INVALID.value)
+        | Q(experiment__moves__action=Action.INVALIDATE.value)
+    ).values_list("number", "experiment__entry__valid", "experiment__entry__mark"):
+        broken[number] = (mark if valid is False else "") or WATERMARK
     return {
         number: Marks(
             tuple(cited.get(number, ())),
             tuple(tried.get(number, ())),
             number in broken,
-            (said.get(number) or WATERMARK) if number in broken else "",
+            broken.get(number, ""),
         )
         for number in numbers
     }
