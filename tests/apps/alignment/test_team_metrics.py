@@ -193,6 +193,9 @@ def test_a_metric_without_direction_is_refused_and_templates_load_once(
     address = "/api/v1/team-metrics?site=shop"
 
     refused = browser.post(address, json.dumps(told), content_type="application/json")
+    for fields in (replace(COST, name="a\0b"), replace(COST, owner="a\0b")):
+        with pytest.raises(services.BadTeamMetric):
+            write(site, fields, ada, now)
     once = services.load_template(site, Function.ENGINEERING, by=Actor(ada), now=now)
     again = services.load_template(site, Function.ENGINEERING, by=Actor(ada), now=now)
     typed = browser.post("/s/shop/team-metrics/new/", {**told, "cadence": "weekly"})

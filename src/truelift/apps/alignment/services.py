@@ -607,7 +607,9 @@ def _fill(record: TeamMetricRecord, given: MetricFields, wrong: dict[str, str]) 
         value: Any = getattr(given, each.name)
         if value is None:
             continue
-        if each.name == "owner":
+        if isinstance(value, str) and not is_storable(value):
+            wrong[each.name] = "It has a character that cannot be stored."
+        elif each.name == "owner":
             _fill_owner(record, value, wrong)
         elif each.name == "sources":
             lines = list(dict.fromkeys(line.strip() for line in value if line.strip()))

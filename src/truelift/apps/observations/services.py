@@ -188,7 +188,7 @@ def _wrong_intervention(site: Site, given: Comparison) -> dict[str, str]:
 
 def _owner(site: Site, email: str) -> User | None:
     address = email.strip().lower()
-    if not address:
+    if not address or not is_storable(address):
         return None
     people = User.objects.filter(memberships__site=site, is_active=True)
     return people.filter(email=address).first()
