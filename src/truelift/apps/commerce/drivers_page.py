@@ -301,7 +301,9 @@ def _from_to(above: Sequence[int], below: Sequence[int], *, digits: int = 0) -> 
 
 
 def _shade(value: int, node: Mapping[str, Any]) -> str:
-    """Shade what is large against the whole change, never by itself."""
+    """Shade what is large against the whole change, never by itself, and no chance."""
+    if _may_be_chance(node):
+        return "h"
     largest = max((abs(each) for row in node["rows"] for each in row.get("parts", ())), default=0)
     size = abs(value) / largest if largest else 0
     step = 3 if size > _LARGE else 2 if size > _MIDDLE else 1 if size > _LITTLE else 0
@@ -313,12 +315,20 @@ _MIDDLE: Final = 0.25
 _LITTLE: Final = 0.05
 
 
+def _may_be_chance(node: Mapping[str, Any]) -> bool:
+    """Say whether the change of a node is no clearer than nothing."""
+    low, high = node.get("change_low"), node.get("change_high")
+    return low is not None and high is not None and low <= 0 <= high
+
+
 def _finding(node: Mapping[str, Any], level: str) -> str:
     rows = [each for each in node["rows"] if not each["others"] and "parts" in each]
     if not rows:
         return f"The {PLURALS[level]} that were counted"
     if not node["change"]:
         return "Nothing changed in sum"
+    if _may_be_chance(node):
+        return f"What the {PLURALS[level]} gave, which may be chance in sum"
     way = 1 if node["change"] > 0 else -1
     best = max(rows, key=lambda each: way * sum(each["parts"]))
     part = sum(best["parts"]) / node["change"]
