@@ -470,6 +470,9 @@ def _of_experiments() -> Iterator[tuple[str, list[str]]]:
         yield "integrity_failed", at(S.ANALYSED, A.DECIDE, {"evidence": broken})
     early = {"evidence": Evidence(NOW, Advice.KEEP_RUNNING)}
     yield "looked_early", at(S.ANALYSED, A.DECIDE, early)
+    unripe = Evidence(NOW, Advice.SHIP, complete_at=NOW + timedelta(hours=1))
+    matured: dict[str, object] = {"gates": {Gate.MATURED: ()}, "evidence": unripe}
+    yield "not_matured", at(S.ANALYSED, A.DECIDE, matured)
     yield "no_choice", at(S.ANALYSED, A.DECIDE, {}, choice=None)
     yield "no_reason", at(S.ANALYSED, A.DECIDE, {}, reason="")
     against = {"choice": Choice.STOP}
