@@ -33,7 +33,8 @@ browser: ; @$(MAKE) --no-print-directory -j2 --output-sync=target browser-pages 
 browser-pages: ; $(pytest) --timeout 120 -m browser tests/browser/pages/test_every_page.py
 browser-beside: ; $(pytest) --timeout 120 -m browser tests/browser --ignore tests/browser/pages/test_every_page.py
 
-# Samples what the statistics promise, writes docs/calibration.md of it, then samples the rest.
-simulate: ; $(bin)/python scripts/calibrate.py && $(pytest) --timeout 1800 -m simulation
+# Samples what the statistics promise, writes docs/calibration.md of it, holds the detectors against
+# samples of today, then samples the rest.
+simulate: ; $(bin)/python scripts/calibrate.py && $(bin)/python scripts/calibrate.py --fresh && $(pytest) --timeout 1800 -m simulation
 bench: ; @for b in bench/*.py; do echo "== $$b"; $(bin)/python $$b || exit 1; done
 fix: ; $(bin)/ruff check --fix src tests bench scripts; $(bin)/ruff format src tests bench scripts

@@ -16,7 +16,8 @@ HEAD = """# Calibration
 What the statistics promise, held against repeated sampling: experiments are drawn whose truth is
 known, and analysed by the same functions as real ones. `make simulate` draws them again ({runs:,}
 runs where that is cheap), gives the same table, and fails where a promise is missed and the miss is
-not explained below.
+not explained below. Detectors are tuned by looking at samples; they are held against others as
+well, drawn from the day's date.
 
 **n** is units per variant unless it says otherwise; **±** is the Monte-Carlo standard error of what
 was measured, in points. "Held, within chance" lies outside of the promised band by less than three
