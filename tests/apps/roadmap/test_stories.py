@@ -7,19 +7,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from tests.apps.roadmap.conftest import Add
-from tests.apps.rollouts.conftest import (
-    DECIDED,
-    analysed,
-    document,
-    events,
-    hypothesis,
-    insight,
-    moved,
-    planned,
-    snapshot_of,
-    spec,
-    winner,
-)
+from tests.apps.rollouts.conftest import DECIDED
 from truelift.apps.accounts.models import User
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.experiments.services import plan_experiment
@@ -38,19 +26,6 @@ from truelift.apps.surfaces.services import SurfaceFields, write_surface
 from truelift.lifecycle.obstacle import MoveRefused
 from truelift.lifecycle.roadmap_item import ItemKind, ItemStage
 
-
-__all__ = [
-    "analysed",
-    "document",
-    "events",
-    "hypothesis",
-    "insight",
-    "moved",
-    "planned",
-    "snapshot_of",
-    "spec",
-    "winner",
-]
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 

@@ -1,4 +1,4 @@
-"""A winner, and a person of another site."""
+"""A winner, for every app that asks what becomes of one."""
 
 from __future__ import annotations
 
