@@ -73,8 +73,8 @@ def test_five_thousand_items_of_each_kind_take_a_fifth_of_a_second(
             assert client.get(f"/s/{site.name}/{address}").status_code == 200
         if len(queries) > most:
             chatty[address] = len(queries)
-        # A neighbour's work on the machine slows one answer down, not three.
-        took = (_seconds(client, f"/s/{site.name}/{address}") for _ in range(3))
+        # A neighbour's work on the machine slows answers down, not six in a row.
+        took = (_seconds(client, f"/s/{site.name}/{address}") for _ in range(6))
         if not any(seconds < MOST_SECONDS for seconds in took):
             slow.append(address)
 
