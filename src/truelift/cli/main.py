@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "deploy-check": ("truelift.cli.deploy_check", "Say whether something may be deployed now."),
     "intake": ("truelift.cli.intake", "Take in signals and ideas from e-mails."),
     "rollouts": ("truelift.cli.rollouts", "Follow winners until they are live."),
+    "warnings": ("truelift.cli.warnings", "List what warns of a fall before results do."),
     "facts": ("truelift.cli.facts", "Take facts in: spend, orders, refunds, leads, ledger."),
     "memory": ("truelift.cli.memory", "Take everything that is known out, and back in."),
     "identities": ("truelift.cli.identities", "Show who was made one person, and undo it."),

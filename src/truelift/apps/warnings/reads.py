@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from django.db.models import QuerySet
@@ -69,6 +70,15 @@ def standing_of(site: Site, *, kind: Kind | None = None) -> tuple[WarningRecord,
         rows = rows.filter(kind=kind.value)
     return tuple(
         sorted(rows, key=lambda each: (-Severity(each.severity).rank, each.first_seen, each.number))
+    )
+
+
+def unanswered(record: WarningRecord, *, today: date) -> bool:
+    """Say whether somebody has to answer: nobody has taken it on, or its day has passed."""
+    if record.stage == WarningStage.OPEN:
+        return True
+    return (
+        record.stage == WarningStage.ACKNOWLEDGED and record.due is not None and record.due < today
     )
 
 
