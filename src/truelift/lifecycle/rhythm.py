@@ -133,7 +133,7 @@ _TOPICS_CALLED: Final[Mapping[Topic, str]] = MappingProxyType(
         _T.STATUS: "Test status",
         _T.BLOCKERS: "Blockers",
         _T.RELEASES: "Releases and freezes to come",
-        _T.SHARED_METRIC: "Revenue per session",
+        _T.SHARED_METRIC: "What a session brings",
         _T.METRIC_CONFLICTS: "Metrics in conflict",
         _T.WARNINGS: "Warnings",
         _T.UNREALISED: "Unrealised value",

@@ -97,8 +97,8 @@ _RESPONSE: Final[Mapping[Verdict, str]] = MappingProxyType(
         " everywhere, so neither this page nor this source explains it.",
         Verdict.MIXED: "Look at both, the larger part first: the budget with its owner, and the"
         " page in the backlog.",
-        Verdict.UNDETERMINED: "The data cannot tell yet. Wait for more orders, or compare longer"
-        " periods; do not plan a test on this ground.",
+        Verdict.UNDETERMINED: "The data cannot tell yet. Wait for more conversions, or compare"
+        " longer periods; do not plan a test on this ground.",
         Verdict.NO_CHANGE: "Nothing to explain: conversion changed by less than a tenth, if at"
         " all.",
     }

@@ -6,12 +6,14 @@ from datetime import date
 
 import numpy as np
 
+from truelift.apps.commerce.acquisition_page import acquisition_page
 from truelift.apps.commerce.cells import counted
 from truelift.apps.commerce.crossing import crossing_document
 from truelift.apps.commerce.drivers_page import Asked, drivers_page
 from truelift.apps.commerce.economics import acquisition
 from truelift.apps.commerce.explaining import Document, explanation
 from truelift.apps.commerce.periods import Against, pair
+from truelift.apps.commerce.verdicts_page import verdicts_page
 from truelift.apps.facts.reads import Spend, Traffic
 
 
@@ -38,21 +40,27 @@ def days(sessions: tuple[int, int], orders: tuple[int, int]) -> Traffic:
     )
 
 
-def document(before: Traffic, after: Traffic) -> Document:
-    told = counted(before, after)
-    empty = np.array([], dtype=object)
-    nothing = Spend(
-        day=np.array([], dtype="datetime64[D]"),
-        source=empty,
-        campaign=empty,
-        clicks=np.array([], dtype=np.int64),
-        spend_minor=np.array([], dtype=np.int64),
+def paid(*spend_minor: int) -> Spend:
+    """What one source cost, row by row."""
+    return Spend(
+        day=np.array(["2026-05-01"] * len(spend_minor), dtype="datetime64[D]"),
+        source=np.array(["search"] * len(spend_minor), dtype=object),
+        campaign=np.array([""] * len(spend_minor), dtype=object),
+        clicks=np.zeros(len(spend_minor), dtype=np.int64),
+        spend_minor=np.array(spend_minor, dtype=np.int64),
         knows_clicks=False,
     )
+
+
+def document(
+    before: Traffic, after: Traffic, *, kind: str = "revenue", spent: tuple[int, ...] = ()
+) -> Document:
+    told = counted(before, after)
     return {
         "currency": "EUR",
+        "kind": kind,
         "drivers": explanation(told, WHEN),
-        "acquisition": acquisition(told, (nothing, nothing)),
+        "acquisition": acquisition(told, (paid(*spent[:1]), paid(*spent[1:]))),
         "page_or_traffic": crossing_document(told, [], {}),
     }
 
@@ -87,3 +95,33 @@ def test_a_period_without_orders_has_no_waterfall_and_says_so() -> None:
     assert "a period has no orders here" in page.undefined
     assert [row.parts for row in page.rows] == [(), ()]
     assert found["page_or_traffic"]["pages"][0]["verdict"] == "undetermined"
+
+
+def test_a_company_that_sells_by_leads_reads_of_leads_on_every_page() -> None:
+    found = document(
+        days((1_000, 1_000), (20, 60)),
+        days((3_000, 1_000), (15, 60)),
+        kind="leads",
+        spent=(60_000, 90_000),
+    )
+    node = found["drivers"]["by"]["source"]
+    asked = Asked(weeks=2, against=Against.BEFORE, by="source", path=())
+
+    drivers = drivers_page(
+        found, asked, node, site="x", number=1, made="", kept=(), sentence="It fell."
+    )
+    sources = acquisition_page(found, asked, number_of=1, made="", kept=())
+    pages = verdicts_page(found, asked, number=1, made="", kept=(), reviews={})
+
+    assert drivers.heading == "Leads per 1,000 sessions, by source"
+    assert drivers.columns == ("Traffic mix", "Conversion within segments")
+    assert [label for label, _ in drivers.factors] == ["Sessions", "Conversion", "Leads"]
+    assert drivers.worse == ""
+    assert sources.answer == (
+        "Advertising costs €12.00 for each lead of all sources, €7.50 in the weeks before."
+    )
+    assert (sources.counted, sources.customer_head) == ("Leads", "Cost per lead")
+    assert sources.total.customer == "€7.50 → €12.00"
+    assert "leads" in pages.rows[0].n
+    told = " ".join(map(str, (drivers, sources, pages))).casefold()
+    assert not any(word in told for word in ("order ", "orders ", "order value", "basket"))

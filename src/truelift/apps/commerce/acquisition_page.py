@@ -10,6 +10,7 @@ from truelift.apps.commerce.drivers_page import Asked, Choice
 from truelift.apps.commerce.periods import Against, period_label
 from truelift.apps.commerce.wording import relative, span
 from truelift.apps.drawing.wording import count, money, number, percent, rough_money
+from truelift.lifecycle.vocabulary import Vocabulary, words_of
 
 
 NONE = "no value"
@@ -18,7 +19,7 @@ NONE = "no value"
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """A source, every number first before and then after."""
+    """A source, every number first before and then after; `counted` where nothing tells money."""
 
     source: str
     spend: str
@@ -26,6 +27,7 @@ class SourceRow:
     click: str
     sessions: str
     sessions_change: str
+    counted: str
     conversion: str
     per_session: str
     per_spend: str
@@ -36,7 +38,12 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class AcquisitionPage:
-    """Everything that the page shows."""
+    """Everything that the page shows.
+
+    Attributes:
+        counted: What is counted, at the head of its column; empty where a feed tells money.
+        earns: What a source brings, in words.
+    """
 
     answer: str
     grounds: str
@@ -45,6 +52,8 @@ class AcquisitionPage:
     total: SourceRow
     periods: tuple[Choice, ...]
     customer_head: str
+    counted: str
+    earns: str
     more: int
     has_spend: bool
     snapshot: str
@@ -62,10 +71,16 @@ def acquisition_page(
     found, currency = document["acquisition"], document["currency"]
     first, last = document["drivers"]["before"], document["drivers"]["after"]
     knows_new = "new_customers" in found["total"]
+    words, is_money = words_of(document.get("kind")), found["total"]["revenue_minor"] is not None
+    basis = (
+        "revenue net of refunds, at the day of the order"
+        if is_money
+        else f"no feed tells what {words.many} are worth"
+    )
     return AcquisitionPage(
-        answer=_answer(found, currency),
-        grounds=f"{span(last)} against {span(first)}; revenue net of refunds, at the day of the"
-        " order. Observational: sources differ in more than what they cost.",
+        answer=_answer(found, currency, words),
+        grounds=f"{span(last)} against {span(first)}; {basis}. Observational: sources differ in"
+        " more than what they cost.",
         advice=_advice(found),
         rows=tuple(_row(each, currency, knows_new=knows_new) for each in found["rows"]),
         total=_row(found["total"], currency, knows_new=knows_new),
@@ -77,17 +92,20 @@ def acquisition_page(
             )
             for weeks, against in kept
         ),
-        customer_head="Cost per new customer" if knows_new else "Cost per order",
+        customer_head="Cost per new customer" if knows_new else f"Cost per {words.one}",
+        counted="" if is_money else words.heading,
+        earns="revenue" if is_money else words.many,
         more=found["more"],
         has_spend=found["has_spend"],
         snapshot=f"Snapshot {number_of}, made {made}",
     )
 
 
-def _answer(found: Mapping[str, Any], currency: str) -> str:
+def _answer(found: Mapping[str, Any], currency: str, words: Vocabulary) -> str:
     if not found["has_spend"]:
         return "No feed says what advertising costs yet."
     total = found["total"]
+    is_money = total["revenue_minor"] is not None
     if total["worse_traffic"]:
         return (
             f"More money buys worse traffic: spend {_moved(total['spend_minor'])}, sessions"
@@ -97,6 +115,16 @@ def _answer(found: Mapping[str, Any], currency: str) -> str:
     worse = [each["source"] for each in found["rows"] if each["worse_traffic"]]
     if worse:
         return f"{worse[0]} takes no less money, brings more sessions, and earns less."
+    if not total["spend_minor"][1]:
+        return "Nothing was spent in the later weeks."
+    if not is_money:
+        before, after = total["cost_per_order_minor"]
+        if after is None:
+            return f"Advertising cost money in the later weeks, and no {words.one} came."
+        then = "" if before is None else f", {money(before, currency)} in the weeks before"
+        return (
+            f"Advertising costs {money(after, currency)} for each {words.one} of all sources{then}."
+        )
     earned = total["revenue_per_spend"][1]
     if earned is None:
         return "Nothing was spent in the later weeks."
@@ -147,6 +175,7 @@ def _row(each: Mapping[str, Any], currency: str, *, knows_new: bool) -> SourceRo
         click=amounts("cost_per_click_minor"),
         sessions=_pair([count(value) for value in sessions]),
         sessions_change=relative(*sessions),
+        counted=_pair([count(value) for value in each["orders"]]),
         conversion=_pair([_share(value) for value in each["conversion"]]),
         per_session=amounts("revenue_per_session_minor"),
         per_spend=_pair([_times(value) for value in each["revenue_per_spend"]]),

@@ -26,6 +26,7 @@ from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
 from truelift.apps.surfaces.models import SurfaceRecord
+from truelift.lifecycle.shared_metric import MetricKind
 
 
 router = Router(tags=["commerce"])
@@ -60,7 +61,8 @@ def drivers(
     """Give what took revenue per session from one period to the next; parts add up exactly.
 
     Of the newest snapshot (of these weeks, else of as many as there are facts for), or of the
-    one with this number. `drivers` is null before the first.
+    one with this number. `drivers` is null before the first. What the fields call orders is
+    what `kind` counts: `revenue` orders, `leads` leads, `activated` activations.
     """
     row = _row(request, site, weeks, against, snapshot)
     short = None if row is None else reads.explained_by(row)
@@ -170,5 +172,9 @@ def _part(row: SnapshotRecord | None, name: str) -> Document:
     return (
         {name: None}
         if row is None
-        else {"currency": row.document["currency"], name: row.document[name]}
+        else {
+            "currency": row.document["currency"],
+            "kind": row.document.get("kind", MetricKind.REVENUE),
+            name: row.document[name],
+        }
     )

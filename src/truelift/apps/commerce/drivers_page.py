@@ -11,13 +11,12 @@ from urllib.parse import urlencode
 from truelift.apps.commerce.cells import LEVELS, OTHERS
 from truelift.apps.commerce.periods import LENGTHS, Against, period_label
 from truelift.apps.commerce.waterfall import Step, Waterfall
-from truelift.apps.commerce.wording import Amounts, relative, segment, span
+from truelift.apps.commerce.wording import Amounts, part_words, relative, segment, span
 from truelift.apps.drawing.wording import Kind, Measure, count, percent, signed
 from truelift.apps.explorers.events_text import escaped
 from truelift.apps.measurement.funnel_form import FunnelForm
 from truelift.apps.measurement.periods import Period
 from truelift.events.channels import Channel
-from truelift.stats.decomposition import PARTS
 
 
 LEVEL_WORDS: Final = {
@@ -31,12 +30,6 @@ PLURALS: Final = {
     "campaign": "campaigns",
     "landing": "landing pages",
     "device": "devices",
-}
-PART_WORDS: Final = {
-    "conversion_mix": ("Traffic mix", "other visitors came: more or fewer of those who buy"),
-    "conversion_rate": ("Conversion within segments", "the same visitors buy more or less often"),
-    "value_mix": ("Basket mix", "orders came from segments with other baskets"),
-    "value_rate": ("Basket within segments", "orders of the same segments are worth more or less"),
 }
 
 
@@ -74,12 +67,18 @@ class DriversPage:
     """Everything that the page shows.
 
     Attributes:
+        driven: What the whole page is about: revenue, or what is counted.
+        split: What the waterfall takes apart, in words.
+        exactly: What the sum of all factors is exact to.
         path: From the whole site to what is looked at: words and addresses.
         undefined: Why there is no waterfall here; empty where there is one.
     """
 
     answer: str
     grounds: str
+    driven: str
+    split: str
+    exactly: str
     path: tuple[tuple[str, str], ...]
     by: str
     heading: str
@@ -164,14 +163,19 @@ def drivers_page(
         answer=sentence,
         grounds=f"{span(last)} against {span(first)}. It says where the change sits, not who"
         " caused it.",
+        driven=amounts.words.driven(is_money=amounts.is_money),
+        split=f"conversion and {amounts.words.worth}" if amounts.is_money else "conversion",
+        exactly="the cent" if amounts.is_money else f"the {amounts.words.one}",
         path=_path(asked),
         by=level,
         heading=f"{amounts.of_what}{where}, by {LEVEL_WORDS[level].lower()}",
         waterfall=_waterfall(node, amounts, first, last) if "parts" in node else None,
-        undefined=f"There is no waterfall: {node['undefined']}." if "undefined" in node else "",
+        undefined=f"There is no waterfall: a period has no {amounts.words.many} here."
+        if "undefined" in node
+        else "",
         finding=_finding(node, level),
         rows=rows,
-        columns=tuple(PART_WORDS[name][0] for name in PARTS),
+        columns=tuple(part_words(name, amounts.words)[0] for name in amounts.parts),
         foot=_foot(node, amounts),
         breakdowns=tuple(
             Choice(
@@ -194,7 +198,7 @@ def drivers_page(
         snapshot=f"Snapshot {number}, made {made}",
         n=", then ".join(
             f"{count(sum(each['sessions'][at] for each in node['rows']))} sessions with"
-            f" {count(sum(each['orders'][at] for each in node['rows']))} orders"
+            f" {count(sum(each['orders'][at] for each in node['rows']))} {amounts.words.many}"
             for at in (0, 1)
         ),
         worse=_worse(document),
@@ -228,14 +232,14 @@ def _waterfall(
         after=node["after"],
         steps=tuple(
             Step(
-                label=PART_WORDS[name][0],
-                detail=PART_WORDS[name][1],
+                label=part_words(name, amounts.words)[0],
+                detail=part_words(name, amounts.words)[1],
                 value=node["parts"][name]["value"],
                 low=node["parts"][name]["low"],
                 high=node["parts"][name]["high"],
                 money=amounts.money(node["parts"][name]["money"]),
             )
-            for name in PARTS
+            for name in amounts.parts
         ),
         measure=Measure(Kind.MONEY, amounts.currency) if amounts.is_money else Measure(Kind.NUMBER),
         unit=amounts.unit,
@@ -269,7 +273,10 @@ def _row(
         funnel=_funnel(each, level, asked, document, site),
         share=_from_to(each["sessions"], total),
         conversion=_from_to(each["orders"], each["sessions"], digits=2),
-        parts=tuple((amounts.change(value), _shade(value, node)) for value in parts or ()),
+        parts=tuple(
+            (amounts.change(value), _shade(value, node))
+            for value in (parts or ())[: len(amounts.parts)]
+        ),
         total=amounts.change(sum(parts)) if parts else "",
         n=f"{count(each['sessions'][0])}, then {count(each['sessions'][1])} sessions",
     )
@@ -278,7 +285,7 @@ def _row(
 def _foot(node: Mapping[str, Any], amounts: Amounts) -> SegmentRow | None:
     if "parts" not in node:
         return None
-    parts = [node["parts"][name]["value"] for name in PARTS]
+    parts = [node["parts"][name]["value"] for name in amounts.parts]
     conversion = node["conversion"]
     return SegmentRow(
         label="Sum",
@@ -406,8 +413,8 @@ def _factors(factors: Mapping[str, Any] | None, amounts: Amounts) -> tuple[tuple
     words = (
         ("sessions", "Sessions"),
         ("conversion", "Conversion"),
-        ("order_value", "Order value"),
-        ("total", "Revenue" if amounts.is_money else "Orders"),
+        *((("order_value", amounts.words.worth.capitalize()),) if amounts.is_money else ()),
+        ("total", amounts.words.driven(is_money=amounts.is_money).capitalize()),
     )
     return tuple((label, amounts.money(factors[name])) for name, label in words)
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from truelift.apps.commerce.models import SnapshotRecord
 from truelift.apps.commerce.periods import LENGTHS, Against
-from truelift.apps.commerce.wording import segment
+from truelift.apps.commerce.wording import part_words, parts_told, segment
 from truelift.apps.sites.models import Site
+from truelift.lifecycle.vocabulary import Vocabulary, words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Explained:
         against: What the later period is held against.
         before: First day, and the day after the last, of the earlier period.
         after: The same of the later one.
+        words: What is counted as an order.
         currency: ISO code; empty where no feed tells money, and everything is in orders.
         sessions: Of both periods.
         revenue_minor: Of both; None where no feed tells money.
@@ -66,6 +68,7 @@ class Explained:
     against: Against
     before: tuple[date, date]
     after: tuple[date, date]
+    words: Vocabulary
     currency: str
     sessions: tuple[int, int]
     revenue_minor: tuple[int, int] | None
@@ -80,6 +83,16 @@ class Explained:
     tqi_log_share: float | None
     worse_traffic: bool
     sentence: str
+
+    @property
+    def told(self) -> tuple[tuple[str, str, int], ...]:
+        """The parts as pages tell them: name, meaning, and what it comes to."""
+        names = parts_told(is_money=bool(self.currency))
+        return tuple(
+            (*part_words(each.name, self.words), each.money_minor)
+            for each in self.parts
+            if each.name in names
+        )
 
 
 def latest(
@@ -150,6 +163,7 @@ def explained_by(row: SnapshotRecord) -> Explained | None:
     if "parts" not in node:
         return None
     scale, is_money = drivers["scale"], drivers["unit"] == "money"
+    words = words_of(document.get("kind"))
     first, second = drivers["before"], drivers["after"]
     conversion = node["conversion"]
     leader, share = _leader(node)
@@ -161,6 +175,7 @@ def explained_by(row: SnapshotRecord) -> Explained | None:
         against=Against(row.against),
         before=_days(first),
         after=_days(second),
+        words=words,
         currency=document["currency"] if is_money else "",
         sessions=(first["sessions"], second["sessions"]),
         revenue_minor=revenue,
@@ -183,7 +198,7 @@ def explained_by(row: SnapshotRecord) -> Explained | None:
         leader_share=share,
         tqi_log_share=conversion["tqi_log_share"],
         worse_traffic=document["acquisition"]["total"]["worse_traffic"],
-        sentence=_sentence(drivers, node, leader),
+        sentence=_sentence(words.driven(is_money=is_money).capitalize(), node, leader),
     )
 
 
@@ -202,8 +217,7 @@ def _leader(node: Mapping[str, Any]) -> tuple[str, float | None]:
     return (segment(best["key"]), share) if share > 0 else ("", None)
 
 
-def _sentence(drivers: Mapping[str, Any], node: Mapping[str, Any], leader: str) -> str:
-    of = "Revenue" if drivers["unit"] == "money" else "Orders"
+def _sentence(of: str, node: Mapping[str, Any], leader: str) -> str:
     before, after = node["before"], node["after"]
     if not before:
         return f"{of} per session began with nothing."

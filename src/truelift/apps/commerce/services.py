@@ -20,6 +20,7 @@ from truelift.apps.commerce.reads import latest
 from truelift.apps.experiments.domain import day_at
 from truelift.apps.explorers.events_text import escaped
 from truelift.apps.facts import reads as facts
+from truelift.apps.facts.defining import kind_of
 from truelift.apps.measurement.funnel_form import default_steps
 from truelift.apps.measurement.reads import known_events
 from truelift.apps.sites.models import Site
@@ -28,7 +29,7 @@ from truelift.apps.surfaces.reads import records_of
 from truelift.lake.lake import NoSuchSite
 
 
-FORM: Final = 1
+FORM: Final = 2
 """Of the document; a new one makes new snapshots of the same facts."""
 
 
@@ -79,6 +80,7 @@ def computed(site: Site, when: Pair) -> dict[str, Any] | None:
         "form": FORM,
         "site": site.name,
         "currency": site.currency,
+        "kind": kind_of(site).value,
         "funnel": funnel_of(site),
         "drivers": explanation(told, when),
         "acquisition": acquisition(told, spent, new if len(new) == len(customers) else ()),

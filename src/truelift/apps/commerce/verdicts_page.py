@@ -11,6 +11,7 @@ from truelift.apps.commerce.periods import Against, period_label
 from truelift.apps.commerce.wording import span
 from truelift.apps.drawing.wording import count, percent, signed
 from truelift.lifecycle.functions import Function
+from truelift.lifecycle.vocabulary import Vocabulary, words_of
 from truelift.stats.page_or_traffic import Verdict
 
 
@@ -93,8 +94,9 @@ def verdicts_page(
     found = document["page_or_traffic"]
     first, last = document["drivers"]["before"], document["drivers"]["after"]
     nowhere = "the whole site" if len(found["pages"]) == 1 else "landing page not said"
+    words = words_of(document.get("kind"))
     rows = tuple(
-        _page(each, at, reviews.get(each["page"], ""), nowhere=nowhere)
+        _page(each, at, reviews.get(each["page"], ""), nowhere=nowhere, words=words)
         for at, each in enumerate(found["pages"], 1)
     )
     return VerdictsPage(
@@ -146,7 +148,9 @@ def _answer(pages: Sequence[Mapping[str, Any]]) -> str:
     return f"{worst['page'] or nowhere}: {worst['said']}{more}."
 
 
-def _page(each: Mapping[str, Any], at: int, href: str, *, nowhere: str) -> PageRow:
+def _page(
+    each: Mapping[str, Any], at: int, href: str, *, nowhere: str, words: Vocabulary
+) -> PageRow:
     verdict = Verdict(each["verdict"])
     owner = Function(each["owner"]).called if each["owner"] else ""
     team = each["team"] if verdict is Verdict.PAGE else ""
@@ -155,7 +159,7 @@ def _page(each: Mapping[str, Any], at: int, href: str, *, nowhere: str) -> PageR
         anchor=f"page-{at}",
         href=href,
         team=each["team"],
-        n=f"{count(each['orders'][0])}, then {count(each['orders'][1])} orders",
+        n=f"{count(each['orders'][0])}, then {count(each['orders'][1])} {words.many}",
         moved=" → ".join(_share(value) for value in each["conversion"]),
         change=_change(each["change"]),
         between=f"{_change(each['change_low'])} to {_change(each['change_high'])}"
@@ -163,7 +167,7 @@ def _page(each: Mapping[str, Any], at: int, href: str, *, nowhere: str) -> PageR
         else "",
         glyph=GLYPHS[verdict],
         said=verdict.said,
-        because=_because(each, verdict),
+        because=_because(each, verdict, words),
         who=f"{owner}, {team}" if team and owner else owner,
         response=verdict.response,
         device=_device(each["device"]),
@@ -181,7 +185,7 @@ def _page(each: Mapping[str, Any], at: int, href: str, *, nowhere: str) -> PageR
     )
 
 
-def _because(each: Mapping[str, Any], verdict: Verdict) -> str:
+def _because(each: Mapping[str, Any], verdict: Verdict, words: Vocabulary) -> str:
     share, source = each["tqi_log_share"], each["source"]
     match verdict:
         case Verdict.TRAFFIC if each["explained"] is None:
@@ -198,9 +202,9 @@ def _because(each: Mapping[str, Any], verdict: Verdict) -> str:
             return "Sources changed here, and elsewhere too."
         case Verdict.UNDETERMINED if each["more_orders"]:
             times = each["more_orders"]
-            return f"It would take about {max(times, 1.1):.1f} times as many orders."
+            return f"It would take about {max(times, 1.1):.1f} times as many {words.many}."
         case Verdict.UNDETERMINED if each["change"] is None:
-            return "A period has fewer than 10 orders."
+            return f"A period has fewer than 10 {words.many}."
         case Verdict.UNDETERMINED:
             return "No cell of source and page changed clearly enough to be read."
         case _:

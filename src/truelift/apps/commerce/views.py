@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,10 +22,12 @@ from truelift.apps.commerce.periods import LENGTHS, Against
 from truelift.apps.commerce.verdicts_page import verdicts_page
 from truelift.apps.drawing.wording import clock
 from truelift.apps.facts.columns import FeedKind
+from truelift.apps.facts.defining import kind_of
 from truelift.apps.facts.reads import stale
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
 from truelift.apps.surfaces.reads import records_of
+from truelift.lifecycle.vocabulary import words_of
 
 
 SOLD = (FeedKind.TRAFFIC, FeedKind.ORDERS, FeedKind.REFUNDS)
@@ -36,9 +39,9 @@ def drivers(request: SignedInRequest, site: str) -> HttpResponse:
     """Show what took revenue per session from one period to the next."""
     place = site_for(request.user, site)
     asked, row = _asked(request, place)
-    context: dict[str, Any] = {"site": place, "stale": _stale(place, *SOLD), "page": None}
-    if row is not None:
-        document = row.document
+    document = None if row is None else row.document
+    context = _context(place, document, *SOLD)
+    if row is not None and document is not None:
         node = node_of(document, asked)
         if node is None:
             raise Http404
@@ -51,7 +54,9 @@ def drivers(request: SignedInRequest, site: str) -> HttpResponse:
             number=row.pk,
             made=_made(place, row),
             kept=reads.kept(place),
-            sentence=short.sentence if short else "A period has no orders to explain.",
+            sentence=short.sentence
+            if short
+            else f"A period has no {context['words'].many} to explain.",
         )
     return render(request, "commerce/drivers.html", context)
 
@@ -61,10 +66,11 @@ def acquisition(request: SignedInRequest, site: str) -> HttpResponse:
     """Show what each source costs and earns."""
     place = site_for(request.user, site)
     asked, row = _asked(request, place)
-    context: dict[str, Any] = {"site": place, "stale": _stale(place, *PAID), "page": None}
-    if row is not None:
+    document = None if row is None else row.document
+    context = _context(place, document, *PAID)
+    if row is not None and document is not None:
         context["page"] = acquisition_page(
-            row.document,
+            document,
             asked,
             number_of=row.pk,
             made=_made(place, row),
@@ -78,10 +84,11 @@ def verdicts(request: SignedInRequest, site: str) -> HttpResponse:
     """Show of every surface whether the page or the traffic changed."""
     place = site_for(request.user, site)
     asked, row = _asked(request, place)
-    context: dict[str, Any] = {"site": place, "stale": _stale(place, *SOLD), "page": None}
-    if row is not None:
+    document = None if row is None else row.document
+    context = _context(place, document, *SOLD)
+    if row is not None and document is not None:
         context["page"] = verdicts_page(
-            row.document,
+            document,
             asked,
             number=row.pk,
             made=_made(place, row),
@@ -135,5 +142,11 @@ def _made(site: Site, row: SnapshotRecord) -> str:
     return clock(row.made_at.astimezone(ZoneInfo(site.time_zone)))
 
 
-def _stale(site: Site, *kinds: FeedKind) -> tuple[object, ...]:
-    return stale(site, now=datetime.now(UTC), kinds=kinds)
+def _context(site: Site, document: Mapping[str, Any] | None, *kinds: FeedKind) -> dict[str, Any]:
+    """Give what every page has: what is late, and what is counted where nothing is known yet."""
+    return {
+        "site": site,
+        "stale": stale(site, now=datetime.now(UTC), kinds=kinds),
+        "words": words_of(kind_of(site) if document is None else document.get("kind")),
+        "page": None,
+    }

@@ -10,6 +10,8 @@ from typing import Any, Final
 from truelift.apps.commerce.cells import OTHERS
 from truelift.apps.drawing.wording import MINUS, money, priced, short_day, signed
 from truelift.events.money import exponent_of
+from truelift.lifecycle.vocabulary import Vocabulary, words_of
+from truelift.stats.decomposition import PARTS
 
 
 _SMALL: Final[Mapping[str, str]] = {"EUR": "c", "USD": "c", "GBP": "p"}
@@ -22,24 +24,39 @@ class Amounts:
 
     Attributes:
         currency: ISO code.
-        is_money: Otherwise everything is in orders per thousand sessions.
+        is_money: Otherwise everything is in orders, or what else is counted, per thousand
+            sessions.
         scale: Units of the document in one minor unit (or one order).
+        words: What is counted.
     """
 
     currency: str
     is_money: bool
     scale: int
+    words: Vocabulary
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Amounts:
         """Read it from a snapshot."""
         drivers = document["drivers"]
-        return cls(document["currency"], drivers["unit"] == "money", drivers["scale"])
+        return cls(
+            document["currency"],
+            drivers["unit"] == "money",
+            drivers["scale"],
+            words_of(document.get("kind")),
+        )
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts that a page tells: without money nothing is worth more or less."""
+        return parts_told(is_money=self.is_money)
 
     @property
     def of_what(self) -> str:
         """What is told per session."""
-        return "Revenue per session" if self.is_money else "Orders per 1,000 sessions"
+        if self.is_money:
+            return "Revenue per session"
+        return f"{self.words.heading} per 1,000 sessions"
 
     @property
     def digits(self) -> int:
@@ -74,6 +91,31 @@ class Amounts:
         if not self.is_money:
             return f"{'+' if plus and minor > 0 else ''}{minor:,.0f}".replace("-", MINUS)
         return f"{'+' if plus and minor > 0 else ''}{money(minor, self.currency)}"
+
+
+def parts_told(*, is_money: bool) -> tuple[str, ...]:
+    """Name the parts of a change that say something: worth only where a feed tells money."""
+    return PARTS if is_money else PARTS[:2]
+
+
+def part_words(name: str, words: Vocabulary) -> tuple[str, str]:
+    """Call a part of a change by its name, with what it means."""
+    worth, many = words.value.capitalize(), words.many
+    return {
+        "conversion_mix": (
+            "Traffic mix",
+            f"other visitors came: more or fewer of those who {words.do}",
+        ),
+        "conversion_rate": (
+            "Conversion within segments",
+            f"the same visitors {words.do} more or less often",
+        ),
+        "value_mix": (f"{worth} mix", f"{many} came from segments with another {words.value}"),
+        "value_rate": (
+            f"{worth} within segments",
+            f"{many} of the same segments are worth more or less",
+        ),
+    }[name]
 
 
 def segment(key: Sequence[str]) -> str:

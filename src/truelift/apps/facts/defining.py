@@ -190,6 +190,12 @@ def shared_metric_of(site: Site) -> SharedMetric | None:
     return among(definitions_of(site))
 
 
+def kind_of(site: Site) -> MetricKind:
+    """Say what a site counts; orders while nobody has proposed a shared metric."""
+    metric = shared_metric_of(site)
+    return metric.definition.kind if metric else MetricKind.REVENUE
+
+
 def among(rows: Sequence[SharedMetricRecord]) -> SharedMetric | None:
     """Give the one of these versions that is read."""
     definitions = [each.as_domain() for each in rows]

@@ -8,7 +8,7 @@ from typing import Final
 
 from truelift.apps.experiments.domain import day_at, midnight_at
 from truelift.apps.facts.columns import FeedKind, FeedSource
-from truelift.apps.facts.defining import shared_metric_of
+from truelift.apps.facts.defining import kind_of
 from truelift.apps.facts.models import ArrivalRecord, FeedRecord
 from truelift.apps.facts.services import make_feed, take_in
 from truelift.apps.measurement.reads import lake
@@ -116,8 +116,7 @@ def _first_seen(site: Site, today: date) -> date | None:
 
 def goal_of(site: Site) -> str:
     """Give the event that counts as an order: by what the site’s shared metric is of."""
-    metric = shared_metric_of(site)
-    return _GOALS[metric.definition.kind] if metric else PURCHASE
+    return _GOALS[kind_of(site)]
 
 
 _GOALS: Final = {

@@ -12,14 +12,13 @@ from typing import Final
 from truelift.apps.accounts.models import User
 from truelift.apps.alignment.reads import conflicts_of as metric_conflicts_of
 from truelift.apps.changes.reads import to_judge
-from truelift.apps.commerce.drivers_page import PART_WORDS
 from truelift.apps.commerce.reads import explained
 from truelift.apps.drawing.wording import amount, day, lift, rough_money, short_day
 from truelift.apps.experiments.domain import day_at
 from truelift.apps.experiments.models import DecisionRecord, ExperimentRecord
 from truelift.apps.experiments.monitoring_hiding import shown_to_all
 from truelift.apps.experiments.reads import experiments_of
-from truelift.apps.facts.defining import drift_of, shared_metric_of
+from truelift.apps.facts.defining import drift_of, kind_of, shared_metric_of
 from truelift.apps.facts.reads import stale
 from truelift.apps.freezes.page import answers_now
 from truelift.apps.homes.roles import HomeOf
@@ -36,7 +35,9 @@ from truelift.apps.voice.reads import calls_held, spikes
 from truelift.apps.warnings.reads import standing_of
 from truelift.lifecycle.experiment import Stage
 from truelift.lifecycle.functions import Item
+from truelift.lifecycle.shared_metric import MetricKind
 from truelift.lifecycle.stage_words import stage_within
+from truelift.lifecycle.vocabulary import words_of
 
 
 MOST: Final = 4
@@ -220,21 +221,19 @@ def _late_feeds(asking: Asking) -> Section:
 def _drivers(asking: Asking) -> Section:
     found = explained(asking.site)
     if found is None:
+        kind = kind_of(asking.site)
+        many = words_of(kind).many
+        moved = words_of(kind).driven(is_money=kind is MetricKind.REVENUE)
         return _section(
             asking,
-            "What moves revenue per session cannot be said yet",
-            [Row("It takes whole weeks of sessions and orders by source, as a feed or as events.")],
+            f"What moves {moved} per session cannot be said yet",
+            [Row(f"It takes whole weeks of sessions and {many} by source, as a feed or events.")],
             place="drivers/",
             label="What is missing",
         )
     rows = [
-        Row(
-            f"{PART_WORDS[part.name][0]}: {rough_money(part.money_minor, found.currency)}"
-            if found.currency
-            else PART_WORDS[part.name][0],
-            PART_WORDS[part.name][1],
-        )
-        for part in found.parts
+        Row(f"{name}: {rough_money(comes_to, found.currency)}" if found.currency else name, means)
+        for name, means, comes_to in found.told
     ]
     if found.worse_traffic:
         rows.insert(0, Row("More is spent, more people come, and less is earned."))

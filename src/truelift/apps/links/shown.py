@@ -14,7 +14,6 @@ from django.utils.safestring import SafeString, mark_safe
 
 from truelift.apps.briefs.models import BriefRecord
 from truelift.apps.changes.reads import after_the_fact
-from truelift.apps.commerce.drivers_page import PART_WORDS
 from truelift.apps.commerce.models import SnapshotRecord
 from truelift.apps.commerce.periods import Against
 from truelift.apps.commerce.reads import Explained, explained_by
@@ -250,8 +249,7 @@ def _parts(found: Explained | None) -> list[tuple[str, str, str]]:
     if found is None or not found.currency:
         return []
     return [
-        (*PART_WORDS[each.name], rough_money(each.money_minor, found.currency))
-        for each in found.parts
+        (name, means, rough_money(comes_to, found.currency)) for name, means, comes_to in found.told
     ]
 
 

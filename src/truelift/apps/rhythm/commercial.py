@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -11,13 +11,23 @@ from django.db.models import Max
 
 from truelift.apps.alignment.reads import conflicts_of
 from truelift.apps.commerce.cells import OTHERS, Grouped, counted, group
-from truelift.apps.drawing.wording import amount, lift, money, percent, rough_money, short_day
+from truelift.apps.drawing.wording import (
+    amount,
+    lift,
+    money,
+    number,
+    percent,
+    rough_money,
+    short_day,
+)
+from truelift.apps.facts.defining import kind_of
 from truelift.apps.facts.models import ArrivalRecord
 from truelift.apps.facts.reads import Traffic, stale, traffic
 from truelift.apps.rhythm.sections import Figure, Line, Section, Step, of
 from truelift.apps.sites.models import Site
 from truelift.apps.warnings.reads import standing_of
 from truelift.lifecycle.rhythm import Meeting, Topic, first_day, next_first_day
+from truelift.lifecycle.vocabulary import Vocabulary, words_of
 from truelift.lifecycle.warning import Severity
 from truelift.stats.decomposition import PARTS, chain, intervals
 
@@ -65,25 +75,32 @@ def shared_metric(site: Site, *, month: date) -> Section:
     that = traffic(site, since=before, until=first)
     this = traffic(site, since=first, until=next_first_day(Meeting.REVIEW, first))
     now, then = _totals(this), _totals(that)
+    words = words_of(kind_of(site))
     if now.per_session is None or not this.knows_orders:
         return Section(
             Topic.SHARED_METRIC,
             f"Nothing is known of {month:%B %Y}.",
-            absent="No feed has brought sessions and revenue of this month.",
+            absent=f"No feed has brought sessions and {words.many} of this month.",
         )
     partly = then.days < ENOUGH_DAYS
     known, then = then.days, Totals(0, 0, 0, 0) if partly else then
+    is_money = bool(now.revenue or then.revenue)
     split = _split(site, that, this) if then.orders and now.orders else None
     currency = site.currency
-    level = money(now.per_session, currency)
-    said = f"Revenue per session was {level} in {month:%B}."
-    if then.per_session:
-        change = now.per_session / then.per_session - 1
+    # Without money, what is counted stands in its place.
+    called = "Revenue per session" if is_money else f"{words.heading} per 1,000 sessions"
+    here, there = (
+        (each.per_session if is_money else each.conversion) or 0.0 for each in (now, then)
+    )
+    level = money(here, currency) if is_money else number(here * 1_000, digits=1)
+    said = f"{called} {'was' if is_money else 'were'} {level} in {month:%B}."
+    if there:
+        change = here / there - 1
         size = lift(abs(change)).lstrip("+")
         said = (
-            f"Revenue per session {'rose' if change > 0 else 'fell'} by {size} to {level}."
+            f"{called} {'rose' if change > 0 else 'fell'} by {size} to {level}."
             if abs(change) >= 0.0005
-            else f"Revenue per session stayed at {level}."
+            else f"{called} stayed at {level}."
         )
         if split:
             said = f"{said} {split.sentence}"
@@ -93,7 +110,7 @@ def shared_metric(site: Site, *, month: date) -> Section:
         Topic.SHARED_METRIC,
         said,
         list(split.lines) if split else [],
-        figures=_figures(now, then, first=first),
+        figures=_figures(now, then, first=first, words=words, is_money=is_money),
         steps=split.steps if split else (),
         ends=(f"{before:%B}", f"{first:%B}") if split else ("", ""),
         basis=_BASIS if split else "",
@@ -145,17 +162,31 @@ def _totals(told: Traffic) -> Totals:
     )
 
 
-def _figures(this: Totals, that: Totals, *, first: date) -> tuple[Figure, ...]:
+def _figures(
+    this: Totals, that: Totals, *, first: date, words: Vocabulary, is_money: bool
+) -> tuple[Figure, ...]:
     # A part of a month has fewer sessions than a whole one; that says nothing.
     whole = this.days == (next_first_day(Meeting.REVIEW, first) - first).days
     known = bool(that.days) and whole
     counted = f"{amount(this.days, 'day')} of {first:%B}"
-    orders = amount(this.orders, "order")
+    orders = amount(this.orders, words.one, words.many)
+    sessions = Figure(
+        "sessions", "Sessions", this.sessions, "count", that.sessions if known else None
+    )
+    conversion = Figure("conversion", "Conversion", this.conversion, "share", that.conversion)
+    if not is_money:
+        was = that.orders if known else None
+        return (
+            replace(conversion, detail=counted),
+            sessions,
+            Figure("orders", words.heading, this.orders, "count", was),
+        )
+    worth = words.worth.capitalize()
     return (
         Figure("rps", "Revenue per session", this.per_session, "money", that.per_session, counted),
-        Figure("sessions", "Sessions", this.sessions, "count", that.sessions if known else None),
-        Figure("conversion", "Conversion", this.conversion, "share", that.conversion, orders),
-        Figure("order-value", "Order value", this.order_value, "money", that.order_value),
+        sessions,
+        replace(conversion, detail=orders),
+        Figure("order-value", worth, this.order_value, "money", that.order_value),
         Figure("revenue", "Revenue, net", this.revenue, "money", that.revenue if known else None),
     )
 
