@@ -114,7 +114,7 @@ MEASURES: Final[Mapping[Figure, Measure]] = MappingProxyType(
         Figure.CONVERSION: _share("Conversion, against the quarter before", 0.85, 1.05),
         Figure.DOWNSTREAM: _share("Revenue kept after refunds", 0.8, 0.97),
         Figure.IMPACT: _share("Implemented lift, shrunken, in a year", 0.0, 0.1),
-        Figure.COVERAGE: _share("Events that arrive as they should", 0.8, 1.0),
+        Figure.COVERAGE: _share("Events that arrive as they should", 0.9, 0.98),
         Figure.TRACKING: _share("Events turned away", 0.05, 0.0),
         Figure.VALID: _share("Concluded tests that are valid", 0.7, 0.95),
         Figure.SPLIT: _share("Tests whose split failed", 0.1, 0.0),

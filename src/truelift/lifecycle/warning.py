@@ -25,6 +25,7 @@ class Kind(StrEnum):
     RHYTHM = "rhythm"
     FRESHNESS = "freshness"
     SILENT_SOURCE = "silent_source"
+    TRACKING = "tracking"
 
     @property
     def called(self) -> str:
@@ -53,6 +54,7 @@ _CALLED: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.RHYTHM: "Meetings missed",
         Kind.FRESHNESS: "Feeds gone stale",
         Kind.SILENT_SOURCE: "Silent sources",
+        Kind.TRACKING: "Events lost",
     }
 )
 
@@ -73,6 +75,8 @@ _WHY: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.RHYTHM: "Alignment lasts as long as people meet.",
         Kind.FRESHNESS: "Numbers that stopped coming look like numbers that stopped moving.",
         Kind.SILENT_SOURCE: "A team that tells nothing any more is not a team without problems.",
+        Kind.TRACKING: "What is not tracked looks like what did not happen; every rate and "
+        "every test that rests on it is wrong.",
     }
 )
 
@@ -88,6 +92,7 @@ _OWNERS: Final[Mapping[Kind, tuple[Function, ...]]] = MappingProxyType(
         Kind.RHYTHM: (_F.CRO_LEAD,),
         Kind.FRESHNESS: (_F.ANALYTICS, _F.CRO_LEAD),
         Kind.SILENT_SOURCE: (_F.CRO_LEAD,),
+        Kind.TRACKING: (_F.ANALYTICS, _F.CRO_LEAD),
     }
 )
 

@@ -125,6 +125,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
 BELOW: Final = (
     Place("Connect", "connect"),
     Place("Data ledger", "ledger"),
+    Place("Tracking", "tracking"),
     Place("Feeds", "feeds"),
     Place("Settings", "settings"),
     Place("Programme", "programme"),

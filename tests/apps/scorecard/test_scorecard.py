@@ -90,8 +90,9 @@ def test_what_only_today_tells_is_not_said_of_an_older_moment(site: Site) -> Non
     assert today[Figure.VOICE].said == "neither sales nor service has told anything yet"
     assert today[Figure.TRACKING].value is None
     assert set(today) - {each.figure for each in before} == {
-        Figure.TRACKING, Figure.REVENUE, Figure.CONVERSION, Figure.DOWNSTREAM, Figure.DRIFT,
-        Figure.RHYTHM, Figure.VOICE, Figure.BRIEF, Figure.REMIT, Figure.WARNINGS,
+        Figure.TRACKING, Figure.COVERAGE, Figure.VITALS, Figure.REVENUE, Figure.CONVERSION,
+        Figure.DOWNSTREAM, Figure.DRIFT, Figure.RHYTHM, Figure.VOICE, Figure.BRIEF,
+        Figure.REMIT, Figure.WARNINGS,
     }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from truelift.apps.facts.documents import (
 )
 from truelift.apps.facts.metric_page import values_by_week
 from truelift.apps.facts.sending import MOST_ROWS
+from truelift.apps.facts.tracking import plan_events, plan_of, tracking_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.reads import site_for
 from truelift.lifecycle.functions import Function
@@ -64,6 +65,17 @@ class DefinitionIn(Schema):
     close_rate: float | None = None
     value_minor: int | None = Field(default=None, le=2**53)
     because: str = Field(max_length=500)
+
+
+class TrackingPlanIn(Schema):
+    """Which events a site is to send; `version` is the one that was read, 0 before the first."""
+
+    version: int = Field(ge=0)
+    events: list[str] = Field(
+        default_factory=list,
+        max_length=500,
+        description="Names as they are sent; none: those that the site’s metrics count.",
+    )
 
 
 class MetricSignatureIn(Schema):
@@ -175,6 +187,27 @@ def sign(
     place = site_for(request.user, site)
     made = defining.sign(place, version, given.function.value, by=_actor(request), now=_now())
     return Status(201, version_document(made.definition))
+
+
+@router.get("/tracking")
+def show_tracking(request: HttpRequest, site: str) -> Document:
+    """Give what was tracked by the last reading: orders by day and device, the plan, web vitals."""
+    place = site_for(request.user, site)
+    record = tracking_of(place)
+    _, version = plan_of(place)
+    return {
+        "day": record.day.isoformat() if record else None,
+        "plan_version": version,
+        **(record.document if record else {}),
+    }
+
+
+@router.put("/tracking/plan")
+def write_tracking_plan(request: HttpRequest, site: str, given: TrackingPlanIn) -> Document:
+    """Write down which events a site is to send."""
+    place = site_for(request.user, site, needs=Role.ANALYST)
+    row = plan_events(place, given.events, seen=given.version, by=_actor(request), now=_now())
+    return {"version": row.version, "events": row.events}
 
 
 def _actor(request: HttpRequest) -> Actor:

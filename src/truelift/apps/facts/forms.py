@@ -172,3 +172,16 @@ class DefinitionForm(forms.Form):
             "close_rate": float(rate) / 100 if rate is not None else None,
             "value_minor": int(value * unit) if value is not None else None,
         }
+
+
+class TrackingPlanForm(forms.Form):
+    """Which events a site is to send."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
+    events = forms.CharField(
+        label="Planned events",
+        required=False,
+        max_length=50_000,
+        widget=forms.Textarea(attrs={"rows": 8}),
+        help_text="One name in a line, as it is sent. Empty: those that the site’s metrics count.",
+    )

@@ -496,3 +496,48 @@ class SignatureRecord(models.Model):
     @override
     def __str__(self) -> str:
         return f"{self.definition_id} {self.function}"
+
+
+class TrackingPlanRecord(models.Model):
+    """Which events a site is to send, as somebody wrote it down.
+
+    Attributes:
+        events: Their names; none of them: those that the site's metrics count.
+        version: Counts changes, so that two people's changes do not overwrite each other.
+    """
+
+    site = models.OneToOneField("sites.Site", on_delete=models.CASCADE, related_name="+")
+    events = models.JSONField(default=list, blank=True)
+    version = models.PositiveIntegerField(default=1)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "tracking_plan"
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.site_id}: {len(self.events)} events"
+
+
+class TrackingRecord(models.Model):
+    """How much was tracked, as it was read on a day.
+
+    Attributes:
+        day: At the site; the last reading of a day is kept.
+        document: What `tracking.computed` gives.
+    """
+
+    site = models.ForeignKey("sites.Site", on_delete=models.CASCADE, related_name="+")
+    day = models.DateField()
+    read_at = models.DateTimeField()
+    document = models.JSONField()
+
+    class Meta:
+        db_table = "tracking_day"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "day"], name="tracking_once_a_day")
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.site_id} {self.day}"

@@ -16,5 +16,6 @@ urlpatterns = [
     path("s/<site:site>/feeds/<slug:name>/", views.feed, name="feed"),
     path("s/<site:site>/feeds/<slug:name>/change/", views.change, name="change"),
     path("s/<site:site>/feeds/<slug:name>/refused/<int:number>.csv", views.refused, name="refused"),
+    path("s/<site:site>/tracking/", views.tracking, name="tracking"),
     path("facts/in/<str:token>/", receive, name="receive"),
 ]

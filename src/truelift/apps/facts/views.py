@@ -16,10 +16,12 @@ from truelift.apps.explorers.export import file_of
 from truelift.apps.explorers.table import Scalar
 from truelift.apps.facts import defining, sending, services
 from truelift.apps.facts.feeds_page import feed_page, feeds_page
-from truelift.apps.facts.forms import DefinitionForm, FeedForm, FileForm
+from truelift.apps.facts.forms import DefinitionForm, FeedForm, FileForm, TrackingPlanForm
 from truelift.apps.facts.metric_page import metric_page
 from truelift.apps.facts.models import ArrivalRecord, FeedRecord
 from truelift.apps.facts.reads import feed_of
+from truelift.apps.facts.tracking import plan_events, plan_of, tracking_of
+from truelift.apps.facts.tracking_page import tracking_page
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
@@ -157,6 +159,49 @@ def refused(request: SignedInRequest, site: str, name: str, number: int) -> Http
         {"line": each.line, "reason": each.reason, "row": each.row} for each in found.refusals.all()
     ]
     return file_of("csv", rows, name=f"{name}-refused")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def tracking(request: SignedInRequest, site: str) -> HttpResponse:
+    """Show how much is tracked; write down which events are planned."""
+    place = site_for(request.user, site)
+    if request.method != "POST":
+        plan, version = plan_of(place)
+        text = "\n".join(plan.events) if plan else ""
+        return _tracking(request, place, TrackingPlanForm({"version": version, "events": text}))
+    site_for(request.user, site, needs=Role.ANALYST)
+    form = TrackingPlanForm(request.POST)
+    if not form.is_valid():
+        return _tracking(request, place, form, status=422)
+    given = form.cleaned_data
+    try:
+        plan_events(
+            place,
+            given["events"].splitlines(),
+            seen=given["version"],
+            by=_actor(request),
+            now=_now(),
+        )
+    except Refusal as refusal:
+        form.add_error("events", str(refusal))
+        return _tracking(request, place, form, status=409)
+    messages.success(request, "It is kept. This night’s reading holds what came against it.")
+    return redirect("facts:tracking", site=place.name)
+
+
+def _tracking(
+    request: SignedInRequest, site: Site, form: TrackingPlanForm, *, status: int = 200
+) -> HttpResponse:
+    record = tracking_of(site)
+    context = {
+        "site": site,
+        "page": tracking_page(
+            record.document if record else None, day=record.day if record else None
+        ),
+        "form": form,
+        "may_write": _may(request, site, Role.ANALYST),
+    }
+    return render(request, "facts/tracking.html", context, status=status)
 
 
 def _feeds(

@@ -13,6 +13,8 @@ from truelift.apps.experiments.domain import day_at
 from truelift.apps.facts.defining import drift_of
 from truelift.apps.facts.models import DayRecord
 from truelift.apps.facts.reads import Week, weeks
+from truelift.apps.facts.tracking import tracking_of
+from truelift.apps.facts.tracking_page import coverage_said, measured
 from truelift.apps.measurement.reads import lake
 from truelift.apps.rhythm.reads import rhythms_of
 from truelift.apps.scorecard.models import TargetsRecord
@@ -30,6 +32,9 @@ TODAY: Final = timedelta(days=1)
 A_QUARTER: Final = 13
 """Weeks."""
 
+FRESH: Final = timedelta(days=3)
+"""A reading of tracking that is older says nothing of today."""
+
 MATURE: Final = timedelta(days=30)
 """Younger orders may still go back."""
 
@@ -38,6 +43,7 @@ def readings_of_today(site: Site, targets: TargetsRecord, *, now: datetime) -> t
     """Read the figures that are only known as they stand now."""
     return (
         _turned_away(site),
+        *_tracking(site, now),
         *_money(site, targets, now),
         *_meetings(site, now),
         _voice(site, now),
@@ -62,6 +68,45 @@ def _turned_away(site: Site) -> Reading:
         counts.quarantined / counts.received,
         counts.received,
         f"{counts.quarantined:,} of {counts.received:,} events received",
+    )
+
+
+def _tracking(site: Site, now: datetime) -> Iterable[Reading]:
+    """Read what the last night has seen of orders, planned events and web vitals."""
+    record = tracking_of(site)
+    if record is None or now - record.read_at > FRESH:
+        why = "it is read every night, and was not read yet" if record is None else (
+            f"it was read last on {record.day.isoformat()}"
+        )  # fmt: skip
+        yield from (_unknown(each, why) for each in (Figure.COVERAGE, Figure.VITALS))
+        return
+    orders, plan, vitals = (record.document[each] for each in ("orders", "plan", "vitals"))
+    seen = len(plan["planned"]) - len(plan["missing"])
+    parts, said = [], []
+    if orders["light"] is not None:
+        parts.append(min(orders["share"], 1.0))
+    said.append(coverage_said(orders).rstrip("."))
+    if plan["share"] is not None:
+        parts.append(plan["share"])
+        said.append(f"{seen} of {len(plan['planned'])} planned events came")
+    yield (
+        Reading(Figure.COVERAGE, min(parts), orders.get("truth", 0) or seen, "; ".join(said))
+        if parts
+        else _unknown(Figure.COVERAGE, said[0])
+    )
+    yield (
+        _unknown(Figure.VITALS, vitals["why"])
+        if vitals["why"]
+        else Reading(
+            Figure.VITALS,
+            vitals["good"],
+            vitals["views"],
+            ", ".join(
+                f"{name.upper()} {measured(name, each['p75'])}"
+                for name, each in vitals["core"].items()
+            )
+            + f" at the 75th percentile of {vitals['views']:,} page views",
+        )
     )
 
 

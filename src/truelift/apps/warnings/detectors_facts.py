@@ -1,4 +1,4 @@
-"""The detectors of daily facts: traffic against its rate, and feeds that stopped coming."""
+"""The detectors of daily facts: traffic against its rate, feeds that stopped, events lost."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from typing import Final
 
 import numpy as np
 
+from truelift.apps.drawing.wording import Kind as Measured
 from truelift.apps.drawing.wording import count as count_said
 from truelift.apps.drawing.wording import lift, number, p_value, percent
 from truelift.apps.experiments.domain import day_at
 from truelift.apps.facts.reads import Traffic, Week, feeds_of, stale, traffic, weeks
+from truelift.apps.facts.tracking import tracking_of
+from truelift.apps.facts.tracking_page import coverage_said
 from truelift.apps.sites.models import Site
-from truelift.apps.warnings.charts import weeks_chart
+from truelift.apps.warnings.charts import bars_chart, weeks_chart
 from truelift.apps.warnings.detecting import detects, replays
+from truelift.lifecycle.tracking import TARGET, Light
 from truelift.lifecycle.warning import Kind, Look, Severity
 from truelift.stats.decomposition import Cells, mix_and_rate
 from truelift.stats.effects import Floats
@@ -279,6 +283,70 @@ def stale_feeds(site: Site, now: datetime) -> Iterable[Look]:
             owner=owners.get(each.name, ""),
             evidence={"facts": [["Feed", each.name], ["Owner", each.owner or "nobody"]]},
         )
+
+
+@detects(Kind.TRACKING)
+def lost_events(site: Site, now: datetime) -> Iterable[Look]:
+    """Say whether fewer events come than there are orders (R092)."""
+    record = tracking_of(site)
+    if record is None or now - record.read_at > READ_WITHIN:
+        said = "What is tracked has not been read yet."
+        yield Look(Kind.TRACKING, f"Not judged: {said}", short=said, told=False)
+        return
+    orders = record.document["orders"]
+    recent = {**orders, **orders.get("recent", {})}
+    said = coverage_said(recent)
+    if recent["light"] is None:
+        yield Look(Kind.TRACKING, f"Not judged: {said}", short=said[:300], told=False)
+        return
+    devices = [each for each in recent["devices"] if each["share"] is not None]
+    evidence: dict[str, object] = {
+        "facts": [
+            ["Since", str(recent["since"])],
+            ["Events", count_said(recent["tracked"])],
+            [str(recent["called"]).capitalize(), count_said(recent["truth"])],
+            *(
+                [str(each["name"]).capitalize(), percent(float(each["share"]), digits=1)]
+                for each in devices
+            ),
+        ],
+        "chart": bars_chart(
+            [
+                {
+                    "label": str(each["name"]).capitalize(),
+                    "detail": f"{count_said(each['tracked'])} of {count_said(each['truth'])}",
+                    "value": min(float(each["share"]), 1.0),
+                    "limit": TARGET,
+                    "focus": each["name"] == recent["worst"],
+                }
+                for each in devices or [{**recent, "name": "all"}]
+            ],
+            heading="Tracked share by device; the mark is the target",
+            label="Device",
+            head="Tracked",
+            measure=Measured.SHARE,
+        ),
+    }
+    if recent["light"] != Light.RED:
+        yield Look(Kind.TRACKING, said, short=said, evidence=evidence)
+        return
+    lost = recent["share"] < HALF_LOST
+    yield Look(
+        Kind.TRACKING,
+        f"Events are lost: {said[0].lower() + said[1:] if said[0].isalpha() else said}",
+        Severity.CRITICAL if lost else Severity.WARNING,
+        short=said,
+        advice="Look at what was deployed on the first bad day, try an order on the device that "
+        "loses most, and say so on tests that ran meanwhile: their rates are too low.",
+        evidence=evidence,
+    )
+
+
+READ_WITHIN: Final = timedelta(days=3)
+"""An older reading says nothing of today."""
+
+HALF_LOST: Final = 0.5
+"""Below that no rate of these days means anything."""
 
 
 FALL: Final = 0.05
