@@ -131,6 +131,23 @@ def _quick_passwords() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _static_files_are_listed_once() -> None:
+    """Look for the static files with the first test client: each one has middleware of its own."""
+    from truelift.project.static_files import ServeStaticFiles
+
+    look = ServeStaticFiles.add_files_from_finders
+    listed: dict[str, object] = {}
+
+    def look_once(middleware: ServeStaticFiles) -> None:
+        if not listed:
+            look(middleware)
+            listed.update(middleware.files)
+        middleware.files.update(listed)
+
+    ServeStaticFiles.add_files_from_finders = look_once  # type: ignore[assignment]
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _append_only_tables_can_be_emptied() -> None:
     """Set triggers aside while a transactional test's rows are removed.
 

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Final, cast
 from zoneinfo import available_timezones
 
@@ -346,9 +346,15 @@ def checked_time_zone(time_zone: str) -> str:
     Raises:
         BadTimeZone: It does not.
     """
-    if time_zone not in available_timezones():
+    if time_zone not in _time_zones():
         raise BadTimeZone(time_zone=time_zone)
     return time_zone
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    # Hundreds of files are looked at for them.
+    return frozenset(available_timezones())
 
 
 def checked_currency(currency: str) -> str:
