@@ -10,6 +10,7 @@ import pytest
 from truelift.questions.funnel import Funnel, FunnelAnswer, FunnelGroup, Step, StepCount
 from truelift.questions.leaks import (
     Against,
+    hardest_step,
     leaks_between_segments,
     leaks_since,
 )
@@ -178,3 +179,29 @@ def test_who_went_on_in_a_window_that_is_still_open_raises_no_rate() -> None:
 
     assert (leak.segment, leak.arrived, leak.passed) == ("phone", 600, 360)
     assert leak.rate == 0.6
+
+
+def test_the_hardest_step_is_a_place_after_the_entrance_where_many_have_come() -> None:
+    everybody = answer({"desktop": (1000, 300, 120), "phone": (1000, 200, 80)})
+    few = answer({"desktop": (1000, 29, 10)})
+
+    found = hardest_step(everybody)
+
+    assert found is not None
+    assert (found.after, found.before, found.arrived, found.passed) == (
+        "shipping",
+        "purchase",
+        500,
+        200,
+    )
+    assert hardest_step(few) is None
+
+
+def test_what_channels_lose_at_the_entrance_is_of_who_came_and_no_place_to_mend() -> None:
+    groups: dict[str | None, tuple[int, ...]] = {"mail": (1000, 900, 800), "ads": (1000, 500, 300)}
+
+    channels = leaks_between_segments([answer(groups, by="channel")], weeks=1, worth_minor=None)
+    devices = leaks_between_segments([answer(groups)], weeks=1, worth_minor=None)
+
+    assert [(each.step, each.is_of_arrival) for each in channels] == [(2, True), (3, False)]
+    assert not any(each.is_of_arrival for each in devices)

@@ -15,6 +15,14 @@ from truelift.questions.shares import Span, difference, share_of
 FEWEST_UNITS: Final = 100
 """A segment with fewer at a step says nothing about it, and is no standard for others."""
 
+FEWEST_OF_ALL: Final = 30
+"""With fewer people at a step altogether nobody can say which one is the hardest."""
+
+ORIGINS: Final = frozenset(
+    {"channel", "source", "medium", "campaign", "term", "content", "referrer", "referrer_host"}
+)
+"""Dimensions that say where people came from, and with it why."""
+
 
 class Against(StrEnum):
     """What a step's rate was compared with."""
@@ -65,6 +73,15 @@ class Leak:
         return self.passed / self.arrived
 
     @property
+    def is_of_arrival(self) -> bool:
+        """Whether it tells who came and not what they met.
+
+        At the first step after the entrance, people of different origins differ by what they
+        came for: that is a matter of the traffic, and there is no place to mend.
+        """
+        return self.by in ORIGINS and self.step == 2
+
+    @property
     def lost_per_week(self) -> Span:
         """Units a week that would go on at the standard's rate and do not."""
         return self.gap.times(self.arrived / self.weeks)
@@ -98,6 +115,45 @@ class Leak:
             "ends_per_week": self.ends_per_week.document(),
             "value_per_week_minor": value.document() if value is not None else None,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class HardStep:
+    """The step at which the largest share of everybody stops.
+
+    Attributes:
+        after: Event of the step before.
+        before: Event of the step that is not reached.
+        arrived: Units that reached the step before and whose window is over.
+        passed: Of those, the ones that went on.
+    """
+
+    after: str
+    before: str
+    arrived: int
+    passed: int
+
+    @property
+    def rate(self) -> float:
+        """Share that goes on."""
+        return self.passed / self.arrived
+
+
+def hardest_step(answer: FunnelAnswer) -> HardStep | None:
+    """Find where the largest share stops, beyond chance; None where few came so far.
+
+    Steps are held by the upper end of the interval of who goes on, so that a step of few people
+    is not the hardest by chance. The first transition mostly measures intent and is left out.
+    """
+    steps = answer.question.steps
+    found = []
+    for place in range(2, len(steps)):
+        counts = [_counts(group, place) for group in answer.groups]
+        arrived, passed = (sum(each[which] for each in counts) for which in (0, 1))
+        if arrived >= FEWEST_OF_ALL and passed < arrived:
+            after, before = (steps[at].events.title for at in (place - 1, place))
+            found.append(HardStep(after, before, arrived, passed))
+    return min(found, key=lambda each: share_of(each.arrived, each.passed).high, default=None)
 
 
 def leaks_between_segments(

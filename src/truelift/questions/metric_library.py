@@ -158,6 +158,7 @@ MQL: Final = "qualify_lead"
 SQL: Final = "working_lead"
 CLOSE: Final = "close_convert_lead"
 SIGN_UP: Final = "sign_up"
+SET_UP: Final = "setup_step"
 ACTIVATED: Final = "activated"
 SUBSCRIBE: Final = "subscribe"
 
@@ -173,6 +174,7 @@ ROLES: Final[Mapping[str, str]] = MappingProxyType(
         SQL: "sales takes a lead",
         CLOSE: "a lead becomes a customer",
         SIGN_UP: "somebody signs up",
+        SET_UP: "somebody takes a step of setting up; a name for each step, in their order",
         ACTIVATED: "somebody does for the first time what the product is for",
         SUBSCRIBE: "somebody begins to pay",
     }

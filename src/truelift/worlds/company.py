@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -57,6 +57,7 @@ class Company:
         worths: What that is worth to it.
         gates: What its programme asks for at the beginning.
         because: Why.
+        event_names: Event of the built-in metrics → what its site calls it.
     """
 
     site: str
@@ -68,6 +69,7 @@ class Company:
     worths: tuple[Worth, ...]
     gates: frozenset[Gate]
     because: str = "What we want to know before anything is shown to a customer."
+    event_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def login(self) -> str:
@@ -134,7 +136,10 @@ def open_company(company: Company, history: History, *, also: str = "") -> Opene
         give_role(made.site, guest, Role.OWNER, by=owner, now=now)
     change_settings(
         made.site,
-        {"own_hosts": [company.host.removeprefix("https://"), company.domain]},
+        {
+            "own_hosts": [company.host.removeprefix("https://"), company.domain],
+            "event_names": {event: [*names] for event, names in company.event_names.items()},
+        },
         version=made.site.version,
         by=owner,
         now=now,

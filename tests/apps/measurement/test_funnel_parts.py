@@ -373,3 +373,16 @@ def test_every_part_gives_its_rows_as_a_file(
 )
 def test_a_first_funnel_is_the_way_to_what_the_site_sells(seen: str, steps: str) -> None:
     assert default_steps(seen.split()) == tuple((name,) for name in steps.split())
+
+
+def test_steps_of_setting_up_stand_one_by_one_in_the_first_funnel_of_a_trial() -> None:
+    seen = ["page_view", "sign_up", "registered", "invited", "connected", "activated"]
+    called = {"sign_up": ("sign_up", "registered"), "setup_step": ("invited", "connected")}
+
+    assert default_steps(seen, called) == (
+        ("page_view",),
+        ("sign_up", "registered"),
+        ("invited",),
+        ("connected",),
+        ("activated",),
+    )

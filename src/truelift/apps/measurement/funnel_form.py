@@ -21,6 +21,7 @@ from truelift.questions.events_seen import EventSeen
 from truelift.questions.forms import Context
 from truelift.questions.funnel import MAX_EXCLUSIONS, MAX_STEPS, Funnel
 from truelift.questions.matching import BadQuestion
+from truelift.questions.metric_library import ACTIVATED, SET_UP, SIGN_UP
 from truelift.questions.parse import parse_question
 from truelift.sequences.funnels import Order
 
@@ -420,7 +421,7 @@ _BUSINESSES: Final = (
         "purchase",
     ),
     ("page_view", "form_view", "form_start", "generate_lead"),
-    ("page_view", "sign_up", "activated"),
+    ("page_view", SIGN_UP, SET_UP, ACTIVATED),
 )
 """The way to what is sold, of a shop, of a form for leads and of a trial."""
 
@@ -436,7 +437,7 @@ def default_steps(seen: Sequence[str], called: Called = USUAL) -> tuple[tuple[st
         called: What the site calls events of the built-in metrics, where otherwise.
     """
     for usual in _BUSINESSES:
-        ours = (called.get(name, (name,)) for name in usual)
+        ours = (names for name in usual for names in _named(name, called))
         there = tuple(known for names in ours if (known := tuple(n for n in names if n in seen)))
         if len(there) >= 2:
             return there
@@ -444,6 +445,13 @@ def default_steps(seen: Sequence[str], called: Called = USUAL) -> tuple[tuple[st
     if "page_view" in seen and others:
         return (("page_view",), (others[0],))
     return tuple((name,) for name in others[:2])
+
+
+def _named(event: str, called: Called) -> tuple[tuple[str, ...], ...]:
+    """Give the steps that an event of the usual way stands for, each by its names."""
+    names = called.get(event, (event,))
+    # Setting up has several steps, and one name for each; all others are one step.
+    return tuple((name,) for name in names) if event == SET_UP else (names,)
 
 
 def default_form(seen: Sequence[EventSeen], *, now: datetime, called: Called = USUAL) -> FunnelForm:

@@ -111,4 +111,7 @@ def _leaks_by(site: Site, question: Funnel) -> tuple[tuple[FunnelAnswer, ...], t
         weeks=reads.weeks_of(site.name, question),
         currency=site.currency,
     )
+    if len(question.steps) > 2:
+        # What the traffic explains has pages of its own; here stands what somebody can mend.
+        leaks = tuple(each for each in leaks if not each.is_of_arrival)
     return tuple(each.answer for each in asked), leaks

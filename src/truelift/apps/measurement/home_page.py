@@ -39,7 +39,7 @@ from truelift.lifecycle.functions import Item
 from truelift.lifecycle.hypothesis import HypothesisStage
 from truelift.lifecycle.stage_words import stage_within
 from truelift.questions.funnel import FunnelAnswer, FunnelGroup
-from truelift.questions.leaks import Leak
+from truelift.questions.leaks import HardStep, Leak, hardest_step
 from truelift.questions.trend import TrendAnswer
 
 
@@ -195,14 +195,15 @@ def home_page(
     """
     today = now.astimezone(zone).date()
     base = f"/s/{site}"
+    hard = hardest_step(funnels[0]) if funnels else None
     stages = [Stage(record.stage) for record, _ in experiments]
     series = _series(orders, today, zone, last_step) if orders is not None else None
     return HomePage(
         today=today,
-        answer=_headline(leaks, currency, stages),
+        answer=_headline(leaks, hard, currency, stages),
         grounds=_grounds(orders, last_step, currency),
         questions=(
-            _where(leaks, funnels, currency, base),
+            _where(leaks, funnels, hard, currency, base),
             _which(hypotheses, first, base),
             _real(experiments, base),
             _learned(learnings, experiments, base),
@@ -226,12 +227,16 @@ def home_page(
     )
 
 
-def _headline(leaks: Sequence[Leak], currency: str, stages: Sequence[Stage]) -> str:
+def _headline(
+    leaks: Sequence[Leak], hard: HardStep | None, currency: str, stages: Sequence[Stage]
+) -> str:
     value = leaks[0].value_per_week_minor if leaks else None
     if value is not None:
         first = f"The largest leak costs about {rough_money(value.value, currency)} a week."
     elif leaks:
         first = "One group loses more people than it need."
+    elif hard is not None:
+        first = f"The hardest step is “{spoken(hard.before)}”."
     else:
         first = "No group loses clearly more people than the others."
     waiting, running = stages.count(Stage.ANALYSED), stages.count(Stage.RUNNING)
@@ -261,9 +266,24 @@ def _grounds(orders: TrendAnswer | None, last_step: str, currency: str) -> str:
 
 
 def _where(
-    leaks: Sequence[Leak], funnels: Sequence[FunnelAnswer], currency: str, base: str
+    leaks: Sequence[Leak],
+    funnels: Sequence[FunnelAnswer],
+    hard: HardStep | None,
+    currency: str,
+    base: str,
 ) -> Question:
     asked = "Where do we lose people, and why?"
+    if not leaks and hard is not None:
+        return Question(
+            number=1,
+            asked=asked,
+            answer=f"Of {count(hard.arrived)} people who reached “{spoken(hard.after)}”,",
+            marked=f"{percent(1 - hard.rate)} do not go on",
+            rest=f" to “{spoken(hard.before)}”.",
+            why="The hardest step for everybody, over the last 28 days: no device and no channel"
+            " loses clearly more there than others. It shows where, not why.",
+            next=Next("Look at every step", "", "Open the funnel", f"{base}/funnels/"),
+        )
     if not leaks:
         return Question(
             number=1,

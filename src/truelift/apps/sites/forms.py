@@ -324,7 +324,7 @@ class EventNames(Section):
         " experiments keep their definition until you take them again."
     )
     holds = "It holds for every question from now on."
-    pairs = tuple(zip(tuple(ROLES)[::2], tuple(ROLES)[1::2], strict=True))
+    pairs = tuple(zip(tuple(ROLES)[::2], tuple(ROLES)[1::2], strict=False))
 
     def __init__(
         self, data: Mapping[str, Any] | None = None, *, initial: dict[str, Any] | None = None

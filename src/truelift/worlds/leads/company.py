@@ -87,4 +87,9 @@ COMPANY: Final = Company(
     worths=WORTHS,
     gates=GATES,
     because="A lead is worth what sales makes of it, and sales needs six weeks to know.",
+    event_names={
+        "qualify_lead": ("mql",),
+        "working_lead": ("sql",),
+        "close_convert_lead": ("deal_won",),
+    },
 )

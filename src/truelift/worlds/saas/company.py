@@ -11,7 +11,7 @@ from truelift.lifecycle.gate import Gate
 from truelift.worlds.cast import Colleague, Part
 from truelift.worlds.company import Company, Worth
 from truelift.worlds.saas.build import SITE
-from truelift.worlds.saas.parameters import ACTIVE_FROM, ACTIVE_TO, HOST
+from truelift.worlds.saas.parameters import ACTIVE_FROM, ACTIVE_TO, HOST, STEPS
 
 
 DOMAIN: Final = "rotaline.example"
@@ -94,4 +94,5 @@ COMPANY: Final = Company(
     worths=WORTHS,
     gates=GATES,
     because="A trial is worth something when somebody still works by the rota a month later.",
+    event_names={"setup_step": STEPS[1:]},
 )
