@@ -17,6 +17,7 @@ from truelift.lifecycle.warning import (
     WarningStage,
     changes,
     first_lead,
+    led,
     move_warning,
     warning_obstacles,
 )
@@ -126,3 +127,16 @@ def test_the_lead_is_from_the_first_day_of_the_half_year_before_a_fall() -> None
 
     assert first_lead(fired, fell) == 51
     assert first_lead([date(2025, 6, 1), fell], fell) is None
+
+
+def test_people_hear_once_of_what_two_see_of_one_root() -> None:
+    gap = Look(Kind.TRAFFIC_GAP, "Rises.", Severity.WARNING, root="mix of google / broad")
+    first = Look(Kind.METRIC_CONFLICT, "1", Severity.CRITICAL, "TM-1", root=gap.root)
+    second = Look(Kind.METRIC_CONFLICT, "2", Severity.WARNING, "TM-2", root=gap.root)
+    other = Look(Kind.METRIC_CONFLICT, "3", Severity.WARNING, "TM-3", root="figures of product")
+    alone = Look(Kind.RHYTHM, "4", Severity.WARNING, "review")
+
+    found = led([other, second, first, alone, gap])
+    assert found == {first.key: gap.key, second.key: gap.key}
+    # Without the gap the first of them is told of; what is quiet leads nothing.
+    assert led([replace(gap, severity=None), first, second]) == {second.key: first.key}

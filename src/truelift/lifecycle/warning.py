@@ -152,6 +152,7 @@ class Look:
         advice: What to do.
         told: Whether it could be judged; otherwise the sentence says what is missing.
         owner: Key of the person whom it concerns most; empty where its kind says who.
+        root: What lies behind it, where others may see the same from elsewhere; empty for none.
         evidence: The numbers behind it and behind its chart, as a document.
     """
 
@@ -163,6 +164,7 @@ class Look:
     advice: str = ""
     told: bool = True
     owner: str = ""
+    root: str = ""
     evidence: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -248,6 +250,23 @@ def changes(
         if key not in found and was.kind in judged and was.stage is not WarningStage.RESOLVED:
             said[key] = Change.OVER
     return said
+
+
+def led(looks: Iterable[Look]) -> dict[tuple[Kind, str], tuple[Kind, str]]:
+    """Say which of what fires has the same root as something else, and which of these leads.
+
+    People hear of a root once. The first kind leads, then what was seen first.
+    """
+    order = tuple(Kind)
+    leads: dict[str, tuple[Kind, str]] = {}
+    found: dict[tuple[Kind, str], tuple[Kind, str]] = {}
+    for look in sorted(looks, key=lambda each: order.index(each.kind)):
+        if look.severity is None or not look.root:
+            continue
+        first = leads.setdefault(look.root, look.key)
+        if first != look.key:
+            found[look.key] = first
+    return found
 
 
 MOVES: Final[Mapping[WarningStage, frozenset[WarningStage]]] = MappingProxyType(

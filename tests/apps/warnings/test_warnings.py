@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -30,10 +31,11 @@ from truelift.apps.warnings.services import (
     NoSuchOwner,
     NoSuchWarning,
     WarningMoved,
+    keep_looks,
     move,
 )
 from truelift.lifecycle.obstacle import MoveRefused
-from truelift.lifecycle.warning import FOUR, Kind, WarningStage
+from truelift.lifecycle.warning import FOUR, Kind, Look, Severity, WarningStage
 from truelift.stats.programme import inconclusive_share
 
 
@@ -199,6 +201,64 @@ def test_growing_traffic_warns_before_the_quarter_shows_it(
     assert b"/tents" in page.content
     # Those of the frame, and a dozen.
     assert len(asked) <= 22
+
+
+def told_of(site: Site) -> set[str]:
+    """The warnings that people are told of now."""
+    open_ = NoticeRecord.objects.filter(site=site, settled_at=None)
+    return {each.removeprefix("warning:") for each in open_.values_list("cause", flat=True)}
+
+
+@pytest.mark.database
+def test_people_hear_once_of_what_several_detectors_see_of_one_root(site: Site, ada: User) -> None:
+    gap = Look(Kind.TRAFFIC_GAP, "Traffic rises.", Severity.WARNING, root="mix of broad")
+    clicks, visits = (
+        Look(Kind.METRIC_CONFLICT, f"{key} conflicts.", Severity.WARNING, key, root=gap.root)
+        for key in ("TM-1", "TM-2")
+    )
+
+    # The metrics are named first, but the gap leads; and every night says the same.
+    for _ in range(2):
+        keep_looks(site, [visits, clicks, gap], now=DECIDED)
+    rows = {each.cause: each for each in WarningRecord.objects.all()}
+    assert [rows[each].key for each in ("", "TM-2", "TM-1")] == ["W-1", "W-2", "W-3"]
+    assert rows["TM-1"].sentence == "TM-1 conflicts. It has the same cause as W-1."
+    assert told_of(site) == {"W-1"}
+
+    # Whoever takes it on has what has the same root, too.
+    asked = MoveAsked(WarningStage.ACKNOWLEDGED, day=date(2026, 6, 20))
+    move(site, "W-1", asked, by=Actor(ada), now=DECIDED)
+    keep_looks(site, [gap, clicks, visits], now=DECIDED + DAY)
+    went = WarningRecord.objects.get(cause="TM-2")
+    assert (went.stage, went.owner, went.due) == ("acknowledged", ada, date(2026, 6, 20))
+    # A day that passes is told once for all of them.
+    keep_looks(site, [gap, clicks, visits], now=DECIDED + 60 * DAY)
+    assert told_of(site) == {"W-1"}
+
+    # One that comes later goes with the others, and is told of when it stands alone.
+    later = replace(visits, cause="TM-3", sentence="TM-3 conflicts.")
+    quiet = Look(Kind.TRAFFIC_GAP, "As always.")
+    settled = MoveAsked(WarningStage.RESOLVED, note="Bids cut.")
+    move(site, "W-1", settled, by=Actor(ada), now=DECIDED + 60 * DAY)
+    keep_looks(site, [gap, clicks, visits, later], now=DECIDED + 61 * DAY)
+    assert told_of(site) == set()
+    keep_looks(site, [quiet, later], now=DECIDED + 62 * DAY)
+    assert told_of(site) == {"W-4"}
+    assert WarningRecord.objects.get(cause="TM-3").sentence == "TM-3 conflicts."
+
+
+def test_a_look_that_is_kept_late_does_not_undo_a_later_one(site: Site) -> None:
+    stale = Look(Kind.FRESHNESS, "Spend is late.", Severity.WARNING, "spend")
+    fresh = Look(Kind.FRESHNESS, "Every feed keeps its promise.")
+    keep_looks(site, [stale], now=DECIDED)
+
+    # One worker looked before the other, and comes to keep it after it.
+    keep_looks(site, [fresh], now=DECIDED + DAY)
+    late_one = keep_looks(site, [stale], now=DECIDED + DAY - timedelta(minutes=1))
+
+    assert late_one.opened == ()
+    row = WarningRecord.objects.get()
+    assert (row.stage, row.times) == ("resolved", 1)
 
 
 @pytest.mark.parametrize(

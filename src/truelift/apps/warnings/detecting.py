@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Final
 
 import structlog
 
 from truelift.apps.sites.models import Site
-from truelift.errors import Refusal
+from truelift.errors import Outage, Refusal
 from truelift.lifecycle.warning import Kind, Look
 
 
@@ -43,16 +44,26 @@ def replays(kind: Kind) -> Callable[[Replay], Replay]:
     return named
 
 
+def detectors() -> Mapping[Kind, Detector]:
+    """Give every detector by its kind, in the order in which they look."""
+    return MappingProxyType(_DETECTORS)
+
+
+def replayers() -> Mapping[Kind, Replay]:
+    """Give what replays the past by its kind."""
+    return MappingProxyType(_REPLAYS)
+
+
 def look_for_all(site: Site, *, now: datetime) -> tuple[Look, ...]:
     """Let every detector look; one that cannot is said and does not keep the others."""
     found: list[Look] = []
     for kind, detector in _DETECTORS.items():
         try:
             found += detector(site, now)
-        except Refusal as refusal:
+        except (Refusal, Outage) as error:
             log = structlog.get_logger("truelift.warnings")
-            log.info("not_looked", site=site.name, kind=kind.value, code=refusal.code)
-            found.append(Look(kind, f"Not judged. {refusal}", short="Not judged", told=False))
+            log.info("not_looked", site=site.name, kind=kind.value, code=error.code)
+            found.append(Look(kind, f"Not judged. {error}", short="Not judged", told=False))
     return tuple(found)
 
 
@@ -62,7 +73,7 @@ def replayed_days(site: Site, *, now: datetime) -> dict[Kind, tuple[date, ...]]:
     for kind, replay in _REPLAYS.items():
         try:
             found[kind] = tuple(sorted(replay(site, now)))
-        except Refusal as refusal:
+        except (Refusal, Outage) as error:
             log = structlog.get_logger("truelift.warnings")
-            log.info("not_replayed", site=site.name, kind=kind.value, code=refusal.code)
+            log.info("not_replayed", site=site.name, kind=kind.value, code=error.code)
     return found

@@ -123,6 +123,7 @@ def traffic_gap(site: Site, now: datetime) -> Iterable[Look]:
         short=short + (f" {mix.said} of it is mix of sources." if mix and mix.most else ""),
         advice="Look at it together, marketing and whoever owns the pages: agree on revenue per "
         "session before a budget or a page is changed.",
+        root=f"mix of {mix.sources[0]['source']}" if mix and mix.leads else "",
         evidence=evidence,
     )
 
@@ -167,6 +168,11 @@ class _Mix:
         return "All" if self.share > 0.995 else percent(self.share, digits=0)
 
     @property
+    def leads(self) -> bool:
+        """Whether it is most of the change."""
+        return bool(self.share is not None and self.share > 0.5 and self.sources)
+
+    @property
     def sentence(self) -> str:
         if self.share is None or not self.sources:
             return ""
@@ -174,7 +180,7 @@ class _Mix:
         return (
             f"{self.said} of that is mix: visitors come from elsewhere than before, most of all "
             f"from {first['source']}."
-            if self.share > 0.5
+            if self.leads
             else f"Only {self.said} of that is mix: the same sources convert worse than before."
         )
 
@@ -213,7 +219,7 @@ def _mix(found: Traffic, known: Weekly) -> _Mix | None:
         return None
     names = np.array(
         [
-            f"{source}, {campaign}" if campaign else source or "unknown"
+            f"{source or 'unknown'} / {campaign}" if campaign else source or "unknown"
             for source, campaign in zip(found.source, found.campaign, strict=True)
         ],
         dtype=object,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
+from truelift.apps.alignment.models import MetricConflictRecord
 from truelift.apps.alignment.reads import conflicts_of, places_of
 from truelift.apps.drawing.wording import Kind as Measured
 from truelift.apps.drawing.wording import amount, percent, rough_money
@@ -19,6 +20,7 @@ from truelift.apps.warnings.detecting import detects
 from truelift.lifecycle.ceiling import Ceiling, Outside, ceiling
 from truelift.lifecycle.experiment import Action
 from truelift.lifecycle.warning import Kind, Look, Severity
+from truelift.stats.metric_conflict import LEAST_SHARE
 
 
 HALF_YEAR: Final = timedelta(days=182)
@@ -138,6 +140,7 @@ def conflicting_metrics(site: Site, now: datetime) -> Iterable[Look]:
             advice="Agree on which of the two counts when they differ, and judge both teams by "
             "the shared one meanwhile.",
             owner=str(owner) if owner else "",
+            root=_root(row),
             evidence={
                 "facts": [
                     ["Metric", row.metric.name],
@@ -151,6 +154,14 @@ def conflicting_metrics(site: Site, now: datetime) -> Iterable[Look]:
                 ],
             },
         )  # fmt: skip
+
+
+def _root(row: MetricConflictRecord) -> str:
+    """Name what lies behind a conflict: the source whose mix it is, else that team's own work."""
+    mix = (row.metric.document or {}).get("mix") or {}
+    if mix.get("source") and row.mix_share is not None and row.mix_share >= LEAST_SHARE:
+        return f"mix of {mix['source']}"
+    return f"figures of {row.metric.team}"
 
 
 @detects(Kind.RHYTHM)

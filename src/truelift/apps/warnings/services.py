@@ -15,6 +15,7 @@ from truelift.apps.accounts.audit import record as audit
 from truelift.apps.accounts.models import User
 from truelift.apps.accounts.reads import people_of, people_with, standing_of
 from truelift.apps.experiments.domain import day_at
+from truelift.apps.inbox.models import NoticeRecord
 from truelift.apps.inbox.services import notify, settle
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import storable
@@ -38,6 +39,7 @@ from truelift.lifecycle.warning import (
     Severity,
     WarningStage,
     changes,
+    led,
     move_warning,
 )
 
@@ -90,13 +92,20 @@ class Kept:
 def keep_looks(site: Site, looks: Iterable[Look], *, now: datetime) -> Kept:
     """Open, renew and settle warnings by what detectors saw; never two of one cause.
 
+    Of several that have one root people hear once: the others say so, and whoever takes the first
+    on has them too. What was seen before a look that is kept already changes nothing.
+
     Args:
         site: Where.
         looks: What every detector said, quiet ones too.
         now: When.
     """
     Site.objects.select_for_update().get(pk=site.pk)
-    looks, today = _once_a_cause(looks), day_at(site, now)
+    later = set(
+        ReadingRecord.objects.filter(site=site, looked_at__gt=now).values_list("kind", flat=True)
+    )
+    looks = [each for each in _once_a_cause(looks) if each.kind not in later]
+    today, leaders = day_at(site, now), led(looks)
     rows = {
         each.as_domain().key: each
         for each in WarningRecord.objects.filter(site=site).select_related("owner")
@@ -104,7 +113,8 @@ def keep_looks(site: Site, looks: Iterable[Look], *, now: datetime) -> Kept:
     said = changes([each.as_domain() for each in rows.values()], looks, today=today)
     found = {each.key: each for each in looks if each.severity is not None}
     opened, over = [], []
-    for key, change in said.items():
+    # Who leads comes first, so that the others can name it.
+    for key, change in sorted(said.items(), key=lambda each: each[0] in leaders):
         if change is Change.OVER:
             over.append(_is_over(rows[key], today=today, now=now))
             continue
@@ -112,7 +122,8 @@ def keep_looks(site: Site, looks: Iterable[Look], *, now: datetime) -> Kept:
         row = rows.get(key)
         if row is None:
             row = _first(site, look, today=today)
-        _seen(row, look, change, today=today, now=now)
+        leader = rows[leaders[key]] if key in leaders else None
+        _seen(row, look, change, leader=leader, today=today, now=now)
         rows[key] = row
         if change in {Change.OPENED, Change.CAME_BACK}:
             opened.append(row)
@@ -150,10 +161,19 @@ def _first(site: Site, look: Look, *, today: date) -> WarningRecord:
     )
 
 
-def _seen(row: WarningRecord, look: Look, change: Change, *, today: date, now: datetime) -> None:
+def _seen(
+    row: WarningRecord,
+    look: Look,
+    change: Change,
+    *,
+    leader: WarningRecord | None,
+    today: date,
+    now: datetime,
+) -> None:
     severity = look.severity or Severity.WARNING
     before = row.stage
-    row.sentence, row.short = look.sentence[:1000], look.short[:300]
+    with_it = f" It has the same cause as {leader.key}." if leader else ""
+    row.sentence, row.short = look.sentence[: 1000 - len(with_it)] + with_it, look.short[:300]
     row.advice, row.last_seen = look.advice[:500], today
     if change in {Change.OPENED, Change.CAME_BACK}:
         row.stage, row.since, row.by_person = WarningStage.OPEN.value, today, False
@@ -167,8 +187,12 @@ def _seen(row: WarningRecord, look: Look, change: Change, *, today: date, now: d
     row.save()
     if change is not Change.SAME:
         _moved(row, change.value, before, now=now)
+    with_leader = leader is not None and row.owner == leader.owner
+    if leader is not None and row.stage == WarningStage.OPEN:
+        _goes_with(row, leader, now=now, today=today)
+    elif change is not Change.SAME or _is_untold(row):
         _tell(row, now=now, to=look.owner)
-    elif row.stage == WarningStage.ACKNOWLEDGED and row.due and row.due < today:
+    elif row.stage == WarningStage.ACKNOWLEDGED and row.due and row.due < today and not with_leader:
         _tell(row, now=now, overdue=f"It was to be dealt with by {row.due:%-d %B}. ")
     if not SightingRecord.objects.filter(warning=row, day=today).exists():
         SightingRecord.objects.create(
@@ -176,9 +200,35 @@ def _seen(row: WarningRecord, look: Look, change: Change, *, today: date, now: d
             day=today,
             severity=severity.value,
             sentence=row.sentence,
-            text=json.dumps(look.evidence, sort_keys=True),
+            text=json.dumps(dict(look.evidence), sort_keys=True),
             seen_at=now,
         )
+
+
+def _goes_with(row: WarningRecord, leader: WarningRecord, *, now: datetime, today: date) -> None:
+    """Let whoever deals with the leader deal with this one; nobody hears of it twice."""
+    settle(row.site, _cause(row), now=now)
+    if leader.stage != WarningStage.ACKNOWLEDGED:
+        return
+    before = row.stage
+    row.stage, row.since, row.by_person = leader.stage, today, False
+    row.owner, row.due = leader.owner, leader.due
+    row.version += 1
+    row.save()
+    _moved(
+        row,
+        WarningStage.ACKNOWLEDGED.value,
+        before,
+        note=f"It has the same cause as {leader.key}.",
+        day=leader.due,
+        now=now,
+    )
+
+
+def _is_untold(row: WarningRecord) -> bool:
+    """Say whether nobody was told of what is open: it went with another one until now."""
+    open_ = NoticeRecord.objects.filter(site=row.site, cause=_cause(row), settled_at=None)
+    return row.stage == WarningStage.OPEN and not open_.exists()
 
 
 def _is_over(row: WarningRecord, *, today: date, now: datetime) -> WarningRecord:
