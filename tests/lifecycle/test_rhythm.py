@@ -20,6 +20,7 @@ from truelift.lifecycle.rhythm import (
     Standing,
     Topic,
     adherence,
+    adherence_over_time,
     closing_obstacles,
     due_between,
     is_in_time,
@@ -194,6 +195,24 @@ def test_adherence_is_held_with_quorum_of_what_was_due_and_two_misses_in_a_row_w
     assert (counted.held, counted.due) == (held, due)
     assert counted.share == (held / due if due else None)
     assert len(missed.days if missed else ()) == warns
+
+
+def test_adherence_over_time_looks_back_from_each_meeting_and_marks_the_second_miss() -> None:
+    found = adherence_over_time(Meeting.STAND_UP, weeks(*"hmqhmmm" + "h" * 13), today=TODAY)
+
+    assert [(each.adherence.held, each.adherence.due) for each in found[:4]] == [
+        (1, 1),
+        (1, 2),
+        (1, 3),
+        (2, 4),
+    ]
+    assert [each.misses for each in found[:8]] == [0, 1, 2, 0, 1, 2, 3, 0]
+    assert [at for at, each in enumerate(found) if each.warned] == [2, 5, 6]
+    assert (found[-2].adherence.held, found[-2].adherence.due) == (13, 13)
+    assert found[-1].day == TODAY
+    assert found[-1].adherence == adherence(
+        Meeting.STAND_UP, weeks(*"hmqhmmm" + "h" * 13), today=TODAY
+    )
 
 
 def test_a_meeting_is_missed_from_the_day_after_it_was_due() -> None:

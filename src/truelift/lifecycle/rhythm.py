@@ -417,6 +417,48 @@ def adherence(kind: Meeting, meetings: Iterable[Kept], *, today: date) -> Adhere
 
 
 @dataclass(frozen=True, slots=True)
+class Trailed:
+    """How a meeting stood on the day on which one was due.
+
+    Attributes:
+        day: That day, or today.
+        adherence: Over the trailing time that ended then.
+        misses: How many in a row were missed by then; 0 where it was held with quorum.
+    """
+
+    day: date
+    adherence: Adherence
+    misses: int
+
+    @property
+    def warned(self) -> bool:
+        """Whether misses in a row are a warning."""
+        return self.misses >= MISSES_THAT_WARN
+
+
+def adherence_over_time(
+    kind: Meeting, meetings: Iterable[Kept], *, today: date
+) -> tuple[Trailed, ...]:
+    """Give adherence as it stood on each day on which a meeting was due, and as it stands today."""
+    meetings = list(meetings)
+    known = [
+        (each.day, how is Outcome.HELD)
+        for each in sorted(meetings, key=lambda one: one.day)
+        if each.day <= today and (how := outcome(each, today=today)) is not Outcome.OPEN
+    ]
+    found: list[Trailed] = []
+    misses = 0
+    for day, held in known:
+        misses = 0 if held else misses + 1
+        since = trailing_since(kind, day)
+        inside = [each for at, each in known if since <= at <= day]
+        found.append(Trailed(day, Adherence(held=sum(inside), due=len(inside)), misses))
+    if found and found[-1].day < today:
+        found.append(Trailed(today, adherence(kind, meetings, today=today), misses))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
 class Missed:
     """Meetings missed in a row, which is a warning.
 

@@ -7,6 +7,7 @@ from datetime import date
 from functools import partial
 from typing import Final
 
+from truelift.apps.facts.tracking import keep_tracking
 from truelift.apps.research.actor import Actor
 from truelift.apps.roadmap.changes import since_quarter
 from truelift.apps.scorecard.services import Wanted, answer, keep_scorecard, set_targets
@@ -31,7 +32,7 @@ SEEN: Final[Mapping[Dimension, int]] = {
 
 
 class Answers:
-    """The questionnaire twice, and a scorecard for each quarter and the last day."""
+    """The questionnaire twice, what is tracked, and a scorecard for each quarter and today."""
 
     def __init__(
         self, site: Site, *, calendar: Calendar, who: Mapping[str, Actor], lead: str
@@ -69,6 +70,7 @@ class Answers:
 
     def _keep(self) -> None:
         today = self.days.today
+        keep_tracking(self.site, now=self.days.moment())
         this = date(today.year, 3 * ((today.month - 1) // 3) + 1, 1)
         for first in (since_quarter(since_quarter(this)), since_quarter(this), this, today):
             keep_scorecard(self.site, as_of=self.days.on(first, hour=0), now=self.days.moment())

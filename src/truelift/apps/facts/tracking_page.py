@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from truelift.apps.drawing.bars import Bar, Bars
 from truelift.apps.drawing.series import Line, Series
 from truelift.apps.drawing.wording import Kind, Measure, amount, count, number, percent, short_day
 from truelift.apps.facts.tracking import Document
@@ -70,7 +69,6 @@ class TrackingPage:
         why: Why nothing can be said of them; empty where something can.
         span: From which day to which.
         devices: All together, then each.
-        bars: The devices drawn.
         series: Coverage by day.
         planned: Every planned event, and whether it came.
         plan: What is said of the plan.
@@ -84,7 +82,6 @@ class TrackingPage:
     why: str = ""
     span: str = ""
     devices: tuple[DeviceRow, ...] = ()
-    bars: Bars | None = None
     series: Series | None = None
     planned: tuple[tuple[str, bool], ...] = ()
     plan: str = ""
@@ -125,7 +122,6 @@ def tracking_page(document: Document | None, *, day: date | None) -> TrackingPag
         why=orders["why"],
         span="" if orders["why"] else _span(orders),
         devices=() if orders["why"] else _devices(orders),
-        bars=_bars(orders) if orders["devices"] else None,
         series=_series(orders) if len(orders["days"]) > 1 else None,
         planned=tuple((each, each not in plan["missing"]) for each in plan["planned"]),
         plan=_plan_said(plan),
@@ -170,24 +166,6 @@ def _devices(orders: Document) -> tuple[DeviceRow, ...]:
             )
         )
     return tuple(rows)
-
-
-def _bars(orders: Document) -> Bars:
-    return Bars(
-        bars=tuple(
-            Bar(
-                each["name"].capitalize(),
-                min(each["share"] or 0.0, 1.0),
-                detail=f"{count(each['tracked'])} of {count(each['truth'])}",
-                focus=each["name"] == orders["worst"],
-            )
-            for each in orders["devices"]
-        ),
-        measure=Measure(Kind.SHARE),
-        label="Device",
-        head="Tracked",
-        full=1.0,
-    )
 
 
 def _series(orders: Document) -> Series:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from truelift.apps.accounts.models import Membership
 from truelift.apps.accounts.reads import functions_in
+from truelift.apps.drawing.series import Line, Note, Series
 from truelift.apps.drawing.wording import (
     MINUS,
     Kind,
@@ -27,11 +28,23 @@ from truelift.apps.rhythm.models import ActionRecord, MeetingRecord
 from truelift.apps.rhythm.reads import Rhythm, kept_of
 from truelift.events.money import exponent_of
 from truelift.lifecycle.functions import Function
-from truelift.lifecycle.rhythm import Meeting, Outcome, Quorum, Stage, Topic, minutes_left, outcome
+from truelift.lifecycle.rhythm import (
+    Meeting,
+    Outcome,
+    Quorum,
+    Stage,
+    Topic,
+    Trailed,
+    minutes_left,
+    outcome,
+)
 
 
 MARKS: Final = 26
 """Meetings that are drawn in a row."""
+
+FEWEST_DRAWN: Final = 4
+"""Fewer points make no line."""
 
 _GLYPHS: Final[Mapping[Outcome, str]] = {
     Outcome.HELD: "passed",
@@ -53,24 +66,28 @@ class KindPart:
         kind: Its word.
         stands: When it stands, in words; empty where nobody has agreed on it.
         adherence: The finding.
+        trailing: Over how long it is counted.
         next: The meeting that goes on or comes; None for none.
         next_said: When, in words.
         missed: The warning; empty for none.
         marks: Status of the last ones, the oldest first.
         drawn: What is drawn, in words.
-        past: The last ones as rows, the newest first.
+        trend: Adherence as it stood whenever one was due, and today; None of too few.
+        past: The last ones as rows, the newest first: outcome, its glyph, adherence by then.
     """
 
     called: str
     kind: str
     stands: str
     adherence: str
+    trailing: str
     next: MeetingRecord | None
     next_said: str
     missed: str
     marks: tuple[str, ...]
     drawn: str
-    past: tuple[tuple[MeetingRecord, str, str], ...]
+    trend: Series | None
+    past: tuple[tuple[MeetingRecord, str, str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +167,8 @@ def _kind(each: Rhythm, *, zone: ZoneInfo, today: date) -> KindPart:
         if (how := outcome(kept_of(row), today=today)) is not Outcome.OPEN
     ]
     shown = past[-MARKS:]
+    over_time = each.over_time(today)
+    stood = {one.day: one for one in over_time}
     coming = each.next(today)
     counts = {how: sum(one is how for _, one in shown) for how in Outcome}
     drawn = ", ".join(f"{many} {how.called}" for how, many in counts.items() if many)
@@ -158,13 +177,50 @@ def _kind(each: Rhythm, *, zone: ZoneInfo, today: date) -> KindPart:
         kind=each.kind.value,
         stands=_stands(each),
         adherence=_adherence(each),
+        trailing=each.kind.trailing,
         next=coming,
         next_said=clock(coming.starts_at.astimezone(zone)) if coming else "",
         missed=each.missed.sentence if each.missed else "",
         marks=tuple(_GLYPHS[how] for _, how in shown),
         drawn=f"The last {amount(len(shown), 'meeting')}: {drawn}." if shown else "",
-        past=tuple((row, how.called, _GLYPHS[how]) for row, how in reversed(past[-13:])),
+        trend=_trend(over_time) if len(over_time) >= FEWEST_DRAWN else None,
+        past=tuple(
+            (row, how.called, _GLYPHS[how], _trailed(stood.get(row.day)))
+            for row, how in reversed(past[-13:])
+        ),
     )
+
+
+def _trend(over_time: Sequence[Trailed]) -> Series:
+    """Draw adherence, with a note wherever misses in a row came to be a warning."""
+    runs: dict[date, int] = {}
+    begun: date | None = None
+    for each in over_time:
+        begun = (begun or each.day) if each.warned else None
+        if begun is not None:
+            runs[begun] = each.misses
+    return Series(
+        days=tuple(each.day for each in over_time),
+        lines=(
+            Line(
+                "Held with quorum",
+                tuple(each.adherence.share for each in over_time),
+                focus=True,
+            ),
+        ),
+        measure=Measure(Kind.SHARE),
+        notes=tuple(Note(day, f"{many} missed in a row") for day, many in runs.items()),
+        from_zero=True,
+        head="Due",
+    )
+
+
+def _trailed(stood: Trailed | None) -> str:
+    if stood is None:
+        return ""
+    found = stood.adherence
+    said = f"{percent(found.share or 0.0, digits=0)}, {found.held} of {found.due}"
+    return f"{said}; {stood.misses} missed in a row" if stood.misses > 1 else said
 
 
 def _stands(each: Rhythm) -> str:

@@ -18,14 +18,19 @@ from truelift.lifecycle.rhythm import (
     Meeting,
     Missed,
     Stage,
+    Trailed,
     adherence,
+    adherence_over_time,
     missed_in_a_row,
     outcome,
 )
 
 
-SINCE: Final = timedelta(days=400)
-"""So far back adherence needs meetings: four quarters, and some weeks."""
+SINCE: Final = timedelta(days=760)
+"""So far back meetings are read: each quarter of the last year looks back on one of its own."""
+
+YEAR: Final = timedelta(days=366)
+"""So far back it is drawn how adherence went."""
 
 NOTICE: Final = timedelta(days=1)
 """So long before a meeting it stands in inboxes."""
@@ -38,7 +43,7 @@ class Rhythm:
     Attributes:
         kind: Which.
         settings: When it is due; None where nobody has agreed on it.
-        meetings: Those of the last year and those to come, the oldest first.
+        meetings: Those of the last two years and those to come, the oldest first.
         adherence: Held with quorum of what was due.
         missed: Misses in a row that warn.
     """
@@ -48,6 +53,11 @@ class Rhythm:
     meetings: tuple[MeetingRecord, ...]
     adherence: Adherence
     missed: Missed | None
+
+    def over_time(self, today: date) -> tuple[Trailed, ...]:
+        """Give adherence on each day of the last year on which a meeting was due."""
+        found = adherence_over_time(self.kind, map(kept_of, self.meetings), today=today)
+        return tuple(each for each in found if each.day > today - YEAR)
 
     def next(self, today: date) -> MeetingRecord | None:
         """Give the meeting that goes on, or else the one that is due next."""
@@ -212,6 +222,15 @@ def rhythm_document(each: Rhythm, *, today: date) -> dict[str, Any]:
             "share": each.adherence.share,
             "trailing": each.kind.trailing,
         },
+        "over_time": [
+            {
+                "day": day.day.isoformat(),
+                "held": day.adherence.held,
+                "due": day.adherence.due,
+                "misses": day.misses,
+            }
+            for day in each.over_time(today)
+        ],
         "missed_in_a_row": [day.isoformat() for day in each.missed.days] if each.missed else [],
     }
 
