@@ -317,14 +317,30 @@ class Quadrant(StrEnum):
         """Say it in the words that people use."""
         return _QUADRANTS[self]
 
+    @property
+    def called(self) -> str:
+        """The same in a few words, for a field of the drawing."""
+        return _FIELDS[self]
+
 
 _QUADRANTS: Final[Mapping[Quadrant, str]] = MappingProxyType(
     {
         Quadrant.SOUND: "What is known is acted on, and what is shipped is proven.",
         Quadrant.ACTION_POOR: "Data rich and action poor: most insights lead to nothing.",
         Quadrant.PROOF_POOR: "Shipping fast with no proof: most releases follow no decision.",
-        Quadrant.BOTH: "Data rich and action poor, and shipping with no proof.",
+        Quadrant.BOTH: "Data rich and action poor, and shipping fast with no proof.",
         Quadrant.UNKNOWN: "Too little has happened to say how the programme fails.",
+    }
+)
+
+
+_FIELDS: Final[Mapping[Quadrant, str]] = MappingProxyType(
+    {
+        Quadrant.SOUND: "Acts, and proves",
+        Quadrant.ACTION_POOR: "Data rich and action poor",
+        Quadrant.PROOF_POOR: "Shipping fast with no proof",
+        Quadrant.BOTH: "Action poor, and no proof",
+        Quadrant.UNKNOWN: "Not known",
     }
 )
 

@@ -271,6 +271,9 @@ def test_members_see_the_page_the_csv_and_the_api(
     assert "One test was launched; half of all insights come to a launch on the same day." in text
     assert "Learning rate" in text
     assert "as the day ended" in text
+    assert "Data rich and action poor" in text
+    assert "in trouble 100% have a cause in the organisation" in text
+    assert "the others guessed" in text
     assert member.get("/s/shop/progress/figures.csv").content.startswith(b"figure,value")
     assert member.get("/s/shop/progress/?day=2020-01-01").status_code == 404
     answer = member.get("/api/v1/programme/metrics?site=shop&only=results").json()

@@ -67,6 +67,9 @@ def test_figures_are_read_from_what_the_programme_did(
         for part in document["scorecard"]["quadrants"]
         for each in part["items"]
     }
+    page = scorecard_page(document, kept=None, quarters=())
+    assert document["causes"] == {"n": 2, "organisational": 1.0}
+    assert [bool(part.note) for part in page.quadrants] == [False, False, False, True]
     assert items[Figure.VALID]["value"] == 1
     assert items[Figure.LEARNING]["n"] == 1
     assert items[Figure.VELOCITY]["value"] == 0.5

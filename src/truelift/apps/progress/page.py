@@ -10,13 +10,24 @@ from zoneinfo import ZoneInfo
 
 from truelift.apps.drawing.bars import Bar, Bars
 from truelift.apps.drawing.forest import Interval
-from truelift.apps.drawing.wording import Kind, Measure, amount, clock, day, lift, number, percent
+from truelift.apps.drawing.wording import (
+    Kind,
+    Measure,
+    amount,
+    clock,
+    count,
+    day,
+    lift,
+    number,
+    percent,
+)
 from truelift.apps.experiments.wording import inner, sentence_case
 from truelift.apps.progress.figures import Document
 from truelift.apps.progress.troubles import Found
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.functions import Function, Item
 from truelift.lifecycle.programme_causes import Reason, Trouble
+from truelift.lifecycle.programme_metrics import Quadrant
 from truelift.lifecycle.stage_words import stage_word
 
 
@@ -67,11 +78,23 @@ class TroubleRow:
 
 
 @dataclass(frozen=True, slots=True)
+class QuarterRow:
+    """A quarter's reasons."""
+
+    quarter: str
+    items: str
+    organisational: str
+    reasons: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProgressPage:
     """Everything that the page shows.
 
     Attributes:
         kept: Day whose figures they are; empty when they were computed just now.
+        fields: The quadrant as rows of fields, the one where the programme stands marked.
+        organisational: What of the trouble is the organisation's.
     """
 
     answer: str
@@ -90,12 +113,14 @@ class ProgressPage:
     pareto_said: str
     ratios: Bars
     quadrant: str
+    fields: tuple[tuple[str, tuple[tuple[str, bool], ...]], ...]
+    organisational: str
     under_way: tuple[tuple[str, str, str, str], ...]
     flow: str
     facts: tuple[tuple[str, str, str], ...]
     troubles: tuple[TroubleRow, ...]
     more_troubles: int
-    quarters: tuple[str, ...]
+    quarters: tuple[QuarterRow, ...]
     days: tuple[tuple[str, str], ...]
 
 
@@ -143,6 +168,8 @@ def progress_page(
         pareto_said=_pareto_said(reasons),
         ratios=_ratios(document["quadrant"]),
         quadrant=document["quadrant"]["sentence"],
+        fields=_fields(document["quadrant"]["where"]),
+        organisational=_organisational_said(reasons),
         under_way=tuple(
             (
                 row["experiment"],
@@ -156,12 +183,7 @@ def progress_page(
         facts=tuple(_facts(document)),
         troubles=tuple(_trouble(site, each) for each in troubles[: 3 * MOST_ROWS]),
         more_troubles=max(len(troubles) - 3 * MOST_ROWS, 0),
-        quarters=tuple(
-            f"{row['quarter']}: {row['n']}, {percent(row['organisational'], digits=0)}"
-            " organisational"
-            for row in reasons["quarters"]
-            if row["organisational"] is not None
-        ),
+        quarters=_by_quarter(reasons),
         days=tuple((each.isoformat(), day(each)) for each in days[:31]),
     )
 
@@ -303,9 +325,46 @@ def _pareto_said(reasons: Document) -> str:
     share = reasons["organisational"]
     if share is None:
         return "Nothing is in trouble."
+    said = sum(each["confirmed"] for each in reasons["items"])
     return (
-        f"{percent(share, digits=0)} of {reasons['n']} have a cause in the organisation, not in"
-        " tests or traffic."
+        f"{percent(share, digits=0)} of {amount(reasons['n'], 'item')} have a cause in the"
+        f" organisation, not in tests or traffic; {said} of the reasons are said by somebody, the"
+        " others guessed."
+    )
+
+
+def _by_quarter(reasons: Document) -> tuple[QuarterRow, ...]:
+    return tuple(
+        QuarterRow(
+            row["quarter"],
+            count(row["n"]),
+            percent(row["organisational"], digits=0),
+            ", ".join(f"{Reason(bar['reason']).meaning} ({bar['count']})" for bar in row["pareto"]),
+        )
+        for row in reasons["quarters"]
+        if row["organisational"] is not None
+    )
+
+
+def _organisational_said(reasons: Document) -> str:
+    share = reasons["organisational"]
+    if share is None:
+        return "Nothing is in trouble, so that no cause lies in the organisation."
+    return (
+        f"Of {amount(reasons['n'], 'item')} in trouble {percent(share, digits=0)} have a cause in"
+        " the organisation."
+    )
+
+
+def _fields(where: str) -> tuple[tuple[str, tuple[tuple[str, bool], ...]], ...]:
+    """Give the four fields as rows, what proves above what does not."""
+    rows = (
+        ("Proves", (Quadrant.ACTION_POOR, Quadrant.SOUND)),
+        ("No proof", (Quadrant.BOTH, Quadrant.PROOF_POOR)),
+    )
+    return tuple(
+        (name, tuple((each.called, each.value == where) for each in fields))
+        for name, fields in rows
     )
 
 

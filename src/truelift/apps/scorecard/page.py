@@ -50,6 +50,7 @@ class QuadrantPart:
     points: str
     known: str
     low: bool
+    note: str
     rows: tuple[ItemRow, ...]
 
 
@@ -120,7 +121,7 @@ def scorecard_page(
             head="Points of 100",
             full=100.0,
         ),
-        quadrants=tuple(_quadrant(each) for each in card["quadrants"]),
+        quadrants=tuple(_quadrant(each, document.get("causes")) for each in card["quadrants"]),
         returns=_returns(document["returns"]),
         stage=_stage(mature),
         dimensions=tuple(_dimension(each, least=mature["least"]) for each in mature["dimensions"]),
@@ -214,12 +215,22 @@ def _written(unit: str, value: float) -> str:
     return amount(value, "day") if unit == Unit.DAYS else number(value, digits=0)
 
 
-def _quadrant(each: Mapping[str, Any]) -> QuadrantPart:
+def _causes_said(causes: Mapping[str, Any] | None) -> str:
+    if not causes or causes["organisational"] is None:
+        return ""
+    return (
+        f"Of {amount(causes['n'], 'item')} that got stuck or came to nothing"
+        f" {percent(causes['organisational'], digits=0)} have a cause in the organisation."
+    )
+
+
+def _quadrant(each: Mapping[str, Any], causes: Mapping[str, Any] | None) -> QuadrantPart:
     return QuadrantPart(
         called=Quadrant(each["quadrant"]).called,
         points=_of_hundred(each["points"]),
         known=f"{each['known']} of {each['of']} figures known",
         low=each["points"] is not None and each["points"] < LOW,
+        note=_causes_said(causes) if each["quadrant"] == Quadrant.ALIGNMENT else "",
         rows=tuple(
             ItemRow(
                 called=row["called"],

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Final
 
+from truelift.apps.progress.reads import trouble_list
 from truelift.apps.roadmap.changes import quarter_of
 from truelift.apps.rollouts.returns import Returns, returns_of
 from truelift.apps.scorecard.evidence import HALF_A_YEAR, readings_of
+from truelift.apps.scorecard.evidence_today import TODAY
 from truelift.apps.scorecard.models import AnswersRecord, ScorecardDayRecord, TargetsRecord
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.maturity import DimensionScore, maturity
+from truelift.lifecycle.programme_causes import organisational_share
 from truelift.lifecycle.scorecard import QuadrantScore, measures_with, scorecard
 
 
@@ -58,6 +61,7 @@ def computed(site: Site, *, as_of: datetime, now: datetime) -> Document:
             "unknown": [each.value for each in card.unknown],
             "quadrants": [_quadrant(each) for each in card.quadrants],
         },
+        "causes": _causes(site, as_of) if now - as_of <= TODAY else None,
         "returns": _returns(
             returns_of(
                 site,
@@ -74,6 +78,12 @@ def computed(site: Site, *, as_of: datetime, now: datetime) -> Document:
             "dimensions": [_dimension(each) for each in mature.dimensions],
         },
     }
+
+
+def _causes(site: Site, as_of: datetime) -> Document:
+    """Say how much of what is in trouble has its cause in the organisation (R136)."""
+    reasons = [each.reason for each in trouble_list(site, now=as_of)[1]]
+    return {"n": len(reasons), "organisational": organisational_share(reasons)}
 
 
 def _returns(of: Returns, currency: str) -> Document:
