@@ -78,6 +78,8 @@ class Bodies:
         if schema.get("enum"):
             return schema["enum"][0]
         match schema.get("type"):
+            case "object" if schema.get("minProperties") and not schema.get("properties"):
+                return {"x": self.plain(schema.get("additionalProperties", {}), parts)}
             case "object":
                 return {
                     name: self.plain(schema.get("properties", {}).get(name, {}), parts)
@@ -87,7 +89,7 @@ class Bodies:
                 item = schema.get("items", {})
                 return [self.plain(item, parts) for _ in range(schema.get("minItems", 0))]
             case "string":
-                days = {"date": DAY, "date-time": AT}
+                days = {"date": DAY, "date-time": AT, "time": "12:00"}
                 return days.get(schema.get("format", ""), "x" * max(1, schema.get("minLength", 1)))
             case "integer" | "number":
                 return max(1, schema.get("minimum", 1))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -41,3 +42,22 @@ def test_an_access_token_is_enough_to_be_somebody(
 
     assert AccessTokenAuth()(request) == ada
     assert not AccessTokenAuth()(RequestFactory().get("/", HTTP_AUTHORIZATION="Bearer tl_x"))
+
+
+def test_no_two_shapes_of_the_api_share_a_name() -> None:
+    from truelift.project.api import api
+
+    asked = [
+        model
+        for _, router in api._routers
+        for view in router.path_operations.values()
+        for operation in view.operations
+        for model in operation.models
+    ]
+    shapes: dict[str, set[str]] = {}
+    for model in asked:
+        for name, shape in model.model_json_schema().get("$defs", {}).items():
+            shapes.setdefault(name, set()).add(json.dumps(shape, sort_keys=True))
+
+    assert len(shapes) > 100
+    assert [name for name, different in shapes.items() if len(different) > 1] == []

@@ -11,10 +11,11 @@ from typing import Any, Final
 from django.db.models import CharField, Count, Value
 from django.http import HttpRequest
 
+from truelift.apps.accounts.roles import Role
 from truelift.apps.inbox.reads import inbox_count
 from truelift.apps.measurement.reads import lake
 from truelift.apps.sites.models import Site
-from truelift.apps.sites.reads import site_if_visible, sites_of
+from truelift.apps.sites.reads import site_and_role, sites_of
 from truelift.errors import TrueliftError
 from truelift.project.jump import jump_items
 from truelift.project.rail import rail
@@ -33,7 +34,11 @@ _WITH_WORK: Final = (
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Give templates `site`, `groups` and `foot` of the rail, `theme` and what a search finds."""
+    """Give templates `site`, `groups` and `foot` of the rail, `theme` and what a search finds.
+
+    `may` holds the roles that the person's own covers: `{% if "editor" in may %}` stands around
+    a link to a page that needs it.
+    """
     theme = request.COOKIES.get("theme", "system")
     theme = theme if theme in THEMES else "system"
     given: dict[str, Any] = {
@@ -46,15 +51,17 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     name = match.kwargs.get("site") if match else None
     if user is None or not user.is_authenticated:
         return given
-    site = site_if_visible(user, name) if isinstance(name, str) else None
-    if site is None:
+    found = site_and_role(user, name) if isinstance(name, str) else None
+    if found is None:
         return {**given, "my_sites": sites_of(user)}
+    site, role = found
     mine = inbox_count(user, site, now=datetime.now(UTC))
     waits = {**_waiting(site), "inbox": mine}
     *groups, foot = rail(site.name, path=request.path, waiting=waits)
     return {
         **given,
         "site": site,
+        "may": frozenset(each.value for each in Role if role.covers(each)),
         "groups": groups,
         "foot": foot,
         "data_to": _data_to(site),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.http import Http404, HttpRequest
 from ninja import Field, Query, Router, Schema, Status
@@ -36,7 +36,7 @@ from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
 from truelift.lifecycle.change import Change, ChangeKind, ChangeState, Trust
 from truelift.lifecycle.confounder import IncidentKind
-from truelift.lifecycle.contamination import Verdict, WayOut
+from truelift.lifecycle.contamination import WayOut
 from truelift.lifecycle.functions import Function
 from truelift.lifecycle.obstacle import Obstacle
 
@@ -86,7 +86,7 @@ class WordIn(Schema):
     """What a change did to a test, as one function says."""
 
     function: Function
-    verdict: Verdict
+    verdict: Literal["fatal", "suspect", "benign"]
     reason: str = Field(max_length=1000)
 
 
@@ -247,7 +247,7 @@ def adjudicate(request: HttpRequest, site: str, number: int, given: WordIn) -> S
         place,
         number,
         function=given.function.value,
-        verdict=given.verdict.value,
+        verdict=given.verdict,
         reason=given.reason,
         by=_actor(request),
         now=_now(),

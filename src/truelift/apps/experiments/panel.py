@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypedDict
 
 from truelift.apps.accounts.reads import people_of
+from truelift.apps.accounts.roles import Role
 from truelift.apps.drawing.wording import day
 from truelift.apps.experiments.advising import advice_of
 from truelift.apps.experiments.models import DecisionRecord, ExperimentRecord
@@ -99,6 +100,7 @@ class Panel:
         note: A sentence below.
         link: Where the next step is done when it is a page of its own.
         link_label: What stands on that link.
+        link_needs: The role that the page behind it asks for.
         advice: What the plan had better say; stops nothing.
     """
 
@@ -116,6 +118,7 @@ class Panel:
     note: str = ""
     link: str = ""
     link_label: str = ""
+    link_needs: Role = Role.VIEWER
     advice: tuple[str, ...] = ()
 
     @property
@@ -267,7 +270,11 @@ def panel_of(
             action.value,
             *_FOLDED[action],
             refused=tuple(
-                Reason(each.sentence, each.remedy, _href(each.code, record, home=home))
+                Reason(
+                    each.sentence,
+                    each.remedy,
+                    _href(each.code, record, home=home, may_edit=may_edit),
+                )
                 for each in _standing(domain, action, asked=asked, choice=None, may_edit=may_edit)
             ),
             open=action is Action.INVALIDATE and broken,
@@ -281,7 +288,7 @@ def panel_of(
     if buttons and suggested and not any(button.main for button in buttons):
         buttons[0] = _mainly(buttons[0])
     reasons = tuple(
-        Reason(each.sentence, each.remedy, _href(each.code, record, home=home))
+        Reason(each.sentence, each.remedy, _href(each.code, record, home=home, may_edit=may_edit))
         for each in stands.values()
     )
     action = expected[0] if expected else Action.INVALIDATE
@@ -423,18 +430,26 @@ def _note(domain: Experiment, decision: DecisionRecord | None) -> str:
     )
 
 
-def _link(record: ExperimentRecord, stage: Stage, *, home: str) -> dict[str, str]:
+class _Link(TypedDict, total=False):
+    link: str
+    link_label: str
+    link_needs: Role
+
+
+def _link(record: ExperimentRecord, stage: Stage, *, home: str) -> _Link:
     here = f"{home}experiments/{record.key}/"
     if stage is Stage.BRIEFED:
-        return {"link": f"{here}edit/", "link_label": "Edit the plan"}
+        return {"link": f"{here}edit/", "link_label": "Edit the plan", "link_needs": Role.EDITOR}
     if stage in PREPARING:
         return {"link": f"{here}brief/", "link_label": "Open the brief"}
     if stage is Stage.INVALID:
-        return {"link": f"{home}experiments/new/", "link_label": "Plan it again"}
+        again = f"{home}experiments/new/"
+        return {"link": again, "link_label": "Plan it again", "link_needs": Role.EDITOR}
     if stage is Stage.DECIDED:
         return {
             "link": f"{home}learnings/new/?experiment={record.key}",
             "link_label": "Write the learning",
+            "link_needs": Role.ANALYST,
         }
     return {}
 
@@ -471,10 +486,10 @@ _QA_PARTS: Final[Mapping[str, str]] = MappingProxyType(
 """Obstacle → the part of the page of its checks that removes it; others are of its run."""
 
 
-def _href(code: str, record: ExperimentRecord, *, home: str) -> str:
+def _href(code: str, record: ExperimentRecord, *, home: str, may_edit: bool) -> str:
     here = f"{home}experiments/{record.key}/"
     if code in _PLAN_FIELDS and record.stage == Stage.BRIEFED:
-        return f"{here}edit/#{_PLAN_FIELDS[code]}"
+        return f"{here}edit/#{_PLAN_FIELDS[code]}" if may_edit else ""
     if code in _QA_PARTS or code.startswith("qa."):
         return f"{home}qa/{record.key}/#{_QA_PARTS.get(code, 'run')}"
     if code.startswith("expectation."):
@@ -492,7 +507,7 @@ def _href(code: str, record: ExperimentRecord, *, home: str) -> str:
     if code == "experiment.hypothesis_not_accepted" and record.hypothesis:
         return f"{home}hypotheses/{record.hypothesis.key}/"
     if code == "experiment.no_learning":
-        return f"{home}learnings/new/?experiment={record.key}"
+        return f"{home}learnings/new/?experiment={record.key}" if may_edit else ""
     if code == "experiment.no_follow_up":
         return "#follow-up"
     if code == "experiment.integrity_failed":

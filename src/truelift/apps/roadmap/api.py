@@ -199,10 +199,10 @@ class RulesIn(Schema):
     version: int | None = None
 
 
-class CandidateIn(Schema):
+class CandidateVerdictIn(Schema):
     """What becomes of a candidate."""
 
-    verdict: Verdict
+    verdict: Literal["kept", "changed", "dropped"]
     reason: str = Field(default="", max_length=500)
     priority: str = Field(default="", max_length=20)
 
@@ -537,13 +537,15 @@ def begin_rebuild(request: HttpRequest, site: str) -> Status[Document]:
 
 
 @router.post("/roadmap/rebuild/candidates/{number}")
-def decide_candidate(request: HttpRequest, site: str, number: int, given: CandidateIn) -> Document:
+def decide_candidate(
+    request: HttpRequest, site: str, number: int, given: CandidateVerdictIn
+) -> Document:
     """Say what becomes of a candidate."""
     place = _site(request, site, needs=Role.EDITOR)
     row = rebuilding.decide_candidate(
         place,
         number,
-        given.verdict,
+        Verdict(given.verdict),
         reason=given.reason,
         priority=given.priority,
         by=_actor(request),

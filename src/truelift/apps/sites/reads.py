@@ -43,10 +43,11 @@ def site_for(user: User | AnonymousUser, name: str, *, needs: Role = Role.VIEWER
     return site
 
 
-def site_if_visible(user: User | AnonymousUser, name: str) -> Site | None:
-    """Give the site when the person belongs to it, for the frame around a page."""
+def site_and_role(user: User | AnonymousUser, name: str) -> tuple[Site, Role] | None:
+    """Give the site and the person's role when they belong to it, for the frame around a page."""
     site = Site.objects.filter(name=name).first()
-    return site if site and role_of(user, site) else None
+    role = role_of(user, site) if site else None
+    return (site, role) if site and role else None
 
 
 def sites_of(user: User | AnonymousUser) -> tuple[Site, ...]:
