@@ -7,6 +7,7 @@ import os
 import resource
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -147,19 +148,42 @@ import json
 from truelift.project.start import start_django
 start_django()
 from truelift.apps.changes.models import ChangeRecord, ContaminationRecord, IncidentRecord
+from truelift.apps.experiments.domain import as_domain
+from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.freezes.models import DeployCheckRecord, FreezeRecord
 from truelift.apps.roadmap.models import ConflictRecord
 from truelift.apps.roadmap.reads import items_of
 from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.models import SurfaceRecord
+from truelift.apps.threads.models import CommentRecord
 site = Site.objects.get(name="shop")
 what = {each.key: each.what for each in items_of(site)}
 print(json.dumps({
+    "guarded": {
+        key: {
+            "guardrails": [
+                {"metric": each["metric"], **{
+                    name: each["effects"][0].get(name)
+                    for name in ("relative", "guardrail", "withheld")
+                }}
+                for each in snapshot.document["metrics"] if each["role"] == "guardrail"
+            ],
+            "lights": {each["check"]: [each["status"], each["detail"]]
+                       for each in snapshot.document["integrity"]},
+            "advice": snapshot.advice,
+        }
+        for key in ("order-summary", "delivery-cost-early")
+        for snapshot in [ExperimentRecord.objects.get(key=key).analyses.latest("number")]
+    },
+    "waits": (lambda found: [found.evidence.complete_at.isoformat(), str(found.ends_on)])(
+        as_domain(ExperimentRecord.objects.get(key="delivery-cost-early"))
+    ),
+    "agreed": CommentRecord.objects.filter(text__contains="with and without that day").count(),
     "contaminated": [
         {"experiment": each.experiment.key, "surface": each.experiment.surface,
          "at": each.at.strftime("%Y-%m-%dT%H:%M:%SZ"), "verdict": each.verdict,
          "scope": each.scope, "way_out": each.way_out, "invalid": each.experiment.is_invalid}
-        for each in ContaminationRecord.objects.all()
+        for each in ContaminationRecord.objects.order_by("at")
     ],
     "proposed": ChangeRecord.objects.filter(state="proposed").count(),
     "changes": ChangeRecord.objects.count(),
@@ -218,11 +242,54 @@ def test_the_planted_test_alone_is_contaminated_and_what_only_proposes_spoils_no
 
     found = _said(home)
 
-    assert found["contaminated"] == [{**planted, "way_out": "discard", "invalid": True}]
-    assert (found["changes"], found["proposed"], found["incidents"]) == (5, 1, 1)
+    fatal = [each for each in found["contaminated"] if each["verdict"] == "fatal"]
+    assert fatal == [{**planted, "way_out": "discard", "invalid": True}]
+    assert (found["changes"], found["proposed"], found["incidents"]) == (7, 1, 2)
     assert found["checks"][:3] == [["allow", False], ["deny", False], ["allow", True]]
     assert found["freezes"] == ["active", "agreed", "ended", "proposed"]
     assert found["owned"] == 6
+
+
+def test_a_release_in_the_first_week_stands_over_the_test_of_the_checkout(built: Built) -> None:
+    home, _, _ = built
+    planted = json.loads((home / "worlds" / "shop" / "truth.json").read_text())["disturbed"]
+
+    found = _said(home)
+    test = found["guarded"][planted["experiment"]]
+
+    met = [each for each in found["contaminated"] if each["experiment"] == planted["experiment"]]
+    assert [(each["at"], each["scope"], each["verdict"], each["invalid"]) for each in met] == [
+        (planted["at"], "shared_bundle", planted["verdict"], False),
+        (planted["until"], "shared_bundle", "benign", False),
+    ]
+    # The card names the release, the days stand beside the test, and nothing is claimed early.
+    assert test["lights"]["contamination"][0] == test["lights"]["confounders"][0] == "warn"
+    assert test["lights"]["contamination"][1].startswith("C-4: It changed code")
+    assert "hung on phones" in test["lights"]["confounders"][1]
+    assert test["advice"] == "keep_running"
+    assert all(each["withheld"] for each in test["guardrails"])
+    assert found["agreed"] == 1
+
+
+def test_guardrails_of_the_checkout_have_intervals_and_refunds_are_waited_for(
+    built: Built,
+) -> None:
+    home, _, _ = built
+
+    found = _said(home)
+    decided, running = (
+        {each["metric"]: each for each in found["guarded"][key]["guardrails"]}
+        for key in ("order-summary", "delivery-cost-early")
+    )
+
+    assert set(decided) == {"order_value", "payment_errors", "payment_p95", "lcp_p75"}
+    assert set(running) == {*decided, "refund_rate"}
+    for each in decided.values():
+        assert each["relative"]["low"] < each["relative"]["value"] < each["relative"]["high"]
+        # Nothing was planted there: harm is ruled out or not, and never shown.
+        assert each["guardrail"] in {"held", "undecided"}
+    complete_at, ends_on = map(datetime.fromisoformat, found["waits"])
+    assert (complete_at.date() - ends_on.date()).days in {29, 30}
 
 
 def test_the_demo_says_what_the_loop_found(built: Built) -> None:

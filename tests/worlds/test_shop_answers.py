@@ -15,7 +15,7 @@ from truelift.lake.home import Home
 from truelift.lake.lake import Lake
 from truelift.questions.funnel import Funnel, FunnelAnswer, Step
 from truelift.questions.leaks import leaks_between_segments
-from truelift.questions.matching import Events
+from truelift.questions.matching import Comparison, Condition, Events
 from truelift.questions.metric import Amount, AmountKind, Counted, Metric, MetricKind
 from truelift.questions.trend import Interval, Trend
 from truelift.questions.variant_summaries import VariantSummaries
@@ -24,7 +24,7 @@ from truelift.worlds.building import build_events, plant
 from truelift.worlds.history import Trial
 from truelift.worlds.shop.build import SITE, WORLD
 from truelift.worlds.shop.events import events_of
-from truelift.worlds.shop.parameters import STEPS, Shop
+from truelift.worlds.shop.parameters import REASONS, STEPS, Shop
 from truelift.worlds.shop.visits import visits_of
 
 
@@ -117,6 +117,36 @@ def test_the_checkout_leaks_where_and_for_whom_it_was_planted(lake: Lake) -> Non
     assert 0.86 < worst.standard_rate < 0.94
     planted_gap = SHOP.rate("desktop", worst.before) - SHOP.rate("phone", worst.before)
     assert worst.gap.low < planted_gap < worst.gap.high + 0.05
+
+
+def test_payment_errors_sit_on_phones(lake: Lake) -> None:
+    def counted(name: str, device: str) -> int:
+        on = (Condition("device", Comparison.IS, (device,)),)
+        # Before the release that made them more.
+        question = Trend(events=Events((name,), where=on), until=at(SHOP.disturbed_ms[0]))
+        return lake.ask(SITE, question).answer.whole.count
+
+    begun = {device: counted("add_payment_info", device) for device in ("phone", "desktop")}
+    rates = {device: counted("Payment Failed", device) / begun[device] for device in begun}
+
+    for device, rate in rates.items():
+        true = SHOP.failing(device)
+        assert abs(rate - true) < 3 * sqrt(true / begun[device])
+    assert rates["phone"] > 1.5 * rates["desktop"]
+
+
+def test_payments_on_phones_hang_while_the_release_is_live_and_say_why(planted: pa.Table) -> None:
+    since, until = SHOP.disturbed_ms
+    at_ms = planted["occurred_at"].to_numpy()
+    during = (at_ms >= since) & (at_ms < until)
+    phone = np.asarray(pc.match_substring(planted["user_agent"], "Mobile"))
+    bought = np.asarray(pc.equal(planted["name"], "purchase")) & phone
+    lasted = planted["payment_ms"].fill_null(0).to_numpy()
+
+    usual, hung = (np.median(lasted[bought & when]) for when in (~during, during))
+
+    assert hung > 1.7 * usual
+    assert set(planted["reason"].drop_null().unique().to_pylist()) == {key for key, _ in REASONS}
 
 
 def effect(lake: Lake, trial: Trial, event: str) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -152,8 +153,26 @@ def test_orders_have_a_value_in_euros_and_an_order_number_and_nothing_else_has()
     assert orders["value"].null_count == orders["order_id"].null_count == 0
     assert orders["currency"].unique().to_pylist() == ["EUR"]
     assert pc.min(orders["value"]).as_py() > 5
-    rest = table.filter(pc.and_(pc.invert(bought), pc.is_valid(table["name"])))
+    sent_back = pc.equal(table["name"], "refund").fill_null(False)
+    rest = table.filter(pc.and_(pc.invert(pc.or_(bought, sent_back)), pc.is_valid(table["name"])))
     assert rest["value"].null_count == rest.num_rows
+    refunds = table.filter(sent_back)
+    assert refunds.num_rows > 0
+    assert set(refunds["order_id"].to_pylist()) <= set(orders["order_id"].to_pylist())
+
+
+def test_readings_beside_the_steps_change_nobody_who_comes_or_buys() -> None:
+    _, table = small()
+    quiet = replace(shop(), vitals_sampled=0.0, refunded=0.0)
+
+    _, without = drawn(quiet)
+
+    steps = pa.array([*STEPS, "page_view"])
+    for name in ("message_id", "occurred_at", "value", "name"):
+        ours, theirs = (
+            each.filter(pc.is_in(each["name"], steps))[name] for each in (table, without)
+        )
+        assert ours.equals(theirs)
 
 
 def test_robots_buy_nothing_and_say_that_they_are_robots() -> None:

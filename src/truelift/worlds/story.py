@@ -84,8 +84,13 @@ LOOKED_AT: Final = GATES | {
 }
 """And since a variant was broken on tablets for a day."""
 
-GUARDED: Final = LOOKED_AT | {Gate.GUARDRAIL_PAIR, Gate.PRIMARY_METRIC, Gate.EXPERIENCE}
-"""And since the timer was answered by letters that nobody had counted."""
+GUARDED: Final = LOOKED_AT | {
+    Gate.GUARDRAIL_PAIR,
+    Gate.PRIMARY_METRIC,
+    Gate.EXPERIENCE,
+    Gate.MATURED,
+}
+"""And since the timer was answered by letters that nobody had counted, and refunds came late."""
 
 SAVED_CART: Final = "saved-cart"
 

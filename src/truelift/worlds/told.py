@@ -42,6 +42,7 @@ class Told:
         learning: What was learned, where it holds and what follows; empty before one.
         harm: Relative harm to a guardrail that would not matter. What an order is worth varies
             by a factor of thirty: there only great harm shows.
+        harms: The same of single guardrails, where it is another.
         complete_after: Days after the end on which everything about everybody is known.
         impatient: What somebody says who wanted to decide before; empty for nobody.
     """
@@ -68,4 +69,5 @@ class Told:
     learning: tuple[str, str, str] = ("", "", "")
     complete_after: int = 3
     harm: float = 0.3
+    harms: Mapping[str, float] = field(default_factory=dict)
     impatient: str = ""

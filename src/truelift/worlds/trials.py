@@ -190,7 +190,7 @@ class TrialStory:
             guardrails=told.guardrails,
             secondary=told.secondary,
             margin=0.03,
-            margins=dict.fromkeys(told.guardrails, told.harm),
+            margins={**dict.fromkeys(told.guardrails, told.harm), **told.harms},
             variants=(
                 VariantSpec(trial.control, told.variants["control"], control=True),
                 VariantSpec(trial.treatment, told.variants["treatment"]),

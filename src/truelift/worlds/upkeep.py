@@ -9,10 +9,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from truelift.apps.accounts.models import User
 from truelift.apps.changes.confounding import record_incident
 from truelift.apps.changes.models import ContaminationRecord
 from truelift.apps.changes.senders import Made, hear, make_sender
 from truelift.apps.changes.spoiling import adjudicate, take_way_out
+from truelift.apps.explorers.models import AnnotationKind
+from truelift.apps.explorers.services import annotate
 from truelift.apps.freezes.checking import Asking, check
 from truelift.apps.freezes.deploy_services import make_token
 from truelift.apps.freezes.models import Asker, DeployTokenRecord
@@ -23,6 +26,7 @@ from truelift.apps.intake.services import move_signal_record
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.services import write_surface
+from truelift.apps.threads.services import say
 from truelift.lifecycle.confounder import IncidentKind
 from truelift.lifecycle.contamination import WayOut
 from truelift.lifecycle.deploy_check import DeployRequest
@@ -31,7 +35,7 @@ from truelift.lifecycle.signal import SignalAction, SignalStage
 from truelift.worlds.calendar import Calendar
 from truelift.worlds.history import Trial
 from truelift.worlds.people import address_of
-from truelift.worlds.shop.parameters import HOST, Shop
+from truelift.worlds.shop.parameters import DISTURBED, HOST, Shop
 from truelift.worlds.shop.places import PLACES
 
 
@@ -42,6 +46,35 @@ SALE: Final = ("Cart", "Checkout, delivery step", "Checkout, payment step")
 
 SALE_DAYS: Final = (20, 34)
 """The sale, in days from today."""
+
+
+_FOUND: Final = (
+    (
+        ("ines", "engineering", "suspect",
+         ("The form is on the next step and the same in both variants; the tested step did not"
+         " change, but phones that hang may not come back.")),
+        ("priya", "analytics", "suspect",
+         "Payments on phones took more than twice as long in both variants alike."),
+    ),
+    (
+        ("ines", "engineering", "benign", "It is the form of before, byte for byte."),
+        ("priya", "analytics", "benign", "Times and errors are those of the week before."),
+    ),
+)  # fmt: skip
+"""What engineering and analytics said of the form that hung, and of the one of before."""
+
+_AGREED: Final = (
+    (20, "ines",
+     ("The card form went out past this test, and we took it back after 26 hours. It shares"
+     " checkout.js with the delivery step; I should have asked before. @mara, do we begin again?")),
+    (35, "priya",
+     ("Both variants had it, and the split held. What we cannot say is how many phones it cost"
+     " either of them. I would go on, and read the result at the end with and without that day.")),
+    (50, "mara",
+     ("We go on. Time to pay and failed payments are guardrails of this test, so we see it there"
+     " as well. What goes back within 30 days is one of them, too: we decide when that is known.")),
+)  # fmt: skip
+"""Minutes later, who, and what they agreed on."""
 
 
 class Upkeep:
@@ -70,6 +103,7 @@ class Upkeep:
         for trial in shop.trials:
             if trial.spoiled_after_days is not None:
                 self._spoils(trial)
+        self._releases_a_form_that_hangs()
         self._keeps_category_as_it_is()
         self._on(8, 12, self._carrier_was_down)
         self._prepares_for_the_sale()
@@ -167,6 +201,65 @@ class Upkeep:
             by=self.who["mara"],
             now=self.days.moment(later=60),
         )
+
+    def _releases_a_form_that_hangs(self) -> None:
+        """Give the payment a new form under a test of the checkout, and take it back in a day."""
+        since, until = (datetime.fromtimestamp(ms / 1000, UTC) for ms in self.shop.disturbed_ms)
+        form = "shop/checkout/payment/form"
+        at = self.days.at
+        at(since, lambda: self._deploys(5, "New card form", form, at=since))
+        at(until, lambda: self._deploys(6, "Card form of before", form, at=until))
+        at(until + timedelta(hours=1), lambda: self._writes_down(since, until))
+        at(until + timedelta(hours=3), self._looks_at_both)
+
+    def _writes_down(self, since: datetime, until: datetime) -> None:
+        record_incident(
+            self.site,
+            kind=IncidentKind.INCIDENT.value,
+            what="The new card form hung on phones: payments took long, and more of them failed",
+            since=since,
+            until=until,
+            surfaces=("Checkout, payment step", "Checkout, delivery step"),
+            by=self.who["ines"],
+            now=self.days.moment(),
+        )
+        for at, what in ((since, "New card form"), (until, "Card form of before")):
+            annotate(
+                self.site,
+                at=at,
+                kind=AnnotationKind.RELEASE.value,
+                text=what,
+                by=self._priya,
+                now=self.days.moment(),
+            )
+
+    @property
+    def _priya(self) -> User:
+        user = self.who["priya"].user
+        assert user is not None  # noqa: S101 - nobody of the company is a program
+        return user
+
+    def _looks_at_both(self) -> None:
+        """Let two who know say what the form and its removal did to the test."""
+        made = ContaminationRecord.objects.filter(
+            experiment__key=DISTURBED, change__site=self.site
+        ).order_by("at")
+        for each, found in zip(made, _FOUND, strict=True):
+            for name, function, verdict, reason in found:
+                adjudicate(
+                    self.site,
+                    each.pk,
+                    function=function,
+                    verdict=verdict,
+                    reason=reason,
+                    by=self.who[name],
+                    now=self.days.moment(),
+                )
+        for later, name, text in _AGREED:
+            say(
+                self.site, "experiment", DISTURBED, text, by=self.who[name],
+                now=self.days.moment(later=later),
+            )  # fmt: skip
 
     def _keeps_category_as_it_is(self) -> None:
         """Freeze a place for some days, and change it all the same when prices are wrong."""

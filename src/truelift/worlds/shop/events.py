@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from truelift.worlds.shop.parameters import HOST, PRODUCTS, STEPS, Shop
+from truelift.worlds.shop.paying import READINGS, measured
 from truelift.worlds.shop.visits import Visits
 from truelift.worlds.traffic import (
     AGENTS,
@@ -53,9 +54,13 @@ COLUMNS: Final = pa.schema(
         ("quantity", pa.int64()),
         ("shipping", pa.float64()),
         ("order_id", pa.string()),
+        *READINGS,
     ]
 )
 """A row is an event; `map.toml` beside this file says what the columns mean."""
+
+_DRAWN: Final = pa.schema([each for each in COLUMNS if each.name not in READINGS.names])
+"""Those that are drawn with the steps."""
 
 _COUNTRIES: Final = (("DE", 0.72), ("AT", 0.12), ("CH", 0.08), ("NL", 0.08))
 _PAGE, _TRACK, _IDENTIFY = 0, 1, 2
@@ -126,17 +131,24 @@ def events_of(shop: Shop, visits: Visits, generator: np.random.Generator) -> pa.
     Robots, doubled events and events without a name are among them: the product
     has to notice.
     """
-    people = _people_events(shop, visits, generator)
+    people, beside = _people_events(shop, visits, generator)
     robots = _robot_events(shop, round(len(visits) * shop.bots), generator)
-    table = pa.concat_tables([people, robots])
+    table = mistreated(shop, _in_order(shop, people, robots), generator)
+    return _in_order(shop, table, beside)
+
+
+def _in_order(shop: Shop, *tables: pa.Table) -> pa.Table:
+    """Put events that lie within the history in the order in which they happened."""
+    table = pa.concat_tables(tables)
     table = table.filter(pc.less(table["occurred_at"], shop.ends_at_ms))
-    table = table.take(
+    return table.take(
         pc.sort_indices(table, [("occurred_at", "ascending"), ("message_id", "ascending")])
     )
-    return mistreated(shop, table, generator)
 
 
-def _people_events(shop: Shop, visits: Visits, generator: np.random.Generator) -> pa.Table:
+def _people_events(
+    shop: Shop, visits: Visits, generator: np.random.Generator
+) -> tuple[pa.Table, pa.Table]:
     drafts = _Drafts()
     every = np.arange(len(visits), dtype=np.int64)
     deep = visits.depth
@@ -165,7 +177,10 @@ def _people_events(shop: Shop, visits: Visits, generator: np.random.Generator) -
     drafts.add(every[deep >= 2], order=310, kind=_PAGE, name=_PAGE_VIEW, page=_CART)
     signs_in = bought & visits.login & ~known
     drafts.add(every[signs_in], order=350, kind=_IDENTIFY, name=_SIGN_IN, page=_PAYMENT)
-    return _table(shop, visits, drafts.sorted(), generator)
+    drawn_up = drafts.sorted()
+    table = _table(shop, visits, drawn_up, generator)
+    paths = drawn_up["page"], [path for path, _ in _PAGES]
+    return measured(shop, visits, drawn_up["visit"], table, paths)
 
 
 def _add_browsing(drafts: _Drafts, every: Ints, generator: np.random.Generator) -> None:
@@ -261,7 +276,7 @@ def _table(
         "shipping": where(bought, pa.array(shipping)),
         "order_id": where(bought, numbered("o", visit)),
     }
-    return pa.table([columns[name] for name in COLUMNS.names], schema=COLUMNS)
+    return pa.table([columns[name] for name in _DRAWN.names], schema=_DRAWN)
 
 
 def _robot_events(shop: Shop, count: int, generator: np.random.Generator) -> pa.Table:
@@ -309,6 +324,7 @@ def as_segment_items(table: pa.Table) -> list[dict[str, object]]:
         campaign = {key: row[f"utm_{key}"] for key in ("source", "medium") if row[f"utm_{key}"]}
         if row["utm_campaign"]:
             campaign["name"] = row["utm_campaign"]
+        page = {"url": row["url"], "referrer": row["referrer"] or "", "title": row["title"]}
         item: dict[str, object] = {
             "type": row["type"],
             "messageId": row["message_id"],
@@ -316,19 +332,18 @@ def as_segment_items(table: pa.Table) -> list[dict[str, object]]:
             "timestamp": iso(row["occurred_at"]),
             "context": {
                 "userAgent": row["user_agent"],
-                "page": {
-                    "url": row["url"], "referrer": row["referrer"] or "", "title": row["title"],
-                },
+                # What the shop's own program tells was on no page.
+                **({"page": page} if row["url"] else {}),
                 **({"campaign": campaign} if campaign else {}),
             },
-        }  # fmt: skip
+        }
         if row["user_id"]:
             item["userId"] = row["user_id"]
         if row["type"] == "track":
             item["event"] = row["name"]
         if row["type"] != "identify":
             names = ("item_id", "item_name", "category", "price", "quantity", "shipping",
-                     "order_id", "value", "currency")  # fmt: skip
+                     "order_id", "value", "currency", *READINGS.names)  # fmt: skip
             properties = {name: row[name] for name in names if row[name] is not None}
             if row["experiment"]:
                 properties |= {"experiment_id": row["experiment"], "variation_id": row["variant"]}

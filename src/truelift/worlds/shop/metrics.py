@@ -6,6 +6,8 @@ from typing import Final
 
 from truelift.apps.experiments.spec import MetricSpec
 from truelift.worlds.company import Worth
+from truelift.worlds.shop.parameters import FAILED
+from truelift.worlds.shop.paying import REFUND, VITALS
 
 
 METRICS: Final = (
@@ -32,6 +34,48 @@ METRICS: Final = (
         property="value",
         window_days=3,
     ),
+    MetricSpec(
+        "payment_errors",
+        "ratio",
+        FAILED,
+        "Payments that fail",
+        denominator_event="add_payment_info",
+        window_days=3,
+        better="decrease",
+    ),
+    MetricSpec(
+        "payment_p95",
+        "quantile",
+        "purchase",
+        "Time to pay, 95th percentile",
+        property="payment_ms",
+        level=0.95,
+        per="event",
+        window_days=3,
+        better="decrease",
+        unit_label="ms",
+    ),
+    MetricSpec(
+        "lcp_p75",
+        "quantile",
+        VITALS,
+        "Main content shown (LCP), 75th percentile",
+        property="lcp",
+        level=0.75,
+        per="event",
+        window_days=3,
+        better="decrease",
+        unit_label="ms",
+    ),
+    MetricSpec(
+        "refund_rate",
+        "ratio",
+        REFUND,
+        "Refund rate, 30 days",
+        denominator_event="purchase",
+        window_days=30,
+        better="decrease",
+    ),
 )
 
 
@@ -39,6 +83,10 @@ WORTHS: Final = (
     Worth("order_rate", "macro", guards="commercial"),
     Worth("revenue_per_visitor", "macro", guards="commercial"),
     Worth("order_value", "macro", guards="commercial"),
+    Worth("refund_rate", "macro", guards="commercial"),
+    Worth("payment_errors", "diagnostic", guards="technical"),
+    Worth("payment_p95", "diagnostic", guards="technical"),
+    Worth("lcp_p75", "diagnostic", guards="technical"),
     Worth(
         "cart_rate",
         "micro",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
-from truelift.worlds.history import Channel, History, Trial
+from truelift.worlds.history import DEPLOY_HOUR, Channel, History, Trial
 
+
+HOUR_MS: Final = 3_600_000
 
 STEPS: Final = (
     "view_item",
@@ -110,6 +113,28 @@ _RATES: Final = MappingProxyType(
 )
 
 
+FAILED: Final = "Payment Failed"
+
+REASONS: Final = (
+    ("card_declined", 0.44),
+    ("authentication_failed", 0.31),
+    ("timeout", 0.15),
+    ("insufficient_funds", 0.10),
+)
+"""Why payments fail, with shares: codes of the provider, never what somebody typed."""
+
+DISTURBED: Final = "delivery-cost-early"
+"""The test in whose first week the payment got a new form that hung on phones."""
+
+_FAILURES: Final = MappingProxyType(
+    {"desktop": (0.006, 0.40), "phone": (0.030, 0.70), "tablet": (0.012, 0.50)}
+)
+
+_PAYMENT_MS: Final = MappingProxyType({"desktop": 1_100.0, "phone": 1_700.0, "tablet": 1_350.0})
+
+_LCP_MS: Final = MappingProxyType({"desktop": 1_300.0, "phone": 2_050.0, "tablet": 1_600.0})
+
+
 @dataclass(frozen=True, slots=True)
 class Shop(History):
     """The whole truth about the shop.
@@ -123,6 +148,20 @@ class Shop(History):
         second_device: Share of later visits of account holders made on another device.
         delivery_cost: Added to orders below `free_delivery_from`, in euros.
         free_delivery_from: In euros.
+        failures: Share of payments that fail once, by device: of those who order all the same,
+            and of those who leave at the payment.
+        payment_ms: How long the provider takes, its median by device.
+        payment_spread: Standard deviation of the logarithm of that.
+        lcp_ms: How long until the main content shows, its median by device.
+        lcp_spread: Standard deviation of the logarithm of that.
+        vitals_sampled: Share of page views outside of the checkout that send web vitals.
+        old_page_slower: How many times as long the product page took before it was made anew.
+        refunded: Share of orders that are sent back.
+        refunded_late: Of those, the share whose money goes back after thirty days.
+        disturbed_after_days: When the payment got a new form, after the first day of `DISTURBED`.
+        disturbed_hours: How long until it was taken back.
+        hung: How many times as long it took on phones.
+        hung_failures: Share of those who ordered on a phone all the same whose first try failed.
     """
 
     trials: tuple[Trial, ...] = TRIALS
@@ -134,6 +173,38 @@ class Shop(History):
     second_device: float = 0.08
     delivery_cost: float = 4.9
     free_delivery_from: float = 80.0
+    failures: Mapping[str, tuple[float, float]] = field(default_factory=lambda: _FAILURES)
+    payment_ms: Mapping[str, float] = field(default_factory=lambda: _PAYMENT_MS)
+    payment_spread: float = 0.5
+    lcp_ms: Mapping[str, float] = field(default_factory=lambda: _LCP_MS)
+    lcp_spread: float = 0.4
+    vitals_sampled: float = 0.05
+    old_page_slower: float = 1.5
+    refunded: float = 0.04
+    refunded_late: float = 0.06
+    disturbed_after_days: int = 3
+    disturbed_hours: int = 26
+    hung: float = 2.6
+    hung_failures: float = 0.30
+
+    @property
+    def disturbed_ms(self) -> tuple[int, int]:
+        """From when to when the payment had the form that hung, in epoch milliseconds."""
+        trial = next(each for each in self.trials if each.key == DISTURBED)
+        day = self.first_day_of(trial) + timedelta(days=self.disturbed_after_days)
+        since = self.midnight_ms(day) + DEPLOY_HOUR * HOUR_MS
+        return since, since + self.disturbed_hours * HOUR_MS
+
+    @property
+    def new_page_ms(self) -> int:
+        """When the product page was made anew, in epoch milliseconds."""
+        return self.spoiled_ms(next(each for each in self.trials if each.spoiled_after_days))
+
+    def failing(self, device: str) -> float:
+        """Payments that fail, for each that is begun, on days without a release."""
+        orders = self.rate(device, "purchase")
+        again, gave_up = self.failures[device]
+        return orders * again + (1 - orders) * gave_up
 
     def rate(self, device: str, step: str) -> float:
         """The rate of one step, before channels and trials change it."""

@@ -20,6 +20,14 @@ def funnel(by: str) -> str:
     return f"/s/shop/funnels/?{steps}&by={by}"
 
 
+HARMS: Final = MappingProxyType(
+    {"payment_errors": 0.5, "payment_p95": 0.2, "lcp_p75": 0.1, "refund_rate": 0.5}
+)
+"""What would not matter of a guardrail of the checkout: errors and refunds are rare."""
+
+_TECHNICAL: Final = ("payment_errors", "payment_p95", "lcp_p75")
+
+
 TOLD: Final[Mapping[str, Told]] = MappingProxyType(
     {
         "reviews-higher": Told(
@@ -143,7 +151,8 @@ TOLD: Final[Mapping[str, Told]] = MappingProxyType(
                 element="Order summary",
             ),
             primary="order_rate",
-            guardrails=("order_value",),
+            guardrails=("order_value", *_TECHNICAL),
+            harms={name: HARMS[name] for name in _TECHNICAL},
             secondary=("revenue_per_visitor",),
             variants={"control": "Form alone", "treatment": "Summary beside the form"},
             minimum_effect=0.06,
@@ -189,7 +198,8 @@ TOLD: Final[Mapping[str, Told]] = MappingProxyType(
                 expected_lift=0.08,
             ),
             primary="order_rate",
-            guardrails=("order_value",),
+            guardrails=("order_value", "refund_rate", *_TECHNICAL),
+            harms=HARMS,
             variants={"control": "Cost at the delivery step", "treatment": "Cost in the cart"},
             minimum_effect=0.08,
             goal="Phones lose no more orders to a cost that they meet at the end.",

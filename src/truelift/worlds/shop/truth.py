@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from math import prod
 
 from truelift.worlds.history import Trial, head_of, instant_of
-from truelift.worlds.shop.parameters import DEVICES, STEPS, SURFACE_OF, Shop
+from truelift.worlds.shop.parameters import DEVICES, DISTURBED, REASONS, STEPS, SURFACE_OF, Shop
 from truelift.worlds.shop.works import LATE, MOVED, UNRESOLVED, WORKS
 
 
@@ -52,6 +52,30 @@ def truth_of(shop: Shop) -> dict[str, object]:
             "verdict": "fatal",
             "scope": "page",
             "why": "a new product page was deployed in the first week",
+        },
+        "disturbed": {
+            "experiment": DISTURBED,
+            "surface": SURFACE_OF["order-summary"],
+            "at": instant_of(shop.disturbed_ms[0]),
+            "until": instant_of(shop.disturbed_ms[1]),
+            "verdict": "suspect",
+            "scope": "shared_bundle",
+            "device": "phone",
+            "slower": shop.hung,
+            "why": "a new payment form hung on phones, in both variants, until it was taken back",
+        },
+        "payments": {
+            "failing": {device: round(shop.failing(device), 6) for device in DEVICES},
+            "median_ms": dict(shop.payment_ms),
+            "spread": shop.payment_spread,
+            "reasons": dict(REASONS),
+        },
+        "refunds": {"share_of_orders": shop.refunded, "after_30_days": shop.refunded_late},
+        "lcp": {
+            "median_ms": dict(shop.lcp_ms),
+            "spread": shop.lcp_spread,
+            "old_product_page": shop.old_page_slower,
+            "sampled": shop.vitals_sampled,
         },
         "roadmap": {
             "unresolved": {"rule": "c6", "experiment": running.key, "what": _what(UNRESOLVED)},
