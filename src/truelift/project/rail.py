@@ -65,7 +65,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
             Place("Segments", "segments"),
             Place("Retention and value", "retention"),
             Place("Replays and heatmaps", "replays"),
-            Place("Drivers of revenue", "drivers"),
+            Place("Drivers", "drivers"),
             Place("Acquisition", "acquisition"),
             Place("Page or traffic?", "page-or-traffic"),
         ),
