@@ -42,6 +42,7 @@ from truelift.lifecycle.obstacle import MoveRefused
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
+TODAY = date(2026, 5, 4)
 GROW = ("New customers", "More of them, at the same cost")
 KEEP = ("Returning customers", "")
 
@@ -56,17 +57,31 @@ def test_items_serve_a_priority_until_there_are_new_ones(
 ) -> None:
     add("A")
     add("B")
-    assert not orphans_of(site, items_of(site)).warns
+    assert not orphans_of(site, items_of(site), today=TODAY).warns
     grow, _ = agree(site, ada, now, GROW, KEEP)
     for key in ("RM-1", "RM-2"):
         services.change_item(site, key, ItemFields(priority=grow), by=Actor(ada), now=now)
-    assert orphans_of(site, items_of(site)).keys == ()
+    assert orphans_of(site, items_of(site), today=TODAY).keys == ()
 
     agree(site, ada, now, GROW)
 
-    lost = orphans_of(site, items_of(site))
+    lost = orphans_of(site, items_of(site), today=TODAY)
     assert (lost.keys, lost.stale, lost.share) == (("RM-1", "RM-2"), ("RM-1", "RM-2"), 1.0)
     assert lost.warns
+
+
+def test_priorities_of_a_quarter_that_is_over_are_nobodys_any_more(
+    site: Site, add: Add, ada: User, now: datetime
+) -> None:
+    (grow,) = agree(site, ada, now, GROW)
+    add("A", priority=grow)
+
+    then = orphans_of(site, items_of(site), today=date(2026, 6, 30))
+    after = orphans_of(site, items_of(site), today=date(2026, 7, 1))
+
+    assert (then.keys, then.expired) == ((), "")
+    assert (after.keys, after.stale, after.expired) == (("RM-1",), ("RM-1",), "2026-Q2")
+    assert after.warns
 
 
 def test_one_orphan_in_five_is_not_warned_of_and_two_are(
@@ -76,10 +91,10 @@ def test_one_orphan_in_five_is_not_warned_of_and_two_are(
     for number in range(5):
         add(str(number), surfaces=(), priority=grow if number else "")
 
-    assert not orphans_of(site, items_of(site)).warns
+    assert not orphans_of(site, items_of(site), today=TODAY).warns
     services.change_item(site, "RM-2", ItemFields(priority=""), by=Actor(ada), now=now)
-    assert orphans_of(site, items_of(site)).share == 0.4
-    assert orphans_of(site, items_of(site)).warns
+    assert orphans_of(site, items_of(site), today=TODAY).share == 0.4
+    assert orphans_of(site, items_of(site), today=TODAY).warns
 
 
 @pytest.mark.parametrize(

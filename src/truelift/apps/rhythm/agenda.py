@@ -363,7 +363,7 @@ def _priorities(asked: Asked) -> Section:
             "Nobody has agreed on commercial priorities.",
             absent="Write them down first: a rebuild begins with them.",
         )
-    orphans = orphans_of(asked.site, items_of(asked.site))
+    orphans = orphans_of(asked.site, items_of(asked.site), today=asked.today)
     lines = [
         Line(f"{each.position}. {each.name}" + (f": {each.what}" if each.what else ""))
         for each in current_priorities(asked.site)

@@ -239,7 +239,7 @@ def list_roadmap(request: HttpRequest, site: str, wanted: Query[RoadmapWanted]) 
         and (not team or each.team.lower() == team)
     ]
     fresh = freshness_of(place, now=_now(), active=[each.key for each in items])
-    orphans = orphans_of(place, items_of(place))
+    orphans = orphans_of(place, items_of(place), today=day_at(place, _now()))
     return {
         "items": [item_document(each, version=versions.get(each.key, 0)) for each in items],
         "age_days": fresh.days,
@@ -250,6 +250,7 @@ def list_roadmap(request: HttpRequest, site: str, wanted: Query[RoadmapWanted]) 
             "stale": list(orphans.stale),
             "share": orphans.share,
             "warns": orphans.warns,
+            "expired": orphans.expired or None,
         },
     }
 

@@ -265,9 +265,11 @@ def _warnings(
         )
     elif age is Age.INFO:
         said.append(f"Nobody has rethought the roadmap for {days} days.")
-    orphans = orphans_of(site, items)
+    orphans = orphans_of(site, items, today=today)
     if orphans.warns and orphans.share is not None:
         stale = f", {len(orphans.stale)} of them one that is not current" if orphans.stale else ""
+        if orphans.expired:
+            stale = f": those of {orphans.expired} ended with it"
         said.append(
             f"{percent(orphans.share)} of the items ({len(orphans.keys)} of {orphans.counted})"
             f" serve no current priority{stale}."

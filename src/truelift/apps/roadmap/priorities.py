@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from django.db import transaction
@@ -14,6 +14,7 @@ from django.db.models import Max
 from truelift.apps.accounts.audit import record as audit
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import is_storable
+from truelift.apps.roadmap.changes import quarter_of
 from truelift.apps.roadmap.fields import BadRoadmapFields
 from truelift.apps.roadmap.models import CommercialPriorityRecord, PriorityRegisterRecord
 from truelift.apps.sites.models import Site
@@ -33,13 +34,16 @@ class Orphans:
 
     Attributes:
         keys: Theirs.
-        stale: Those among them that serve one of an older version, and wait to be re-affirmed.
+        stale: Those among them that serve one of an older version, or of a quarter that is over,
+            and wait to be re-affirmed.
         counted: How many items there are.
+        expired: The quarter of the newest priorities, where it is over; empty otherwise.
     """
 
     keys: tuple[str, ...]
     stale: tuple[str, ...]
     counted: int
+    expired: str = ""
 
     @property
     def share(self) -> float | None:
@@ -153,15 +157,24 @@ def write_priorities(
     return made
 
 
-def orphans_of(site: Site, items: Sequence[RoadmapItem]) -> Orphans:
-    """Say which items serve no current priority; while there are none, nobody is asked."""
+def orphans_of(site: Site, items: Sequence[RoadmapItem], *, today: date) -> Orphans:
+    """Say which items serve no current priority; while there are none, nobody is asked.
+
+    Args:
+        site: Where.
+        items: Those of its roadmap.
+        today: The day at the site; priorities of a quarter that is over are nobody's any more.
+    """
     wanted = [each for each in items if each.kind is not ItemKind.FREEZE and each.stage not in OVER]
-    current = {each.key for each in current_priorities(site)}
-    if not current:
+    register = register_of(site)
+    if register is None:
         return Orphans((), (), len(wanted))
+    expired = register.quarter if register.quarter < quarter_of(today) else ""
+    current = set() if expired else {each.key for each in register.priorities.all()}
     lost = [each for each in wanted if each.priority not in current]
     return Orphans(
         keys=tuple(each.key for each in lost),
         stale=tuple(each.key for each in lost if each.priority),
         counted=len(wanted),
+        expired=expired,
     )

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
+from truelift.apps.drawing.wording import percent
 from truelift.apps.experiments.domain import day_at
 from truelift.apps.research.actor import Actor
 from truelift.apps.roadmap import rebuilding
@@ -81,7 +82,7 @@ def priorities(request: SignedInRequest, site: str) -> HttpResponse:
             )
             return redirect("roadmap:priorities", site=place.name)
     items = items_of(place)
-    orphans = orphans_of(place, items)
+    orphans = orphans_of(place, items, today=day_at(place, now))
     titles = {each.key: each.what for each in items}
     context = {
         "registers": registers,
@@ -215,7 +216,15 @@ def publish(request: SignedInRequest, site: str) -> HttpResponse:
         made = rebuilding.publish_rebuild(place, by=Actor(request.user), now=datetime.now(UTC))
     except Refusal as refusal:
         return _rebuild(request, place, refusal=refusal, status=409)
-    messages.success(request, f"The roadmap of {made.quarter} is published.")
+    carried = carried_of(made)
+    if carried is None or is_a_rebuild(made):
+        messages.success(request, f"The roadmap of {made.quarter} is published.")
+    else:
+        messages.warning(
+            request,
+            f"The roadmap of {made.quarter} is published, but {percent(carried, digits=0)} was"
+            " carried over as it was: not a rebuild.",
+        )
     return redirect("roadmap:version", site=place.name, number=made.number)
 
 
