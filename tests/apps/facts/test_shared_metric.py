@@ -154,7 +154,7 @@ def test_a_file_is_brought_at_the_page_and_a_program_sends_what_it_has_signed(
     assert made.status_code == 302
     assert "1 new, 0 corrected, 0 known." in brought.content.decode()
     assert send(body, **headers)[1]["new"] == 1
-    assert send(body, **headers)[1]["same"] == 1
+    assert send(body, **headers)[1]["new"] == 1
     assert send(body + b" ", **headers)[0] == 401
     assert send(body)[1]["code"] == "changes.bad_signature"
 

@@ -517,7 +517,7 @@ class _Reader:
 
     def _period(self, column: Column, given: object) -> tuple[date, date]:
         found = _MONTH.fullmatch(str(given))
-        if found and 1 <= int(found[2]) <= 12:
+        if found and 1 <= int(found[2]) <= 12 and int(found[1]) > 0:
             first = self._possible(column, date(int(found[1]), int(found[2]), 1))
             return first, (first + timedelta(days=32)).replace(day=1)
         day = self._day(column, given)

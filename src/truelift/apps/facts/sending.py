@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from truelift.apps.facts.models import ArrivalRecord, FeedRecord
 from truelift.apps.facts.services import WrongDoor, feed_for_update, take_in
 from truelift.apps.inbox.sealing import derived
 from truelift.apps.research.actor import Actor
+from truelift.apps.research.fields import storable
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.change import ChangeKind, Trust
 
@@ -82,7 +84,7 @@ def secret_of(feed: FeedRecord) -> str:
 def hear(
     feed: FeedRecord, headers: Mapping[str, str], body: bytes, *, now: datetime
 ) -> ArrivalRecord:
-    """Take in a signed message of rows; the same again changes nothing.
+    """Take in a signed message of rows; the same again changes nothing, whatever came since.
 
     Raises:
         BadSignature: Nobody proved that the feed's program sent it, and just now.
@@ -97,10 +99,10 @@ def hear(
         fields={},
         now=now,
     )
-    trust, _, sent_at = proved(message)
-    if trust is Trust.NONE:
+    trust, message_id, sent_at = proved(message)
+    if trust is not Trust.SIGNED:
         raise BadSignature(why="It is not signed.")
-    if sent_at is not None and abs(now - sent_at) > FRESH:
+    if sent_at is None or abs(now - sent_at) > FRESH:
         raise BadSignature(why="It was not sent just now.")
     try:
         document: object = json.loads(body)
@@ -109,11 +111,21 @@ def hear(
     rows = document.get("rows") if isinstance(document, dict) else document
     if not isinstance(rows, list) or len(rows) > MOST_ROWS:
         raise BadTable(why=f"rows are a list of at most {MOST_ROWS:,} objects.")
-    return take_in(
-        feed.site,
-        feed.name,
-        rows,
-        by=Actor(None, machine=True),
-        now=now,
-        door=FeedSource.WEBHOOK,
-    )
+    # Somebody who listened, or a sender that tries again, must not undo what came meanwhile.
+    called = f"{storable(message_id)} {hashlib.sha256(body).hexdigest()[:16]}"
+    with transaction.atomic():
+        known = ArrivalRecord.objects.filter(
+            feed=feed_for_update(feed.site, feed.name),
+            door=FeedSource.WEBHOOK.value,
+            file=called,
+            at__gt=now - 2 * FRESH,
+        ).first()
+        return known or take_in(
+            feed.site,
+            feed.name,
+            rows,
+            by=Actor(None, machine=True),
+            now=now,
+            door=FeedSource.WEBHOOK,
+            file=called,
+        )

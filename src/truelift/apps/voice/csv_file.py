@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -48,6 +49,8 @@ KNOWN: Final = frozenset(
         "value", "refund", "consent", "personal", "contact", "url", "id",
     }
 )  # fmt: skip
+_AMOUNT: Final = re.compile(r"[+-]?([0-9]{1,18}|[0-9]{1,3}(,[0-9]{3}){1,5})(\.[0-9]{1,6})?")
+_AS_WRITTEN: Final = "An amount is written 1250.50, in the site’s currency."
 _YES: Final = frozenset({"yes", "y", "true", "1"})
 _NO: Final = frozenset({"no", "n", "false", "0"})
 
@@ -181,12 +184,16 @@ def minor_of(text: str, currency: str) -> int:
     Raises:
         ValueError: It is no amount, or finer than the currency.
     """
+    plain = text.strip().replace(" ", "")
+    if not _AMOUNT.fullmatch(plain):
+        # 1250,50 is no 125050: a comma stands between thousands or nowhere.
+        raise ValueError(_AS_WRITTEN)
     try:
-        amount = Decimal(text.replace(",", "").replace(" ", ""))
+        amount = Decimal(plain.replace(",", ""))
         minor = amount.scaleb(exponent_of(currency))
         whole = int(minor) if minor.is_finite() and abs(minor) < 2**63 else None
     except (InvalidOperation, ValueError, OverflowError):
         whole, minor = None, Decimal(0)
     if whole is None or minor != whole:
-        raise ValueError("An amount is written 1250.50, in the site’s currency.")
+        raise ValueError(_AS_WRITTEN)
     return whole
