@@ -59,6 +59,8 @@ def test_limits_themselves_count_for_gap_and_tests_and_not_for_lift() -> None:
     [
         ({"lift": None}, "no lift was shipped two quarters before"),
         ({"lift_before": 0.0}, "no lift was shipped two quarters before"),
+        ({"lift": float("nan")}, "no lift was shipped two quarters before"),
+        ({"outside": [Outside("Home", float("nan"))]}, "nobody has said who owns the surfaces"),
         ({"outside": None}, "nobody has said who owns the surfaces"),
         ({"tests": 0, "tests_inside": 0}, "no test ran in the last two quarters"),
     ],

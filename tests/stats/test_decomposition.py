@@ -87,6 +87,10 @@ def test_logarithmic_parts_add_up_and_are_refused_at_zero() -> None:
         logarithmic([1, 0.0], [1, 1])
     with pytest.raises(BadCells):
         shapley([1], [1, 2])
+    for split in (shapley, logarithmic):
+        for gone in (float("nan"), float("inf"), 1e300):
+            with pytest.raises(BadCells):
+                split([1, 2, 3], [gone, gone, 4])
 
 
 @settings(max_examples=60)

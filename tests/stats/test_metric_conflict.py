@@ -79,6 +79,14 @@ def test_mix_and_rate_add_up_and_the_whole_mix_belongs_to_who_has_every_source()
     assert abs(free.driven) < abs(paid.driven)
 
 
+def test_what_was_bought_without_a_known_session_is_rate_and_the_parts_still_add_up() -> None:
+    found = mixing([0, 100], [0, 10], [0, 100], [5, 10], levers=(False, True))
+
+    assert found is not None
+    assert found.mix == 0.0
+    assert found.rate == found.total == pytest.approx(0.05)
+
+
 def test_sources_that_all_grow_alike_drive_no_mix() -> None:
     twice = [2 * each for each in SESSIONS[0]]
 

@@ -122,6 +122,13 @@ def test_the_identity_is_a_product_and_reads_by_its_limits() -> None:
         identity(Cells.of([9], [0], [9], [1]))
 
 
+def test_orders_are_asked_only_of_a_change_that_a_rate_can_make() -> None:
+    assert orders_for_verdict(-0.36) == orders_for_verdict(0.36)
+    for change in (0.0, float("nan"), float("inf"), 1_000.0, 1e-300):
+        with pytest.raises(BadCells):
+            orders_for_verdict(change)
+
+
 def test_one_page_or_too_few_orders_leave_it_open() -> None:
     alone = planted(Verdict.PAGE, 20_000)
     alone = Crossing(alone.sessions[:, :1, :1], alone.orders[:, :1, :1])

@@ -45,7 +45,12 @@ def test_the_p_is_that_of_the_exact_binomial_test(recent: int, prior: int, share
 
 
 def test_what_is_no_rate_is_refused() -> None:
-    for given in ({"recent": -1, "prior": 0}, {"recent": 1, "prior": 1, "prior_exposure": 0}):
+    for given in (
+        {"recent": -1, "prior": 0},
+        {"recent": 1, "prior": 1, "prior_exposure": 0},
+        {"recent": 1, "prior": 0, "recent_exposure": float("inf")},
+        {"recent": 1, "prior": 1, "recent_exposure": float("nan")},
+    ):
         with pytest.raises(BadRates):
             spike(**given)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Final
 
 
@@ -58,7 +59,8 @@ class Ceiling:
         """What is left of the lift; None where nothing was shipped before."""
         if self.lift is None or self.lift_before is None or self.lift_before <= 0:
             return None
-        return self.lift / self.lift_before
+        share = self.lift / self.lift_before
+        return share if isfinite(share) else None
 
     @property
     def missing(self) -> str:
@@ -120,11 +122,15 @@ def ceiling(
         tests_inside: Tests of the last two quarters on surfaces inside the remit.
         tests: All of them whose surface is known.
     """
-    ordered = sorted(outside or (), key=lambda each: (-each.share, each.name))
+    # A share that is no number says nothing of whose the money is.
+    told = None if outside is None else [each for each in outside if isfinite(each.share)]
+    ordered = sorted(told or (), key=lambda each: (-each.share, each.name))
     return Ceiling(
         lift=lift,
         lift_before=lift_before,
-        remit_gap=None if outside is None else min(1.0, sum(each.share for each in ordered)),
+        remit_gap=None
+        if told is None or len(told) < len(outside or ())
+        else min(1.0, sum(each.share for each in ordered)),
         owned=tests_inside / tests if tests else None,
         outside=tuple(ordered[:NAMED]),
     )

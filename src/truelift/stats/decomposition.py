@@ -59,7 +59,8 @@ def shapley(before: Sequence[float], after: Sequence[float]) -> Floats:
         after: The same of the second.
 
     Raises:
-        BadCells: There are not as many of both, or more than six.
+        BadCells: There are not as many of both, or more than six; or a number is none, or too
+            large to be multiplied.
 
     Source:
         Shapley (1953); Ang, Liu & Chew (2003), Energy Policy 31. docs/methods/driver-shapley.md.
@@ -68,13 +69,14 @@ def shapley(before: Sequence[float], after: Sequence[float]) -> Floats:
     if first.shape != second.shape or first.ndim != 1 or not 0 < first.size <= MOST_FACTORS:
         raise BadCells(reason=f"both need the same 1 to {MOST_FACTORS} factors")
     parts = np.zeros(first.size)
-    for order in permutations(range(first.size)):
-        now = first.copy()
-        for factor in order:
-            value = now.prod()
-            now[factor] = second[factor]
-            parts[factor] += now.prod() - value
-    return parts / factorial(first.size)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for order in permutations(range(first.size)):
+            now = first.copy()
+            for factor in order:
+                value = now.prod()
+                now[factor] = second[factor]
+                parts[factor] += now.prod() - value
+    return _finite(parts / factorial(first.size))
 
 
 def logarithmic(before: Sequence[float], after: Sequence[float]) -> Floats:
@@ -82,7 +84,7 @@ def logarithmic(before: Sequence[float], after: Sequence[float]) -> Floats:
 
     Raises:
         NoLogarithm: A factor is not above 0.
-        BadCells: There are not as many of both.
+        BadCells: There are not as many of both, or a number is none or too large or small.
 
     Source:
         Ang (2005), Energy Policy 33. docs/methods/driver-shapley.md.
@@ -92,12 +94,18 @@ def logarithmic(before: Sequence[float], after: Sequence[float]) -> Floats:
         raise BadCells(reason="both need the same factors")
     if (first <= 0).any() or (second <= 0).any():
         raise NoLogarithm
-    logs = np.log(second / first)
-    total = float(logs.sum())
-    value, change = float(first.prod()), float(second.prod() - first.prod())
-    mean = change / total if abs(total) > _EVEN else value
-    found: Floats = mean * logs
-    return found
+    with np.errstate(over="ignore", invalid="ignore"):
+        logs = np.log(second) - np.log(first)
+        total = float(logs.sum())
+        value, change = float(first.prod()), float(second.prod() - first.prod())
+        mean = change / total if abs(total) > _EVEN else value
+        return _finite(mean * logs)
+
+
+def _finite(parts: Floats) -> Floats:
+    if not np.isfinite(parts).all():
+        raise BadCells(reason="a number is missing, or too large to be multiplied")
+    return parts
 
 
 _EVEN: Final = 1e-12

@@ -321,7 +321,6 @@ def mixing(
     r0, r1 = np.nan_to_num(r0), np.nan_to_num(r1)
     usual = (r0 + r1) / 2
     mix = float(((w1 - w0) * usual).sum())
-    rate = float(((r1 - r0) * (w0 + w1) / 2).sum())
     driven = mix
     if not own.all() and s0[~own].sum() > 0 and s0[own].sum() > 0:
         grown = float(s1[~own].sum() / s0[~own].sum())
@@ -329,6 +328,8 @@ def mixing(
         if else_.sum() > 0:
             driven = float(((w1 - else_ / else_.sum()) * usual).sum())
     before, now = float(v0.sum() / s0.sum()), float(v1.sum() / s1.sum())
+    # All that is no mix, also what was bought where no session is known.
+    rate = now - before - mix
     parts = (w1 - w0) * (usual - (before + now) / 2)
     return Mixing(now - before, mix, rate, driven, tuple(parts.tolist()))
 

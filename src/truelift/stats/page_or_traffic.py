@@ -445,12 +445,17 @@ def orders_for_verdict(change: float) -> int:
     Args:
         change: Of ln conversion, as −0.36 for a fall by 30 %.
     """
+    if not _LEAST_ASKED <= abs(change) <= _MOST_ASKED:
+        raise BadCells(reason="no change has no verdict, nor has one that no rate can make")
     third = NEAR * abs(change)
-    if not third:
-        raise BadCells(reason="no change has no verdict")
     # Two cells, two periods each: the later one has fewer orders by the change itself.
-    later = 1 + 1 / np.exp(-abs(change))
+    later = 1 + np.exp(abs(change))
     return int(np.ceil(2 * later * ((_SURE + _POWER) / third) ** 2))
+
+
+_LEAST_ASKED: Final = 1e-6
+_MOST_ASKED: Final = 50.0
+"""Changes of ln conversion that are asked about: from a millionth to any that can be counted."""
 
 
 def change_in_words(change: float) -> float:
@@ -506,11 +511,13 @@ def bounce_mismatches(
         enough = enough & (each >= _FEWEST_SESSIONS)
     sides = [(b + 0.5) / (s + 1) for s, b in zip(rest_s, rest_b, strict=True)]
     expected = expit(logit(sides[0]) + logit(sides[1]) - logit(sides[2]))
-    variance = 1 / (np.maximum(sessions, 1) * expected * (1 - expected))
-    for share, count in zip(sides, rest_s, strict=True):
-        variance = variance + 1 / (np.maximum(count, 1) * share * (1 - share))
     seen = (bounces + 0.5) / (sessions + 1)
-    z = (logit(seen) - logit(expected)) / np.sqrt(variance)
+    # Where all but everybody leaves the expected share rounds to 1, and nothing is more than that.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = 1 / (np.maximum(sessions, 1) * expected * (1 - expected))
+        for share, count in zip(sides, rest_s, strict=True):
+            variance = variance + 1 / (np.maximum(count, 1) * share * (1 - share))
+        z = (logit(seen) - logit(expected)) / np.sqrt(variance)
     limit = float(ndtri(1 - alpha / max(int(enough.sum()), 1)))
     found = enough & (z > limit) & (seen - expected >= points)
     return tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -70,18 +71,20 @@ def spike(
         below: The p below which it fires; `P_BELOW_WEEKLY` for who looks every week.
 
     Raises:
-        BadRates: A count is below 0 or an exposure not above 0.
+        BadRates: A count is below 0, or an exposure not above 0 or without an end.
 
     Source:
         Przyborowski & Wilenski (1940), Biometrika 31, 313-323; docs/methods/spike.md.
     """
     if recent < 0 or prior < 0:
         raise BadRates(reason="a count is below 0")
-    if not recent_exposure > 0 or not prior_exposure > 0:
+    if not 0 < recent_exposure < math.inf or not 0 < prior_exposure < math.inf:
         raise BadRates(reason="an exposure is not above 0")
     total = recent + prior
     share = recent_exposure / (recent_exposure + prior_exposure)
     p = float(bdtrc(recent - 1, total, share)) if recent else 1.0
     ratio = recent / recent_exposure / (prior / prior_exposure) if prior else None
+    if ratio is not None and not math.isfinite(ratio):
+        raise BadRates(reason="an exposure is as good as 0")
     higher = recent > 0 if ratio is None else ratio >= RATIO_FROM
     return Spike(recent, prior, ratio, p, recent >= FEWEST and higher and p < below)

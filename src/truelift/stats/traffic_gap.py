@@ -131,10 +131,11 @@ def gaps(
     for numbers in (seen, bought):
         if not (np.isfinite(numbers).all() and (numbers >= 0).all()):
             raise BadWeeks(reason="a number is negative or none")
-    told = np.asarray(((bought >= FEWEST_ORDERS) & (seen > 0)).all(axis=-1))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         y = np.log(seen / np.asarray(sessions_season, float))
         c = np.log(bought / seen / np.asarray(rate_season, float))
+    known = (bought >= FEWEST_ORDERS) & (seen > 0) & np.isfinite(y) & np.isfinite(c)
+    told = np.asarray(known.all(axis=-1))
     y, c = (np.where(told[..., None], each, np.nan) for each in (y, c))
     rising, falling = slopes(y), slopes(c)
     sessions_p, rate_p = rising.p(rises=True), falling.p(rises=False)
@@ -222,7 +223,7 @@ def replay(sessions: ArrayLike, orders: ArrayLike) -> Gaps:
         raise BadWeeks(reason="sessions and orders are not of the same weeks")
     if seen.ndim < 1 or seen.shape[-1] < WEEKS:
         raise BadWeeks(reason=f"there are not {WEEKS} of them")
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         rate = np.where(seen > 0, bought / np.where(seen > 0, seen, 1.0), 0.0)
     return gaps(
         *(sliding_window_view(each, WEEKS, axis=-1) for each in (seen, bought)),
