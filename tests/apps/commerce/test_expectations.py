@@ -12,11 +12,19 @@ from tests.apps.commerce.broad_match import NOW
 from truelift.apps.accounts.models import AuditEvent, Membership, User
 from truelift.apps.briefs.reads import gates_of
 from truelift.apps.commerce.models import ExpectationRecord
-from truelift.apps.commerce.reviews import NotASigner, newest_review, review, sign
+from truelift.apps.commerce.reviews import (
+    NotASigner,
+    NothingKnown,
+    newest_review,
+    review,
+    sign,
+)
 from truelift.apps.experiments.models import ExperimentRecord
+from truelift.apps.experiments.panel import href_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.models import SurfaceRecord
+from truelift.apps.surfaces.services import set_surface
 from truelift.lifecycle.gate import Gate
 
 
@@ -68,6 +76,34 @@ def test_the_gate_asks_for_a_review_that_both_signed_and_that_is_not_too_old(
     ]
     assert made.verdict == "traffic"
     assert AuditEvent.objects.filter(action="expectation.signed").count() == 2
+
+
+@pytest.mark.database
+def test_a_page_on_which_nobody_lands_is_reviewed_by_the_sources_of_the_site(
+    told: Site, ada: User, client_of: ClientOf
+) -> None:
+    cart = set_surface(told, "Cart", "/cart", by=Actor(ada), now=NOW)
+    record = ExperimentRecord.objects.create(
+        site=told, key="cart", name="Cart", surface="cart", made_at=NOW
+    )
+    here = f"/s/shop/page-or-traffic/{cart.pk}/"
+
+    made = review(cart, **TEXTS, by=Actor(ada), now=NOW)
+    page = client_of(ada).get(here)
+    later = NOW + timedelta(days=200)
+
+    assert (made.snapshot, made.verdict) == (None, "")
+    assert made.sources[0][0] == "paid broad"
+    assert made.covered >= 0.8
+    assert "What they expect" in page.content.decode()
+    assert codes(record) == ["expectation.not_signed"]
+    assert href_of("expectation.not_signed", record, home="/s/shop/", may_edit=True) == here
+    record.surface = "Nowhere"
+    assert href_of("expectation.no_review", record, home="/s/shop/", may_edit=True) == (
+        "/s/shop/surfaces/"
+    )
+    with pytest.raises(NothingKnown):
+        review(cart, **TEXTS, by=Actor(ada), now=later)
 
 
 def test_people_review_and_sign_on_the_page_and_over_the_api(

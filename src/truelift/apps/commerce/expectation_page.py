@@ -25,6 +25,7 @@ class ExpectationPage:
         signatures: Function, and who signed when; empty where nobody has.
         may_sign: Functions for which the person may sign now: value and words.
         sources: Where visitors come from, as the last snapshot has it.
+        of_site: Whether these are the sources of the whole site.
     """
 
     answer: str
@@ -37,6 +38,7 @@ class ExpectationPage:
     sources: tuple[tuple[str, str, str], ...]
     covered: str
     verdict: str
+    of_site: bool
 
 
 def expectation_page(
@@ -75,7 +77,8 @@ def expectation_page(
             for source, sessions, share in (found.rows if found else ())
         ),
         covered=percent(found.covered, digits=0) if found else "",
-        verdict=Verdict(found.verdict).said if found else "",
+        verdict=Verdict(found.verdict).said if found and found.verdict else "",
+        of_site=found is not None and found.snapshot is None,
     )
 
 

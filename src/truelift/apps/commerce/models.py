@@ -65,13 +65,14 @@ class ExpectationRecord(models.Model):
     """What visitors of a surface expect, as somebody found it; a new review is a new row.
 
     Attributes:
-        sources: Source, sessions and share of the surface's sessions, the busiest first.
+        sources: Source, sessions and share of the surface's sessions, the busiest first; of all
+            sessions of the site where nobody lands on it.
         covered: Share of sessions that they cover together.
         terms: The search terms that bring people.
         read_before: What people read before they arrive.
         expectation: What they expect of the page after that.
         verdict: A word of `Verdict` from the snapshot; empty where there was none.
-        snapshot: What sources and verdict were read from.
+        snapshot: What sources and verdict were read from; None where sources are the site's.
     """
 
     site = models.ForeignKey("sites.Site", on_delete=models.PROTECT, related_name="+")
@@ -84,7 +85,9 @@ class ExpectationRecord(models.Model):
     read_before = models.TextField(max_length=2_000, blank=True)
     expectation = models.TextField(max_length=2_000)
     verdict = models.CharField(max_length=12, blank=True)
-    snapshot = models.ForeignKey(SnapshotRecord, on_delete=models.PROTECT, related_name="+")
+    snapshot = models.ForeignKey(
+        SnapshotRecord, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )

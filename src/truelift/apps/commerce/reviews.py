@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
@@ -17,30 +18,37 @@ from truelift.apps.commerce.models import (
     SnapshotRecord,
 )
 from truelift.apps.commerce.reads import latest
+from truelift.apps.experiments.domain import day_at, midnight_at
 from truelift.apps.experiments.models import ExperimentRecord
+from truelift.apps.facts.reads import traffic
+from truelift.apps.measurement.reads import ask
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import is_storable
 from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.models import SurfaceRecord
 from truelift.apps.surfaces.reads import records_of
 from truelift.errors import Refusal
+from truelift.lake.lake import NoSuchSite
 from truelift.lifecycle.expectation import SIGNERS, WANTED_SHARE, expectation_obstacles
 from truelift.lifecycle.functions import Function
 from truelift.lifecycle.obstacle import Obstacle
+from truelift.questions.sessions import Sessions
 
 
 LONGEST: Final = 2_000
 
+RECENTLY: Final = timedelta(weeks=4)
+
 
 class NothingKnown(Refusal):
-    """No feed says where the visitors of a surface come from."""
+    """Nothing says where the visitors of a surface come from."""
 
     code = "expectation.nothing_known"
 
     def __init__(self, *, surface: str) -> None:
         super().__init__(
-            f"Nobody knows where visitors of {surface} come from. Bring daily traffic by source"
-            " and landing page; the night after, its sources stand here.",
+            f"Nobody knows where visitors of {surface} come from: no visit of the site is known."
+            " Connect the site, or bring daily traffic by source under Feeds; then review it.",
             surface=surface,
         )
 
@@ -74,12 +82,58 @@ class Sources:
     Attributes:
         rows: Source, sessions, share; as many as cover 80 % of sessions.
         covered: What they cover.
-        verdict: A word of `Verdict`.
+        verdict: A word of `Verdict`; empty where none was computed.
+        snapshot: From which they are; None where they are those of the whole site.
     """
 
     rows: tuple[tuple[str, int, float], ...]
     covered: float
     verdict: str
+    snapshot: SnapshotRecord | None = None
+
+
+def sources_for(site: Site, surface: str, *, now: datetime) -> Sources | None:
+    """Give the top sources of a surface, else of the whole site; None where no visit is known.
+
+    On most steps of a checkout nobody lands: who comes there came to the site from somewhere.
+    """
+    row = latest(site)
+    found = None if row is None else sources_of(row.document, surface)
+    if found is not None:
+        return replace(found, snapshot=row)
+    sessions = _sessions_by_source(site, now)
+    total = sum(sessions.values())
+    rows: list[tuple[str, int, float]] = []
+    covered = 0.0
+    for source, count in sorted(sessions.items(), key=lambda each: (-each[1], each[0])):
+        if covered >= WANTED_SHARE or not count:
+            break
+        rows.append((source, count, count / total))
+        covered += count / total
+    return Sources(tuple(rows), min(covered, 1.0), "") if rows else None
+
+
+def _sessions_by_source(site: Site, now: datetime) -> dict[str, int]:
+    """Count four weeks of sessions by source: from facts, else from the site's own events."""
+    today = day_at(site, now)
+    since = today - RECENTLY
+    known = traffic(site, since=since, until=today)
+    if len(known):
+        found: Counter[str] = Counter()
+        for source, count in zip(known.source, known.sessions.tolist(), strict=True):
+            found[str(source)] += count
+        return dict(found)
+    question = Sessions(
+        since=midnight_at(site, since),
+        until=midnight_at(site, today + timedelta(days=1)),
+        time_zone=site.time_zone,
+        by="source",
+    )
+    try:
+        rows = ask(site.name, question).answer.rows
+    except NoSuchSite:
+        return {}
+    return {each.values[0] or "": each.tally.sessions for each in rows if not each.others}
 
 
 def sources_of(document: Mapping[str, Any], surface: str) -> Sources | None:
@@ -137,9 +191,8 @@ def review(
     if any(len(each) > LONGEST or not is_storable(each) for each in texts):
         raise BadReview(why=f"Each text has at most {LONGEST:,} letters.")
     site = surface.site
-    row: SnapshotRecord | None = latest(site)
-    found = None if row is None else sources_of(row.document, surface.name)
-    if row is None or found is None:
+    found = sources_for(site, surface.name, now=now)
+    if found is None:
         raise NothingKnown(surface=surface.name)
     made = ExpectationRecord.objects.create(
         site=site,
@@ -150,7 +203,7 @@ def review(
         read_before=texts[1],
         expectation=texts[2],
         verdict=found.verdict,
-        snapshot=row,
+        snapshot=found.snapshot,
         made_by=by.user,
         made_at=now,
     )

@@ -16,7 +16,6 @@ from truelift.apps.accounts.roles import Role
 from truelift.apps.commerce import reviews
 from truelift.apps.commerce.expectation_page import expectation_page
 from truelift.apps.commerce.forms import ReviewForm
-from truelift.apps.commerce.reads import latest
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import site_for
@@ -86,9 +85,9 @@ def _page(
     refusal: Refusal | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    row, role = latest(site), role_of(request.user, site)
+    role, now = role_of(request.user, site), datetime.now(UTC)
     may_write = role is not None and role.covers(Role.EDITOR)
-    found = None if row is None else reviews.sources_of(row.document, surface.name)
+    found = reviews.sources_for(site, surface.name, now=now)
     context = {
         "site": site,
         "surface": surface,
@@ -100,7 +99,7 @@ def _page(
             reviews.newest_review(surface),
             found,
             signs=reviews.signs_for(Actor(request.user), site) if may_write else (),
-            now=datetime.now(UTC),
+            now=now,
             zone=ZoneInfo(site.time_zone),
         ),
     }

@@ -273,7 +273,7 @@ def panel_of(
                 Reason(
                     each.sentence,
                     each.remedy,
-                    _href(each.code, record, home=home, may_edit=may_edit),
+                    href_of(each.code, record, home=home, may_edit=may_edit),
                 )
                 for each in _standing(domain, action, asked=asked, choice=None, may_edit=may_edit)
             ),
@@ -288,7 +288,7 @@ def panel_of(
     if buttons and suggested and not any(button.main for button in buttons):
         buttons[0] = _mainly(buttons[0])
     reasons = tuple(
-        Reason(each.sentence, each.remedy, _href(each.code, record, home=home, may_edit=may_edit))
+        Reason(each.sentence, each.remedy, href_of(each.code, record, home=home, may_edit=may_edit))
         for each in stands.values()
     )
     action = expected[0] if expected else Action.INVALIDATE
@@ -486,14 +486,17 @@ _QA_PARTS: Final[Mapping[str, str]] = MappingProxyType(
 """Obstacle → the part of the page of its checks that removes it; others are of its run."""
 
 
-def _href(code: str, record: ExperimentRecord, *, home: str, may_edit: bool) -> str:
+def href_of(code: str, record: ExperimentRecord, *, home: str, may_edit: bool) -> str:
+    """Give the page on which somebody can remove an obstacle; empty where there is none."""
     here = f"{home}experiments/{record.key}/"
     if code in _PLAN_FIELDS and record.stage == Stage.BRIEFED:
         return f"{here}edit/#{_PLAN_FIELDS[code]}" if may_edit else ""
     if code in _QA_PARTS or code.startswith("qa."):
         return f"{home}qa/{record.key}/#{_QA_PARTS.get(code, 'run')}"
+    if code == "expectation.no_surface":
+        return f"{here}edit/" if may_edit else ""
     if code.startswith("expectation."):
-        return f"{home}page-or-traffic/"
+        return _review_of(record, home=home)
     if code == "brief.primary_is_no_outcome":
         return f"{home}metrics/"
     if code in _BRIEF_FIELDS:
@@ -513,3 +516,13 @@ def _href(code: str, record: ExperimentRecord, *, home: str, may_edit: bool) -> 
     if code == "experiment.integrity_failed":
         return "#invalidate"
     return ""
+
+
+def _review_of(record: ExperimentRecord, *, home: str) -> str:
+    """Give the page of the review of a test's surface; that of surfaces where it is none yet."""
+    # Surfaces know experiments; loading them at once would close a circle.
+    from truelift.apps.surfaces.models import SurfaceRecord
+
+    known = SurfaceRecord.objects.filter(site=record.site, name__iexact=record.surface.strip())
+    number = known.values_list("pk", flat=True).first()
+    return f"{home}surfaces/" if number is None else f"{home}page-or-traffic/{number}/"
