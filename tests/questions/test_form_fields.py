@@ -83,7 +83,46 @@ def test_a_filling_that_may_go_on_has_left_nothing_yet() -> None:
 def test_a_period_takes_the_fillings_that_begin_in_it() -> None:
     answer = ask(FormFields(since=at(0), until=at(10)), [*TWO_PEOPLE, act(3, 11, FOCUSED, "name")])
 
-    assert (answer.fillings, answer.rows[0].reached) == (2, 2)
+    assert (answer.filled.fillings, answer.filled.rows[0].reached) == (2, 2)
+
+
+def seen(person: int, seconds: float, variant: str, experiment: str = "short") -> dict[str, Any]:
+    """Somebody sees a variant."""
+    return {
+        **act(person, seconds, "Experiment Viewed"),
+        "experiment": experiment,
+        "variant": variant,
+    }
+
+
+@pytest.mark.parametrize("buckets", [1, 3])
+def test_fillings_are_told_by_the_one_variant_that_was_seen_before_they_began(
+    buckets: int,
+) -> None:
+    events = [
+        *TWO_PEOPLE,
+        seen(1, -1, "seven"),
+        seen(2, -9000, "five"),
+        # Another test; too late; both variants; and an exposure alone is no filling.
+        *(seen(3, -1, "five", "price"), act(3, 0, FOCUSED, "name")),
+        *(seen(4, 1, "five"), act(4, 0, FOCUSED, "name")),
+        *(seen(5, -2, "five"), seen(5, -1, "seven"), act(5, 0, FOCUSED, "name")),
+        seen(6, 0, "five"),
+    ]
+
+    document: Any = ask(
+        FormFields(as_of=at(40_000), experiment="short"), events, buckets=buckets
+    ).document()
+
+    assert document["experiment"] == "short"
+    five, seven = document["variants"]
+    assert [five["variant"], seven["variant"]] == ["five", "seven"]
+    assert (five["whole"]["fillings"], five["whole"]["submitted"]) == (1, 0)
+    assert (seven["whole"]["fillings"], seven["whole"]["submitted"]) == (1, 1)
+    assert {row["field"]: row["abandoned"] for row in five["rows"]} == {"name": 0, "phone": 1}
+    assert {row["field"]: row["abandoned"] for row in seven["rows"]} == {"name": 0, "phone": 0}
+    together: Any = ask(FormFields(as_of=at(40_000)), TWO_PEOPLE).document()
+    assert (document["rows"], document["whole"]) == (together["rows"], together["whole"])
 
 
 def test_what_makes_no_question_is_refused_and_its_document_means_the_same() -> None:
@@ -92,7 +131,7 @@ def test_what_makes_no_question_is_refused_and_its_document_means_the_same() -> 
     read = parse_question({"question": "form_fields", "submitted": "demo", "field": "q"}, context)
 
     assert read == FormFields(submitted=Events(("demo",)), field="q", as_of=START)
-    for wrong in ({"field": ""}, {"focused": Events()}, {"max_rows": 0}):
+    for wrong in ({"field": ""}, {"focused": Events()}, {"max_rows": 0}, {"experiment": ""}):
         with pytest.raises(BadQuestion):
             FormFields(**wrong)
 
@@ -169,7 +208,7 @@ def test_any_split_of_the_persons_gives_what_plain_python_gives(
     answer = ask(FormFields(), events, buckets=buckets)
 
     document: Any = answer.document()
-    assert (answer.fillings, answer.submitted) == (begun, submitted)
+    assert (answer.filled.fillings, answer.filled.submitted) == (begun, submitted)
     assert {row["field"] for row in document["rows"]} == fields.keys()
     for row in document["rows"]:
         wanted = fields[row["field"]]

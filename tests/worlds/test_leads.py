@@ -53,6 +53,24 @@ def test_a_fifth_more_leads_are_not_recommended_when_sales_takes_on_fewer(
     assert quality["guardrail"] in {"undecided", "broken"}
     assert [each["advice"] for each in snapshots] == ["iterate", "iterate"]
     assert last["macro_conflict"].startswith("Lead rate is a micro metric and won, but")
+    for effect in (leads, quality):
+        assert f"{effect['relative']['value']:+.1%}".replace("-", "−") in last["macro_conflict"]
+
+
+def test_the_two_fields_that_the_shorter_form_lacks_are_seen_by_variant(
+    company: BuiltCompany,
+) -> None:
+    test = company.truth["experiments"]["shorter-form"]
+
+    answer = company.ask(
+        "form_fields", experiment="shorter-form", since=test["since"], until=test["until"]
+    )
+
+    long, short = answer["variants"]
+    assert (long["variant"], short["variant"]) == (test["control"], test["treatment"])
+    fields = [{row["field"] for row in each["rows"]} for each in (long, short)]
+    assert fields[0] - fields[1] == set(company.truth["form"]["hesitated"])
+    assert short["whole"]["completion"]["low"] > long["whole"]["completion"]["value"]
 
 
 def test_nothing_is_decided_before_sales_has_spoken(company: BuiltCompany) -> None:

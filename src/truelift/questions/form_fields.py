@@ -6,7 +6,7 @@ Method:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -47,8 +47,8 @@ REFOCUS: Final = "refocus"
 CORRECTIONS: Final = "corrections"
 """Properties of these events. None of them is what somebody typed."""
 
-_FOCUSED, _COMPLETED, _ABANDONED, _SUBMITTED = 1, 2, 4, 8
-"""Bits of the column `kind`."""
+_FOCUSED, _COMPLETED, _ABANDONED, _SUBMITTED, _SEEN = 1, 2, 4, 8, 16
+"""Bits of the column `kind`; the last one is an exposure to the experiment that is asked about."""
 
 _WORDS: Final = ("focused", "completed", "abandoned", "submitted")
 """What these are called, in the same order."""
@@ -144,11 +144,10 @@ def _beyond_none(spread: Spread) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class FormFieldsAnswer:
-    """A form's fields in the order in which people come to them.
+class Filled:
+    """Fillings of a form, and its fields in the order in which people come to them.
 
     Attributes:
-        question: What was asked.
         rows: The fields; those that fewest reach together at the end.
         fillings: Times that somebody began the form.
         submitted: Those that were sent.
@@ -156,7 +155,6 @@ class FormFieldsAnswer:
         immature: Those that were not and may still go on.
     """
 
-    question: FormFields
     rows: tuple[FieldRow, ...]
     fillings: int
     submitted: int
@@ -164,8 +162,7 @@ class FormFieldsAnswer:
     immature: int
 
     def document(self) -> dict[str, Json]:
-        """Write it in the shape of `ask form-fields --json`."""
-        question = self.question
+        """Write its rows, and the fillings together."""
         rows: list[Json] = []
         for row in self.rows:
             entry: dict[str, Json] = {"field": row.field}
@@ -173,6 +170,41 @@ class FormFieldsAnswer:
                 entry["others"] = row.others
             rows.append({**entry, **row.document(fillings=self.fillings, left=self.left)})
         over = self.submitted + self.left
+        return {
+            "rows": rows,
+            "whole": {
+                "fillings": self.fillings,
+                "submitted": self.submitted,
+                "left": self.left,
+                "immature": self.immature,
+                "completion": share_of(over, self.submitted).document() if over else None,
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FormFieldsAnswer:
+    """What was done at a form.
+
+    Attributes:
+        question: What was asked.
+        filled: All fillings together.
+        variants: By the variant that somebody had seen; empty without an experiment.
+    """
+
+    question: FormFields
+    filled: Filled
+    variants: tuple[tuple[str, Filled], ...] = ()
+
+    def document(self) -> dict[str, Json]:
+        """Write it in the shape of `ask form-fields --json`."""
+        question = self.question
+        split: dict[str, Json] = {}
+        if question.experiment is not None:
+            split["experiment"] = question.experiment
+            split["variants"] = [
+                {"variant": variant, **each.document()} for variant, each in self.variants
+            ]
         return {
             "question": question.name,
             "semantics": {
@@ -187,14 +219,8 @@ class FormFieldsAnswer:
                 "resolution": "0.1 s",
                 "confidence": 0.95,
             },
-            "rows": rows,
-            "whole": {
-                "fillings": self.fillings,
-                "submitted": self.submitted,
-                "left": self.left,
-                "immature": self.immature,
-                "completion": share_of(over, self.submitted).document() if over else None,
-            },
+            **self.filled.document(),
+            **split,
         }
 
 
@@ -205,6 +231,9 @@ class FormFields:
     A filling is what somebody does at the form with less than half an hour between two of
     its events. A field's last word counts: who completes it, comes back and abandons it has
     abandoned it.
+
+    With an experiment only fillings count that somebody began after they had seen a variant of
+    it, in the period, and never another one; they are told by variant as well.
 
     Attributes:
         focused: A field is entered.
@@ -219,6 +248,7 @@ class FormFields:
         until: And those at or after this.
         as_of: Fillings that may still go on at this instant are not over; None: all are.
         max_rows: Fields that fewer people reach are put together beyond this many.
+        experiment: By whose variants fillings are told apart; None for none.
     """
 
     focused: Events = FOCUSED
@@ -233,6 +263,7 @@ class FormFields:
     until: datetime | None = None
     as_of: datetime | None = None
     max_rows: int = 100
+    experiment: str | None = None
 
     def __post_init__(self) -> None:
         reasons = self._obstacles()
@@ -268,6 +299,14 @@ class FormFields:
         since = earlier(self.since, SESSION_MARGIN)
         until = later(self.until, timedelta(milliseconds=LONGEST_MS + 1))
         asked = candidates([each for _, each in self.kinds], values)
+        if self.experiment is not None:
+            seen = (
+                f"(experiment IS NOT DISTINCT FROM {values.add(self.experiment)}"
+                " AND variant IS NOT NULL)"
+            )
+            kind, asked = f"{kind} + {_SEEN} * {seen}::TINYINT", f"({asked} OR {seen})"
+            columns["variant"] = f"CASE WHEN {seen} THEN variant END"
+            given += f", {columns['variant']} AS variant"
         return Scan(
             sql=f"""
             SELECT * EXCLUDE (position)
@@ -286,6 +325,11 @@ class FormFields:
 
     def partial(self, rows: pa.Table) -> Readings:
         """Cut one bucket's events into fillings and see what happened at which field."""
+        exposed = None
+        if self.experiment is not None:
+            exposed = _Exposed.of(rows)
+            # An exposure is nothing that somebody does at the form.
+            rows = rows.filter(pa.array((small_integers(rows, "kind") & ~_SEEN) > 0))
         person, at_ms = small_integers(rows, "person"), integers(rows, "at_ms")
         kind, field = small_integers(rows, "kind"), Coded.column(rows, "field")
         first = session_starts(unit=person, at_ms=at_ms)
@@ -296,6 +340,10 @@ class FormFields:
         begun = np.zeros(len(first), dtype=bool)
         begun[filling[touched]] = True
         counted = begun & self._in_period(at_ms[first])
+        saw = None
+        if exposed is not None:
+            saw = exposed.before(person[first], at_ms[first])
+            counted &= saw.code != saw.nothing
         over = self._over(at_ms, first)
         sent = np.zeros(len(first), dtype=bool)
         sent[filling[(kind & _SUBMITTED) > 0]] = True
@@ -336,8 +384,11 @@ class FormFields:
 
         everywhere = np.ones(len(places), dtype=bool)
         open_still = ~over & ~sent
+        keys = [Coded(code.astype(np.int64), field.titles)]
+        if saw is not None:
+            keys.append(Coded(np.concatenate([saw.code[of], saw.code]), saw.titles))
         return Readings.of(
-            [Coded(code.astype(np.int64), field.titles)],
+            keys,
             {
                 _FILLINGS: fillings(begun),
                 _SENT: fillings(sent),
@@ -360,14 +411,40 @@ class FormFields:
 
     def answer(self, partial: Readings) -> FormFieldsAnswer:
         """Put the fields in the order in which people come to them."""
-        together = partial.together()
-        shown, rest = partial.split(_REACHED, least=1, most=self.max_rows)
-        rows = [_row(partial.named(group)[0], 0, partial, group) for group in shown.tolist()]
-        rows.sort(key=lambda row: (row.place or 0.0, row.field or ""))
-        if len(rest):
-            rows.append(_row(None, len(rest), partial.together(rest), 0))
+        if self.experiment is None:
+            return FormFieldsAnswer(self, self._filled(partial))
+        named = [partial.named(group) for group in range(partial.groups)]
+        variants = sorted({each[1] for each in named if each[1] is not None})
         return FormFieldsAnswer(
             self,
+            self._filled(partial),
+            tuple(
+                (
+                    each,
+                    self._filled(partial, [at for at, name in enumerate(named) if name[1] == each]),
+                )
+                for each in variants
+            ),
+        )
+
+    def _filled(self, partial: Readings, groups: Sequence[int] | None = None) -> Filled:
+        """Lay out some groups of field and variant, all of them where none are given."""
+        of_field: dict[str, list[int]] = {}
+        everything = np.array(range(partial.groups) if groups is None else groups, dtype=np.int64)
+        sizes = partial.sizes(_REACHED)
+        for group in everything.tolist():
+            field = partial.named(group)[0]
+            if field is not None and sizes[group]:
+                of_field.setdefault(field, []).append(group)
+        ranked = sorted(of_field, key=lambda each: (-sum(sizes[at] for at in of_field[each]), each))
+        shown, rest = ranked[: self.max_rows], ranked[self.max_rows :]
+        rows = [_row(each, 0, *_one(partial, of_field[each])) for each in shown]
+        rows.sort(key=lambda row: (row.place or 0.0, row.field or ""))
+        if rest:
+            others = [at for each in rest for at in of_field[each]]
+            rows.append(_row(None, len(rest), *_one(partial, others)))
+        together = partial.together(everything)
+        return Filled(
             tuple(rows),
             fillings=together.spread(_FILLINGS).n,
             submitted=together.spread(_SENT).n,
@@ -405,7 +482,44 @@ class FormFields:
             found.append("`as_of` has no time zone")
         if self.max_rows < 1:
             found.append("an answer has at least one row")
+        if self.experiment is not None and not (self.experiment and is_text(self.experiment)):
+            found.append("its experiment has no key")
         return found + period_obstacles(self.since, self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class _Exposed:
+    """Who saw which variant when first; nobody who saw several.
+
+    Attributes:
+        person: Everybody, ascending.
+        at_ms: When they saw it.
+        variant: Which; null for who saw several.
+    """
+
+    person: NDArray[np.signedinteger]
+    at_ms: Integers
+    variant: Coded
+
+    @classmethod
+    def of(cls, rows: pa.Table) -> _Exposed:
+        """Take the exposures from what a scan gave, which is ordered by person and time."""
+        rows = rows.filter(pa.array((small_integers(rows, "kind") & _SEEN) > 0))
+        seen = Coded.column(rows, "variant")
+        person, first = np.unique(small_integers(rows, "person"), return_index=True)
+        if not len(person):
+            return cls(person, np.zeros(0, np.int64), seen)
+        lowest, highest = (each.reduceat(seen.code, first) for each in (np.minimum, np.maximum))
+        code = np.where(lowest == highest, lowest, seen.nothing)
+        return cls(person, integers(rows, "at_ms")[first], Coded(code, seen.titles))
+
+    def before(self, person: NDArray[np.signedinteger], at_ms: Integers) -> Coded:
+        """Give the variant that each of these people had seen by a moment; null for none."""
+        at = np.minimum(np.searchsorted(self.person, person), max(len(self.person) - 1, 0))
+        if not len(self.person):
+            return self.variant.of(np.full(len(person), -1, np.int64))
+        knows = (self.person[at] == person) & (self.at_ms[at] <= at_ms)
+        return self.variant.of(np.where(knows, at, -1))
 
 
 def _latest(owner: Integers, place: Integers, owners: int) -> Integers:
@@ -447,6 +561,13 @@ def _highest(column: NDArray[np.float64], owner: Integers, owners: int) -> Integ
     return highest
 
 
+def _one(readings: Readings, groups: Sequence[int]) -> tuple[Readings, int]:
+    """Give readings, and the group of them that stands for some groups together."""
+    if len(groups) == 1:
+        return readings, groups[0]
+    return readings.together(np.array(groups, dtype=np.int64)), 0
+
+
 def _row(field: str | None, others: int, readings: Readings, group: int) -> FieldRow:
     place = readings.spread(_PLACE, group)
     return FieldRow(
@@ -478,6 +599,7 @@ def _form_fields(given: Mapping[str, object], context: Context) -> FormFields:
         until=members.maybe("until", datetime),
         as_of=members.get("as_of", context.now),
         max_rows=members.get("max_rows", 100),
+        experiment=members.maybe("experiment", str),
     )
 
 
@@ -496,6 +618,7 @@ FORM: Final = record(
         "until": UNTIL,
         "as_of": AS_OF,
         "max_rows": ROWS,
+        "experiment": Field(text(), "Told by the variant of it that somebody had seen."),
     },
 )
 """How it stands in JSON."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from truelift.apps.drawing.wording import lift
 from truelift.apps.experiments.models import ExperimentRecord
 from truelift.lifecycle.brief import MetricClass, Situation
 from truelift.lifecycle.decision_table import Agreed, Shown, agreed_for
@@ -96,7 +97,7 @@ def macro_conflict(
     if primary is None or worth.get(primary["metric"], ("", None))[1] is not MetricClass.MICRO:
         return ""
     won = {
-        effect["variant"]
+        effect["variant"]: effect
         for effect in primary["effects"]
         if "withheld" not in effect and effect["outcome"] == "win"
     }
@@ -107,15 +108,18 @@ def macro_conflict(
         for effect in metric["effects"]:
             unruled = effect.get("guardrail") in {"broken", "undecided"}
             if unruled and effect["variant"] in won:
-                return _conflict(worth[primary["metric"]][0], name, effect)
+                micro = worth[primary["metric"]][0]
+                return _conflict(micro, won[effect["variant"]], name, effect)
     return ""
 
 
-def _conflict(micro: str, macro: str, effect: Mapping[str, Any]) -> str:
+def _conflict(micro: str, gain: Mapping[str, Any], macro: str, effect: Mapping[str, Any]) -> str:
     margin = effect.get("margin")
     beyond = f" by more than the agreed {margin['relative']:.1%}" if margin else ""
     verb = "got worse" if effect["guardrail"] == "broken" else "may have got worse"
-    return f"{micro} is a micro metric and won, but {macro} {verb}{beyond}."
+    lost, won = ((each.get("relative") or {}).get("value") for each in (effect, gain))
+    both = f" ({lift(lost)} beside {lift(won)})" if lost is not None and won is not None else ""
+    return f"{micro} is a micro metric and won, but {macro} {verb}{beyond}{both}."
 
 
 def _furthest(document: Mapping[str, Any]) -> str | None:

@@ -17,6 +17,7 @@ from truelift.apps.accounts.reads import role_of
 from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
 from truelift.apps.briefs.page import brief_page
+from truelift.apps.experiments.at_form import form_by_variant
 from truelift.apps.experiments.broken_down import details_of
 from truelift.apps.experiments.card import card_of, progress_of, result_seen
 from truelift.apps.experiments.forms_allocation import AllocationForm
@@ -205,6 +206,7 @@ def _card(
         "experiments/_card.html" if alone else "experiments/detail.html",
         {
             "card": card,
+            "form": form_by_variant(record),
             "brief": None
             if card.imported
             else brief_page(record, by=Actor(request.user), now=datetime.now(UTC)),

@@ -306,9 +306,10 @@ _ALL: Final = (
         offers="Here the fields of a form stand with who completes them, how long it takes, and"
         " who leaves there.",
         page=form_fields_page,
-        bar=("submitted",),
+        bar=("submitted", "experiment"),
         labels={
             "submitted": "The form is sent",
+            "experiment": "By the variants of test",
             "focused": "A field is entered",
             "completed": "It is completed",
             "abandoned": "It is left",

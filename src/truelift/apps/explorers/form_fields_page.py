@@ -8,10 +8,25 @@ from typing import Final
 from truelift.apps.drawing.bars import Bar, Bars
 from truelift.apps.drawing.forest import Interval
 from truelift.apps.drawing.wording import Kind, Measure, count, percent
-from truelift.apps.explorers.answers import mapping_of, maybe, number_of, period_said
+from truelift.apps.explorers.answers import (
+    list_of,
+    mapping_of,
+    maybe,
+    number_of,
+    period_said,
+)
 from truelift.apps.explorers.page import Asked, ExplorerPage, Figure
 from truelift.apps.explorers.sessions_page import MOST_BARS
-from truelift.apps.explorers.table import Column, Row, Unit, flat, rows_of, seconds, table
+from truelift.apps.explorers.table import (
+    Column,
+    Row,
+    Table,
+    Unit,
+    flat,
+    rows_of,
+    seconds,
+    table,
+)
 from truelift.questions.document import Json
 
 
@@ -63,6 +78,7 @@ def form_fields_page(asked: Asked) -> ExplorerPage:
         grounds=_grounds(whole, fields),
         figures=(_leaving(asked, fields), *_hesitation(asked, fields)),
         tables=(
+            *_by_variant(asked),
             table(
                 "Fields, in the order in which people come to them",
                 rows,
@@ -76,6 +92,77 @@ def form_fields_page(asked: Asked) -> ExplorerPage:
         ),
         rows=rows_of(asked.answer),
     )
+
+
+def _by_variant(asked: Asked) -> tuple[Table, ...]:
+    """Lay out what visitors of each variant of an experiment did at the form, side by side."""
+    variants = [mapping_of(each) for each in list_of(asked.answer.get("variants"))]
+    if not variants:
+        return ()
+    sides = {str(each.get("variant")): rows_of_answer(each) for each in variants}
+    fields = dict.fromkeys(row.get("field") for rows in sides.values() for row in rows)
+    by_field = {side: {row.get("field"): row for row in rows} for side, rows in sides.items()}
+    beside: list[Row] = [
+        {
+            "field": field,
+            **{
+                f"{side}.{key}": rows.get(field, {}).get(key)
+                for side, rows in by_field.items()
+                for key, _, _ in _BESIDE
+            },
+        }
+        for field in fields
+        if field is not None
+    ]
+    return (
+        table(
+            _sent(variants),
+            [
+                {"variant": str(each.get("variant")), **flat(mapping_of(each.get("whole")))}
+                for each in variants
+            ],
+            head=Column("variant", "Variant", Unit.TEXT),
+            columns=(
+                Column("fillings", "Began it"),
+                Column("submitted", "Sent it"),
+                Column("left", "Left it"),
+                Column("completion.value", "Sent, of those that are over", Unit.SHARE),
+                Column("completion.low", "Likely from", Unit.SHARE),
+                Column("completion.high", "to", Unit.SHARE),
+            ),
+            currency=asked.currency,
+            note="Fillings that people began after they had seen one variant and no other. It says"
+            " where at the form a test works; whether it works is said by the test.",
+        ),
+        table(
+            "Fields by variant",
+            beside,
+            head=Column("field", "Field", Unit.TEXT),
+            columns=[
+                Column(f"{side}.{key}", f"{side}: {label}", unit, nothing="not asked")
+                for key, label, unit in _BESIDE
+                for side in sides
+            ],
+            currency=asked.currency,
+        ),
+    )
+
+
+_BESIDE: Final = (
+    ("reached", "entered", Unit.COUNT),
+    ("abandonment.value", "abandonment", Unit.SHARE),
+    ("focus.p50_s", "at it, median", Unit.SECONDS),
+)
+"""What of a field stands side by side."""
+
+
+def _sent(variants: Sequence[Mapping[str, Json]]) -> str:
+    """Say of each variant how many of the fillings that are over were sent."""
+    said = []
+    for each in variants:
+        share = maybe(mapping_of(mapping_of(each.get("whole")).get("completion")).get("value"))
+        said.append(f"{each.get('variant')} {'none over yet' if share is None else percent(share)}")
+    return f"Sent, by variant: {', '.join(said)}"
 
 
 def rows_of_answer(answer: Mapping[str, Json]) -> list[Row]:

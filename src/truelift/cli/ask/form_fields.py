@@ -35,6 +35,10 @@ def form_fields(
     field: Annotated[
         str | None, typer.Option("--field", help="Property with the field’s name; field.")
     ] = None,
+    experiment: Annotated[
+        str | None,
+        typer.Option("--experiment", help="Tell it by the variants of this experiment, too."),
+    ] = None,
     rows: Rows = None,
     since: Since = None,
     until: Until = None,
@@ -49,6 +53,7 @@ def form_fields(
         "completed": completed,
         "abandoned": abandoned,
         "field": field,
+        "experiment": experiment,
         "max_rows": rows,
         "since": since,
         "until": until,
@@ -57,9 +62,13 @@ def form_fields(
 
 
 def _show(document: Mapping[str, Any]) -> None:
+    parts = document.get("variants") or [document]
     rows = [
         {
-            "by": {"field": row["field"]},
+            "by": {
+                **({"variant": part["variant"]} if "variant" in part else {}),
+                "field": row["field"],
+            },
             "others": row.get("others"),
             "reached": row["reached"],
             "gave_up": row["abandonment"]["value"] if row["abandonment"] else None,
@@ -68,6 +77,7 @@ def _show(document: Mapping[str, Any]) -> None:
             "fixed": row["corrected"],
             "left_here": row["left_here"],
         }
-        for row in document["rows"]
+        for part in parts
+        for row in part["rows"]
     ]
     show_rows({**document, "rows": rows}, only=_SHOWN)
