@@ -110,6 +110,16 @@ class Served:
                 return child
         raise LookupError(name)
 
+    def waits_for_a_core_ms(self, name: str) -> dict[str, float]:
+        """How long each thread of a part has waited until now for a core that others used."""
+        part = self.part(name)
+        waits = {}
+        for process in [part, *part.children(recursive=True)]:
+            for said in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
+                with contextlib.suppress(OSError):  # a thread that has ended
+                    waits[said.parent.name] = int(said.read_text().split()[1]) / 1e6
+        return waits
+
     def family(self) -> list[psutil.Process]:
         """Every process of this installation, whoever its parent is by now."""
         found = []

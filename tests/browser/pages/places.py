@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
@@ -49,30 +51,50 @@ FILES = (".csv", ".json", ".md", ".parquet", ".pdf")
 """What addresses end with that give a file."""
 
 
-def places_from(context: BrowserContext, start: str) -> list[str]:
-    """Walk from a page along its links, within its site, and give every kind of page there is.
+@dataclass
+class Walk:
+    """A way along links, within a site, to every kind of page there is.
 
     A kind is a name in the table of addresses, so that a page which is linked from anywhere
     joins by itself. An address with a query is the same kind as the one without.
+
+    Attributes:
+        context: Who walks.
+        took_ms: Address → how long it took to be answered, in the order of the walk.
     """
-    seen: Counter[str] = Counter()
-    found: list[str] = []
-    known: set[str] = set()
-    waiting = deque([start])
-    while waiting:
-        place = waiting.popleft()
-        kind = kind_of(place)
-        if place in known or not is_a_page(place) or seen[kind] >= MANY.get(kind, 1):
-            continue
-        known.add(place)
-        seen[kind] += 1
-        found.append(place)
-        waiting.extend(
-            link
-            for link in links_of(context, place)
-            if kind_of(link) and _site(link) in ("", _site(start))
-        )
-    return found
+
+    context: BrowserContext
+    took_ms: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_page(cls, context: BrowserContext, start: str) -> Walk:
+        """Walk from a page until there is nothing new."""
+        walk = cls(context)
+        seen: Counter[str] = Counter()
+        waiting = deque([start])
+        while waiting:
+            place = waiting.popleft()
+            kind = kind_of(place)
+            known = place in walk.took_ms or seen[kind] >= MANY.get(kind, 1)
+            if known or not is_a_page(place):
+                continue
+            seen[kind] += 1
+            waiting.extend(
+                link
+                for link in walk.links_of(place)
+                if kind_of(link) and _site(link) in ("", _site(start))
+            )
+        return walk
+
+    def links_of(self, place: str) -> list[str]:
+        """Give where a page's links lead, as addresses on this server."""
+        began = time.perf_counter()
+        answer = self.context.request.get(place)
+        self.took_ms[place] = (time.perf_counter() - began) * 1000
+        links = Links()
+        links.feed(answer.text())
+        found = (urljoin(place, href).partition("#")[0] for href in links.found)
+        return [link for link in dict.fromkeys(found) if link.startswith("/")]
 
 
 class Links(HTMLParser):
@@ -88,14 +110,6 @@ class Links(HTMLParser):
         href = dict(attrs).get("href") if tag == "a" else None
         if href and not href.startswith("#"):
             self.found[href] = None
-
-
-def links_of(context: BrowserContext, place: str) -> list[str]:
-    """Give where a page's links lead, as addresses on this server."""
-    links = Links()
-    links.feed(context.request.get(place).text())
-    found = (urljoin(place, href).partition("#")[0] for href in links.found)
-    return [link for link in dict.fromkeys(found) if link.startswith("/")]
 
 
 def kind_of(place: str) -> str:
