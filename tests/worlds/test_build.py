@@ -145,8 +145,13 @@ def test_a_deploy_is_answered_as_the_truth_says(built: Built, wanted: str, code:
 
 SPOILED = """
 import json
+from datetime import date
 from truelift.project.start import start_django
 start_django()
+from django.conf import settings
+from django.test import Client
+from truelift.apps.accounts.models import User
+from truelift.apps.alignment.models import MetricConflictRecord
 from truelift.apps.changes.models import ChangeRecord, ContaminationRecord, IncidentRecord
 from truelift.apps.experiments.domain import as_domain
 from truelift.apps.experiments.models import ExperimentRecord
@@ -156,7 +161,11 @@ from truelift.apps.roadmap.reads import items_of
 from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.models import SurfaceRecord
 from truelift.apps.threads.models import CommentRecord
+from truelift.apps.warnings.models import WarningRecord
 site = Site.objects.get(name="shop")
+settings.ALLOWED_HOSTS = ["testserver"]
+lead = Client()
+lead.force_login(User.objects.get(email="mara@northpine.example"))
 what = {each.key: each.what for each in items_of(site)}
 print(json.dumps({
     "guarded": {
@@ -178,6 +187,15 @@ print(json.dumps({
     "waits": (lambda found: [found.evidence.complete_at.isoformat(), str(found.ends_on)])(
         as_domain(ExperimentRecord.objects.get(key="delivery-cost-early"))
     ),
+    "against": [
+        [each.metric.name, each.kinds, each.sentence, [
+            each.sentence.split(" week by week")[0] in lead.get(f"/s/shop/{page}").content.decode()
+            for page in ("team-metrics/", "?as=marketer", f"rhythm/review/{date.today():%Y-%m}/")
+        ]]
+        for each in MetricConflictRecord.objects.filter(ended_at=None)
+    ],
+    "answered": list(WarningRecord.objects.filter(kind="metric_conflict").values_list(
+        "stage", "owner__email")),
     "agreed": CommentRecord.objects.filter(text__contains="with and without that day").count(),
     "contaminated": [
         {"experiment": each.experiment.key, "surface": each.experiment.surface,
@@ -290,6 +308,20 @@ def test_guardrails_of_the_checkout_have_intervals_and_refunds_are_waited_for(
         assert each["guardrail"] in {"held", "undecided"}
     complete_at, ends_on = map(datetime.fromisoformat, found["waits"])
     assert (complete_at.date() - ends_on.date()).days in {29, 30}
+
+
+def test_the_metric_of_marketing_works_against_the_shared_one_and_pages_name_it(
+    built: Built,
+) -> None:
+    home, _, _ = built
+    planted = json.loads((home / "worlds" / "shop" / "truth.json").read_text())["metric_conflict"]
+
+    ((metric, kinds, sentence, named),) = _said(home)["against"]
+
+    assert (metric, kinds) == (planted["metric"], [planted["kind"]])
+    assert sentence.startswith("Marketing’s cost per click and revenue per session step against")
+    assert named == [True, True, True]
+    assert _said(home)["answered"] == [["acknowledged", "mara@northpine.example"]]
 
 
 def test_the_demo_says_what_the_loop_found(built: Built) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -21,6 +21,7 @@ from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
 from truelift.events.money import exponent_of
 from truelift.worlds.calendar import Calendar
+from truelift.worlds.traffic import Floats
 
 
 ROUNDS: Final = (42, 28, 14, 7, 0)
@@ -201,6 +202,9 @@ class Facts:
             came = draw.poisson(sessions / spans * level)
             bought = draw.binomial(came, min(orders / sessions, 1.0))
             minor = np.maximum(bought * worth * draw.normal(1, 0.1, len(days)), 0)
+            lived = self._as_lived(own, source, days)
+            came, bought = (np.round(each * lived).astype(np.int64) for each in (came, bought))
+            minor = np.where(bought > 0, minor * lived, 0)
             for at in np.flatnonzero(came).tolist():
                 traffic_rows.append(
                     {
@@ -228,6 +232,11 @@ class Facts:
         ]
         self._brings(OLDER, self.owners.analyst, traffic_rows)
         self._brings("advertising", self.owners.spend, spend_rows)
+
+    def _as_lived(self, own: Traffic, source: str, days: Sequence[date]) -> Floats:
+        """Say how many times as many came from a source on each day of that year as usual."""
+        del own, source
+        return np.ones(len(days))
 
     def _brings(self, feed: str, name: str, rows: list[dict[str, object]]) -> None:
         take_in(

@@ -39,7 +39,6 @@ from truelift.worlds.answers import Answers
 from truelift.worlds.cast import Part
 from truelift.worlds.company import Company
 from truelift.worlds.explained import Explained
-from truelift.worlds.facts import Facts
 from truelift.worlds.findings import findings_between
 from truelift.worlds.history import Trial
 from truelift.worlds.meetings import Meetings
@@ -50,7 +49,7 @@ from truelift.worlds.planning import Planning
 from truelift.worlds.shop.aligned import Aligned
 from truelift.worlds.shop.build import SITE
 from truelift.worlds.shop.expected import EXPECTED
-from truelift.worlds.shop.facts import OWNERS, PAID
+from truelift.worlds.shop.facts import OWNERS, PAID, ShopFacts
 from truelift.worlds.shop.heard import HEARD, PROPOSED
 from truelift.worlds.shop.left_over import LeftOver
 from truelift.worlds.shop.metrics import METRICS, WORTHS
@@ -192,7 +191,7 @@ class Story(Tale):
         self._fills_backlog()
         self.days.at(self.days.ago(6, hour=11), self._generalises)
         self._talks()
-        Facts(site, calendar=self.days, who=self.who, owners=OWNERS, paid=PAID, seed=shop.seed)
+        ShopFacts(site, calendar=self.days, who=self.who, owners=OWNERS, paid=PAID, seed=shop.seed)
         Explained(site, calendar=self.days, who=self.who, expected=EXPECTED)
         Answers(site, calendar=self.days, who=self.who, lead="mara")
         Aligned(site, calendar=self.days, who=self.who)

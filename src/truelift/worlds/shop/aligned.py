@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
+from truelift.apps.alignment.computing import compute_metrics
 from truelift.apps.alignment.nightly import compute
 from truelift.apps.alignment.services import (
     MetricFields,
@@ -22,9 +23,12 @@ from truelift.apps.observations.models import InterventionKind
 from truelift.apps.observations.services import Comparison, create_before_after
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
+from truelift.apps.warnings.models import WarningRecord
+from truelift.apps.warnings.services import MoveAsked, move
 from truelift.lifecycle.commercial_brief import EIGHT
 from truelift.lifecycle.functions import Function
 from truelift.lifecycle.team_metric import Cadence, Formula, Unit
+from truelift.lifecycle.warning import Kind, WarningStage
 from truelift.stats.quasi import QuasiDesign
 from truelift.worlds.calendar import Calendar
 from truelift.worlds.people import PEOPLE, address_of
@@ -113,6 +117,20 @@ GOALS: Final = (
 MISSING: Final = Function.SALES
 """Who does not stand behind the newest version: the trade portal was theirs."""
 
+SEEN: Final = (28, 14)
+"""Days before the last one whose nights computed what is against the shared metric, too."""
+
+TAKEN_ON: Final = 25
+"""Days before the last one on which somebody answered the warning of it."""
+
+ANSWERED_WITHIN: Final = 45
+
+ANSWER: Final = (
+    "For a year, what was left of the budget at the end of a month bought cheap clicks, and a"
+    " session of those weeks brought less. Otto moves it into the next month now. Felix is still"
+    " judged by the click: we look at both at every review, and at the metric with the quarter."
+)
+
 RULE: Final = "No bids on the names of other brands"
 
 
@@ -132,6 +150,9 @@ class Aligned:
         self.days.at(self.days.ago(35, hour=14), self._sets_remit)
         for version, (days_ago, *_) in enumerate(GOALS, start=1):
             self.days.at(self.days.ago(days_ago, hour=9), partial(self._writes, version))
+        for days_ago in SEEN:
+            self.days.at(self.days.ago(days_ago, hour=4), self._compares)
+        self.days.at(self.days.ago(TAKEN_ON, hour=10), self._answers)
         self.days.at(self.days.ago(16, hour=16), self._decides)
         self.days.at(self.days.ends, self._computes)
 
@@ -167,6 +188,19 @@ class Aligned:
                     by=self.who[name],
                     now=self.days.moment(later=90),
                 )
+
+    def _compares(self) -> None:
+        compute_metrics(self.site, now=self.days.moment())
+
+    def _answers(self) -> None:
+        """Say what the teams live with meanwhile; the conflict itself stands until it is gone."""
+        rows = WarningRecord.objects.filter(
+            site=self.site, kind=Kind.METRIC_CONFLICT.value, stage=WarningStage.OPEN.value
+        )
+        for row in rows:
+            due = self.days.today + timedelta(days=ANSWERED_WITHIN)
+            asked = MoveAsked(WarningStage.ACKNOWLEDGED, day=due, note=ANSWER)
+            move(self.site, row.key, asked, by=self.who["mara"], now=self.days.moment())
 
     def _decides(self) -> None:
         """Take a rule on for the budget, and say before anybody looks what it should bring."""

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 from math import prod
 
 from truelift.worlds.history import Trial, head_of, instant_of
-from truelift.worlds.shop.parameters import DEVICES, DISTURBED, REASONS, STEPS, SURFACE_OF, Shop
+from truelift.worlds.shop.parameters import (
+    DEVICES,
+    DISTURBED,
+    LEFT_OF_SEARCH,
+    REASONS,
+    STEPS,
+    SURFACE_OF,
+    Shop,
+)
 from truelift.worlds.shop.works import LATE, MOVED, UNRESOLVED, WORKS
 
 
@@ -76,6 +84,13 @@ def truth_of(shop: Shop) -> dict[str, object]:
             "spread": shop.lcp_spread,
             "old_product_page": shop.old_page_slower,
             "sampled": shop.vitals_sampled,
+        },
+        "metric_conflict": {
+            "metric": "Cost per click",
+            "kind": "latent",
+            "search_left": LEFT_OF_SEARCH,
+            "why": "in the last week of each month of the year before, what was left of the budget"
+            " bought cheap clicks: a click cost less, and a session brought less",
         },
         "roadmap": {
             "unresolved": {"rule": "c6", "experiment": running.key, "what": _what(UNRESOLVED)},
