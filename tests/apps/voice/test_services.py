@@ -9,6 +9,8 @@ import pytest
 
 from truelift.apps.accounts.models import AuditEvent, User
 from truelift.apps.experiments.models import ExperimentRecord, VariantRecord
+from truelift.apps.experiments.services import replan_experiment
+from truelift.apps.experiments.spec import ExperimentSpec
 from truelift.apps.intake.fields import Arrival
 from truelift.apps.intake.models import Way
 from truelift.apps.research.actor import Actor
@@ -234,6 +236,13 @@ def test_a_test_that_changes_a_claim_is_guarded_by_refunds_and_tickets(
         ("ticket_rate", "guardrail"),
     }
     assert [each.record for each in claims_on(site, "Product page")] == [claim]
+
+    rewritten = ExperimentSpec(key="light", name="Lighter")
+    replan_experiment(site, "light", rewritten, by=Actor(ada), now=now)
+    assert {each.metric.key for each in test.metrics.all()} == {"refund_rate", "ticket_rate"}
+    tag_test(site, claim.key, "light", by=Actor(ada), now=now, changes=False)
+    replan_experiment(site, "light", rewritten, by=Actor(ada), now=now)
+    assert not test.metrics.exists()
 
 
 @pytest.mark.database

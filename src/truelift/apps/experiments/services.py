@@ -197,6 +197,10 @@ def replan_experiment(
     record.variants.all().delete()
     record.metrics.all().delete()
     _fill(record, spec, by=by, now=now)
+    # Claims know experiments; loading them at once would close a circle.
+    from truelift.apps.voice.promises import guard_claims
+
+    guard_claims(record, by=by, now=now)
     audit(
         action="experiment.replanned",
         target=f"experiment:{record.key}",

@@ -278,16 +278,10 @@ def tag_test(
     )
     made.state = (Confirmed.CONFIRMED if changes else Confirmed.REJECTED).value
     made.by, made.at = by.user, now
-    if changes and test.stage == Stage.BRIEFED:
-        for name in GUARDING:
-            try:
-                with transaction.atomic():
-                    add_guardrail(site, test.key, name, by=by, now=now)
-            except Refusal:
-                # The plan has it already.
-                continue
-            made.added = [*made.added, name]
     made.save()
+    if changes:
+        made.added = [*made.added, *guard_claims(test, by=by, now=now)]
+        made.save(update_fields=["added"])
     audit(
         action="claim.tagged" if changes else "claim.untagged",
         target=f"experiment:{test.key}",
@@ -297,6 +291,29 @@ def tag_test(
         **by.audited,
     )
     return made
+
+
+def guard_claims(test: ExperimentRecord, *, by: Actor, now: datetime) -> tuple[str, ...]:
+    """Put what guards claims into the plan of a draft that changes one, where it is missing.
+
+    Whoever rewrites the plan does not lose it: it goes only when the claim is not changed.
+
+    Returns:
+        The guardrails that were put in.
+    """
+    changed = ClaimTestRecord.objects.filter(experiment=test, state=Confirmed.CONFIRMED.value)
+    if test.stage != Stage.BRIEFED or not changed.exists():
+        return ()
+    added = []
+    for name in GUARDING:
+        try:
+            with transaction.atomic():
+                add_guardrail(test.site, test.key, name, by=by, now=now)
+        except Refusal:
+            # The plan has it already.
+            continue
+        added.append(name)
+    return tuple(added)
 
 
 def _next(rows: models.QuerySet[PhraseRecord] | models.QuerySet[ClaimRecord]) -> int:
