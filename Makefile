@@ -24,7 +24,7 @@ types: ; $(bin)/mypy && $(bin)/pyright --warnings
 front-end: ; npm run --silent types && npm run --silent build && npm run --silent test
 unit: ; $(pytest) -n 2 -m "not browser and not fault and not world and not simulation and not oracle"
 oracles: ; $(pytest) -n 2 -m oracle
-postgres: ; scripts/with-postgres.sh $(pytest) -n 2 -m "database and not browser and not simulation"
+postgres: ; scripts/with-postgres.sh $(pytest) -n 2 --timeout 180 -m "database and not browser and not simulation"
 worlds: ; $(pytest) -n 2 --timeout 180 -m world
 fault-short: ; $(pytest) -n 2 --timeout 180 -m fault
 fault: ; TRUELIFT_KILLS=20 TRUELIFT_KILL_EVENTS=200000 $(pytest) --timeout 1800 -m fault

@@ -21,7 +21,7 @@ os.environ["TRUELIFT_HOME"] = tempfile.mkdtemp(prefix="truelift-tests-")
 import hypothesis
 import pytest
 
-from tests.cli.served import RUNNING
+from tests.cli.served import RUNNING, eventually
 from truelift.lake.home import Home
 from truelift.project.tables import ready_made
 from truelift.settings import settings_from
@@ -109,6 +109,11 @@ def django_db_modify_db_settings(
             subprocess.run([sys.executable, "-m", "truelift.project.tables"], check=False)
         if ready_made().exists():
             shutil.copyfile(ready_made(), database)
+    elif tables := os.environ.get("TRUELIFT_TEST_TABLES"):
+        # scripts/with-postgres.sh makes them while the tests are collected.
+        assert eventually(Path(tables).exists, within_s=300), "nobody made the tables"
+        if copied := Path(tables).read_text(encoding="utf-8").strip():
+            wanted["TEST"]["TEMPLATE"] = copied
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from truelift.lake.home import Home
 from truelift.lake.loader import Loader
 
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db]
 
 COOKIE_CATS = Path(__file__).parents[2] / "examples" / "cookie_cats" / "experiment.toml"
 

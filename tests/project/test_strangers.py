@@ -20,7 +20,7 @@ from truelift.apps.accounts.models import AuditEvent, User
 from truelift.apps.sites.models import Site
 
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db]
 
 UNSAFE = ("post", "put", "patch", "delete")
 METHODS = ("get", "head", *UNSAFE, "options")
@@ -256,6 +256,7 @@ def test_nothing_is_changed_from_a_page_of_somebody_else(stocked: Site, ada: Use
     assert AuditEvent.objects.count() == before
 
 
+@pytest.mark.database
 @pytest.mark.parametrize("resource", ["insights", "hypotheses", "experiments"])
 def test_a_list_of_another_site_is_not_there(
     resource: str, ada: User, mallory: User, client_of: Callable[[User], Client]
@@ -267,6 +268,7 @@ def test_a_list_of_another_site_is_not_there(
     assert Client().get(address).status_code == 401
 
 
+@pytest.mark.database
 def test_open_addresses_break_nothing_for_nobody(client: Client, site: Site) -> None:
     wrong = []
     for method, path in _matrix():

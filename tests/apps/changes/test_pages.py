@@ -22,7 +22,7 @@ from truelift.apps.sites.models import Site
 from truelift.lifecycle.change import Change, ChangeKind, Trust
 
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db]
 
 ClientOf = Callable[[User], Client]
 WEEK_ONE = datetime(2026, 5, 7, 9, 30, tzinfo=UTC)

@@ -48,7 +48,7 @@ from truelift.lifecycle.gate import Gate
 from truelift.lifecycle.policy import Lead, Organisation, Policy, Research
 
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db]
 
 AT_THE_END = datetime.fromisoformat("2026-05-25T12:00:00+00:00")
 ClientOf = Callable[[User], Client]

@@ -25,7 +25,7 @@ from truelift.cli.analyse import in_words
 from truelift.lifecycle.experiment import Action
 
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db]
 
 TELLING = ("0.0045", "0.09", "+9.0%", "9.0%", "rose by", "4.5%")
 """What the snapshot below says of its effect."""

@@ -32,7 +32,7 @@ from truelift.lifecycle.experiment import Action, Choice, Method, Stage
 from truelift.lifecycle.functions import Function
 
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db]
 
 AT_THE_END = datetime(2026, 5, 25, 12, tzinfo=UTC)
 ClientOf = Callable[[User], Client]

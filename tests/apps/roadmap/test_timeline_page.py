@@ -20,7 +20,7 @@ from truelift.apps.sites.models import Site
 from truelift.apps.surfaces.models import SurfaceRecord
 
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db]
 
 ClientOf = Callable[[User], Client]
 HERE = "/s/shop/roadmap/"
