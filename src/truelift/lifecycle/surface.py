@@ -90,7 +90,7 @@ def surfaces_at(url: str, surfaces: Iterable[Surface]) -> tuple[str, ...]:
         surfaces: The surfaces of the site.
     """
     parts = urlsplit(url)
-    host, path = parts.netloc.lower().rpartition("@")[2], parts.path or "/"
+    host, path = parts.netloc.lower().rpartition("@")[2], _parts(parts.path)
     return tuple(
         surface.name
         for surface in surfaces
@@ -115,24 +115,32 @@ def surfaces_of_files(paths: Sequence[str], surfaces: Sequence[Surface]) -> Foun
     return Found(named, tuple(unmapped))
 
 
-def _address_fits(pattern: str, host: str, path: str) -> bool:
-    at, slash, rest = pattern.partition("/")
-    if at and at.lower() != host:
+def _address_fits(pattern: str, host: str, path: Sequence[str]) -> bool:
+    at, slash, pieces = _taken_apart(pattern)
+    if at and at != host:
         return False
-    return _fits(tuple(filter(None, rest.split("/"))), path) if slash else bool(at)
+    return _fits(pieces, path) if slash else bool(at)
+
+
+@lru_cache(maxsize=4096)
+def _taken_apart(pattern: str) -> tuple[str, bool, tuple[str, ...]]:
+    at, slash, rest = pattern.partition("/")
+    return at.lower(), bool(slash), _parts(rest)
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    return tuple(filter(None, path.split("/")))
 
 
 def _file_fits(glob: str, path: str) -> bool:
-    pieces = tuple(filter(None, glob.split("/")))
     # A folder claims what is in it; a name without a folder claims it wherever it stands.
     anywhere = () if "/" in glob.rstrip("/") else ("**",)
     inside = () if glob.endswith("*") else ("**",)
-    return _fits((*anywhere, *pieces, *inside), path)
+    return _fits((*anywhere, *_parts(glob), *inside), _parts(path))
 
 
-def _fits(pieces: tuple[str, ...], path: str) -> bool:
+def _fits(pieces: Sequence[str], parts: Sequence[str]) -> bool:
     """Walk along both, keeping every place that could be reached: time is their product."""
-    parts = list(filter(None, path.split("/")))
     reached = {0}
     for piece in pieces:
         if piece == "**":

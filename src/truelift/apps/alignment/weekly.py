@@ -76,6 +76,7 @@ class SiteWeeks:
     def __init__(self, site: Site, *, now: datetime) -> None:
         """Read the weeks up to now; everything else when it is asked for."""
         self.site, self.now = site, now
+        self._places: dict[tuple[frozenset[str], bool], tuple[NDArray[Any], Spots, Spots]] = {}
         found = facts.weeks(site, until=day_at(site, now), count=MOST_WEEKS)
         # A feed may be some days late; a gap further back ends what is known.
         whole = [each.days == DAYS and each.sessions is not None for each in found]
@@ -169,14 +170,11 @@ class SiteWeeks:
         seen = self.traffic
         told = ((seen.day >= begin) & (seen.day < split), (seen.day >= split) & (seen.day < end))
         alone = campaigns_in_one(seen.source, seen.campaign, *told)
-        names = _names(seen.source, _without(seen.source, seen.campaign, alone))
-        day, value, of_what = seen.day, seen.revenue_minor.astype(float), names
+        day, value = seen.day, seen.revenue_minor.astype(float)
         if shared.kind is MetricKind.LEADS:
             leads = self.leads
             day, value = leads.day, np.ones(len(leads)) * self.worth_of_lead
-            of_what = _names(leads.source, _without(leads.source, leads.campaign, alone))
-        sources, place = np.unique(np.concatenate([names, of_what]), return_inverse=True)
-        of_traffic, of_value = place[: len(seen)], place[len(seen) :]
+        sources, of_traffic, of_value = self._placed(alone, leads=shared.kind is MetricKind.LEADS)
         many = len(sources)
 
         def window(
@@ -207,6 +205,23 @@ class SiteWeeks:
         called = [*map(str, sources), "small sources", "small sources"]
         named = [name for name, kept in zip(called, there, strict=True) if kept]
         return Mixed(found, named[worst] if parts[worst] < 0 else "")
+
+    def _placed(self, alone: frozenset[str], *, leads: bool) -> tuple[NDArray[Any], Spots, Spots]:
+        """Name the sources, and say which each row of traffic and of what is bought has.
+
+        Metrics have the same ones, but for windows of other lengths: they are found once.
+        """
+        if (alone, leads) not in self._places:
+            seen = self.traffic
+            names = _names(seen.source, _without(seen.source, seen.campaign, alone))
+            both = [names]
+            if leads:
+                told = self.leads
+                both.append(_names(told.source, _without(told.source, told.campaign, alone)))
+            sources, place = np.unique(np.concatenate(both), return_inverse=True)
+            of_value = place[len(names) :] if leads else place
+            self._places[alone, leads] = sources, place[: len(names)], of_value
+        return self._places[alone, leads]
 
     def _levers(
         self, metric: TeamMetricRecord, formula: Formula, sources: NDArray[Any]

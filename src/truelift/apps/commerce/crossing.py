@@ -46,7 +46,10 @@ def crossing_document(
         surfaces: Of the site; a landing page that none of them claims stands for itself.
         teams: Surface → who owns it.
     """
-    landing = [_surface(text, surfaces) for text in told.labels[:, 2]]
+    named = {each.name.casefold(): each.name for each in surfaces}
+    labels = told.labels[:, 2].tolist()
+    known = {text: _surface(text, named, surfaces) for text in set(labels)}
+    landing = [known[text] for text in labels]
     pages, page_at = _names(landing, told.sessions, MOST_PAGES)
     sources, source_at = _names(told.labels[:, 0].tolist(), told.sessions, MOST_SOURCES)
     shape = (2, len(sources), len(pages))
@@ -105,10 +108,9 @@ def crossing_document(
     }
 
 
-def _surface(landing: str, surfaces: Sequence[Surface]) -> str:
+def _surface(landing: str, named: Mapping[str, str], surfaces: Sequence[Surface]) -> str:
     if not landing:
         return ""
-    named = {each.name.casefold(): each.name for each in surfaces}
     if landing.casefold() in named:
         return named[landing.casefold()]
     found = surfaces_at(landing, surfaces)
