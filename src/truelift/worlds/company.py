@@ -32,6 +32,19 @@ OPENED_BEFORE: Final = timedelta(days=140)
 """A company worked on its site before anything was measured here."""
 
 
+PATIENT_GATES: Final = frozenset(
+    {
+        Gate.DECISION_TABLE,
+        Gate.IMPLEMENTER,
+        Gate.APPROVALS,
+        Gate.SIGN_OFFS,
+        Gate.MATURED,
+        Gate.SECOND_OPINION,
+    }
+)
+"""What a programme asks for whose numbers come late."""
+
+
 @dataclass(frozen=True, slots=True)
 class Worth:
     """What a metric is worth to the company, and what it watches over."""

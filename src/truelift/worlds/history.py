@@ -167,6 +167,25 @@ def instant_of(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def tests_of(history: History) -> dict[str, object]:
+    """Say of every trial when it was, what it does, and which one still runs."""
+    told = {}
+    for trial in history.trials:
+        start, end = history.span_of(trial)
+        told[trial.key] = {
+            "control": trial.control,
+            "treatment": trial.treatment,
+            "seen_at": trial.seen_at,
+            "acts_on": trial.acts_on,
+            "since": instant_of(start),
+            "until": instant_of(end),
+            "running": history.runs(trial),
+            "multiplies": dict(trial.lift),
+        }
+    running = next(each.key for each in history.trials if history.runs(each))
+    return {"experiments": told, "running_experiment": running}
+
+
 def head_of(name: str, history: History) -> dict[str, object]:
     """Say what every truth begins with; a build that goes on reads it again."""
     return {

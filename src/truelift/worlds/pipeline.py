@@ -38,6 +38,21 @@ class Shared:
     value_minor: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What a company's numbers are brought and answered for with.
+
+    Attributes:
+        owners: Who answers for what.
+        paid: Source → what it costs.
+        shared: The metric that they agree on.
+    """
+
+    owners: Owners
+    paid: Mapping[str, Paid]
+    shared: Shared
+
+
 LeadRows = Callable[[date], list[dict[str, object]]]
 """Gives the leads that are known by a day, as the sales system writes them."""
 
@@ -55,10 +70,8 @@ class PipelineFacts(Facts):
         *,
         calendar: Calendar,
         who: Mapping[str, Actor],
-        owners: Owners,
-        paid: Mapping[str, Paid],
+        numbers: Numbers,
         seed: int,
-        shared: Shared,
         leads: LeadRows | None = None,
     ) -> None:
         """Put it on the calendar.
@@ -67,14 +80,14 @@ class PipelineFacts(Facts):
             site: The company's.
             calendar: Its days.
             who: First name → person.
-            owners: Who answers for what.
-            paid: Source → what it costs.
+            numbers: What they are brought with.
             seed: Of what is drawn.
-            shared: What they agree on.
             leads: Gives the leads; None where nothing is sold by them.
         """
-        self.shared, self.leads = shared, leads
-        super().__init__(site, calendar=calendar, who=who, owners=owners, paid=paid, seed=seed)
+        self.shared, self.leads = numbers.shared, leads
+        super().__init__(
+            site, calendar=calendar, who=who, owners=numbers.owners, paid=numbers.paid, seed=seed
+        )
 
     @override
     def _feeds(self) -> tuple[tuple[str, FeedKind, str, int], ...]:

@@ -23,6 +23,7 @@ from truelift.worlds.history import History, Trial
 from truelift.worlds.listening import Listening, Voices
 from truelift.worlds.meetings import Meetings, People, Promise
 from truelift.worlds.outside import host_proved
+from truelift.worlds.pipeline import LeadRows, Numbers, PipelineFacts
 from truelift.worlds.planning import Planning
 from truelift.worlds.tale import Shipped, Tale
 from truelift.worlds.told import Told
@@ -59,6 +60,7 @@ class Script:
         promises: What somebody promised at which stand-up.
         expected: What its people wrote of a surface's visitors.
         proposals: What was found and proposed last: insight and hypothesis.
+        numbers: What its numbers are brought with.
     """
 
     company: Company
@@ -77,18 +79,22 @@ class Script:
     promises: tuple[Promise, ...]
     expected: Expected
     proposals: tuple[tuple[InsightFields, HypothesisFields], ...]
+    numbers: Numbers
 
 
 class ScriptedYear(Tale):
     """The year of one company, as its script tells it."""
 
-    def __init__(self, site: Site, script: Script, history: History) -> None:
+    def __init__(
+        self, site: Site, script: Script, history: History, *, leads: LeadRows | None = None
+    ) -> None:
         """Put everything on the calendar.
 
         Args:
             site: The company's.
             script: What is told.
             history: Its truth.
+            leads: Gives what its sales system knows; None where nothing is sold by leads.
         """
         super().__init__(site, script.company, history)
         self.script = script
@@ -114,6 +120,15 @@ class ScriptedYear(Tale):
             proposes = partial(self._proposes, f"next-{number}", insight, hypothesis)
             self.days.at(self.days.ago(PROPOSED_AGO - number, hour=11), proposes)
         Listening(site, calendar=self.days, cast=self.cast, voices=script.voices, seed=history.seed)
+        PipelineFacts(
+            site,
+            calendar=self.days,
+            who=self.who,
+            numbers=script.numbers,
+            seed=history.seed,
+            leads=leads,
+        )
+        self._closes_the_year()
 
     def _closes_the_year(self) -> None:
         """Meet, be asked, and see what the nights saw; after the numbers have come."""

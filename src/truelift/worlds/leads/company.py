@@ -7,9 +7,8 @@ from typing import Final
 from truelift.apps.accounts.roles import Role
 from truelift.apps.experiments.spec import MetricSpec
 from truelift.lifecycle.functions import Function
-from truelift.lifecycle.gate import Gate
 from truelift.worlds.cast import Colleague, Part
-from truelift.worlds.company import Company, Worth
+from truelift.worlds.company import PATIENT_GATES, Company, Worth
 from truelift.worlds.leads.build import SITE
 from truelift.worlds.leads.parameters import HOST, MATURES_DAYS
 
@@ -66,17 +65,6 @@ WORTHS: Final = (
     Worth("form_rate", "micro"),
 )
 
-GATES: Final = frozenset(
-    {
-        Gate.DECISION_TABLE,
-        Gate.IMPLEMENTER,
-        Gate.APPROVALS,
-        Gate.SIGN_OFFS,
-        Gate.MATURED,
-        Gate.SECOND_OPINION,
-    }
-)
-
 COMPANY: Final = Company(
     site=SITE,
     title="Palletline",
@@ -85,7 +73,7 @@ COMPANY: Final = Company(
     people=PEOPLE,
     metrics=METRICS,
     worths=WORTHS,
-    gates=GATES,
+    gates=PATIENT_GATES,
     because="A lead is worth what sales makes of it, and sales needs six weeks to know.",
     event_names={
         "qualify_lead": ("mql",),

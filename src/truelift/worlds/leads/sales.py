@@ -12,10 +12,10 @@ import numpy as np
 from truelift.worlds.facts import Owners, Paid
 from truelift.worlds.leads.parameters import MATURES_DAYS, Leads
 from truelift.worlds.leads.visits import Visits, visits_of
-from truelift.worlds.pipeline import Shared
+from truelift.worlds.pipeline import Numbers, Shared
 
 
-OWNERS: Final = Owners(
+_OWNERS: Final = Owners(
     analyst="yara",
     spend="milo",
     refunds="greta",
@@ -24,18 +24,20 @@ OWNERS: Final = Owners(
     sales="bram",
 )
 
-PAID: Final[Mapping[str, Paid]] = {
+_PAID: Final[Mapping[str, Paid]] = {
     "google / cpc": Paid(click_minor=410),
     "linkedin / paid_social": Paid(click_minor=560, clicks=1.12),
     "newsletter / email": Paid(click_minor=6, clicks=1.02),
 }
 """Source → what a click of it costs."""
 
-SHARED: Final = Shared(
+_SHARED: Final = Shared(
     kind="leads",
     maturity_days=MATURES_DAYS,
     because="Marketing counts leads, sales counts talks, finance counts neither.",
 )
+
+NUMBERS: Final = Numbers(_OWNERS, _PAID, _SHARED)
 
 LOST_AFTER_DAYS: Final = 70
 """What sales took on and nobody bought by then is lost."""

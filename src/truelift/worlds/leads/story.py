@@ -7,10 +7,9 @@ from typing import Final
 from truelift.apps.sites.models import Site
 from truelift.worlds.leads.company import COMPANY
 from truelift.worlds.leads.parameters import HOST, Leads
-from truelift.worlds.leads.sales import OWNERS, PAID, SHARED, sales_system
+from truelift.worlds.leads.sales import NUMBERS, sales_system
 from truelift.worlds.leads.spoken import ATTENDING, EXPECTED, PROMISES, PROPOSALS, VOICES
 from truelift.worlds.leads.told import HEARD, PAGES, PLACES, PRIORITIES, TALK, TOLD, WORKS
-from truelift.worlds.pipeline import PipelineFacts
 from truelift.worlds.scripted import Script, ScriptedYear
 from truelift.worlds.tale import Shipped
 
@@ -42,6 +41,7 @@ SCRIPT: Final = Script(
     promises=PROMISES,
     expected=EXPECTED,
     proposals=PROPOSALS,
+    numbers=NUMBERS,
 )
 
 
@@ -50,15 +50,4 @@ class Story(ScriptedYear):
 
     def __init__(self, site: Site, leads: Leads) -> None:
         """Put everything on the calendar."""
-        super().__init__(site, SCRIPT, leads)
-        PipelineFacts(
-            site,
-            calendar=self.days,
-            who=self.who,
-            owners=OWNERS,
-            paid=PAID,
-            seed=leads.seed,
-            shared=SHARED,
-            leads=sales_system(leads),
-        )
-        self._closes_the_year()
+        super().__init__(site, SCRIPT, leads, leads=sales_system(leads))

@@ -129,13 +129,6 @@ TOLD: Final[Mapping[str, Told]] = MappingProxyType(
             goal="The price is seen beside what it saves.",
             audience="Everyone who looks at the price",
             complete_after=MATURES_DAYS,
-            table={
-                "win": "ship",
-                "null": "stop",
-                "inconclusive": "iterate",
-                "loss": "stop",
-                "harm": "stop",
-            },
             slot=("Three days in the sprint after the decision", 3.0),
             reasons={
                 Choice.SHIP: "More people get to the form; sales takes on as many of them.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from truelift.worlds.history import Trial, head_of, instant_of
+from truelift.worlds.history import head_of, instant_of, tests_of
 from truelift.worlds.leads.parameters import FIELDS, HESITATED, MATURES_DAYS, TRAP, Leads
 
 
@@ -35,8 +35,7 @@ def truth_of(leads: Leads) -> dict[str, object]:
         "channels": {
             each.key: {"share": each.share, "intent": each.intent} for each in leads.channels
         },
-        "experiments": {each.key: _trial(leads, each) for each in leads.trials},
-        "running_experiment": next(each.key for each in leads.trials if leads.runs(each)),
+        **tests_of(leads),
         "trap": {
             "experiment": TRAP,
             "leads": trap.lift["lead"],
@@ -46,18 +45,4 @@ def truth_of(leads: Leads) -> dict[str, object]:
             "recommended": False,
             "why": "a fifth more leads, of whom sales takes on fewer: more calls for as many sales",
         },
-    }
-
-
-def _trial(leads: Leads, trial: Trial) -> dict[str, object]:
-    start, end = leads.span_of(trial)
-    return {
-        "control": trial.control,
-        "treatment": trial.treatment,
-        "seen_at": trial.seen_at,
-        "acts_on": trial.acts_on,
-        "since": instant_of(start),
-        "until": instant_of(end),
-        "running": leads.runs(trial),
-        "multiplies": dict(trial.lift),
     }

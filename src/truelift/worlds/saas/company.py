@@ -7,9 +7,8 @@ from typing import Final
 from truelift.apps.accounts.roles import Role
 from truelift.apps.experiments.spec import MetricSpec
 from truelift.lifecycle.functions import Function
-from truelift.lifecycle.gate import Gate
 from truelift.worlds.cast import Colleague, Part
-from truelift.worlds.company import Company, Worth
+from truelift.worlds.company import PATIENT_GATES, Company, Worth
 from truelift.worlds.saas.build import SITE
 from truelift.worlds.saas.parameters import ACTIVE_FROM, ACTIVE_TO, HOST, STEPS
 
@@ -73,17 +72,6 @@ WORTHS: Final = (
     Worth("days_to_value", "diagnostic"),
 )
 
-GATES: Final = frozenset(
-    {
-        Gate.DECISION_TABLE,
-        Gate.IMPLEMENTER,
-        Gate.APPROVALS,
-        Gate.SIGN_OFFS,
-        Gate.MATURED,
-        Gate.SECOND_OPINION,
-    }
-)
-
 COMPANY: Final = Company(
     site=SITE,
     title="Rotaline",
@@ -92,7 +80,7 @@ COMPANY: Final = Company(
     people=PEOPLE,
     metrics=METRICS,
     worths=WORTHS,
-    gates=GATES,
+    gates=PATIENT_GATES,
     because="A trial is worth something when somebody still works by the rota a month later.",
     event_names={"setup_step": STEPS[1:]},
 )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from truelift.apps.sites.models import Site
-from truelift.worlds.pipeline import PipelineFacts
 from truelift.worlds.saas.company import COMPANY
 from truelift.worlds.saas.parameters import HOST, Saas
-from truelift.worlds.saas.sales import OWNERS, PAID, SHARED
+from truelift.worlds.saas.sales import NUMBERS
 from truelift.worlds.saas.spoken import ATTENDING, EXPECTED, PROMISES, PROPOSALS, VOICES
 from truelift.worlds.saas.told import HEARD, PAGES, PLACES, PRIORITIES, TALK, TOLD, WORKS
 from truelift.worlds.scripted import Script, ScriptedYear
@@ -42,6 +41,7 @@ SCRIPT: Final = Script(
     promises=PROMISES,
     expected=EXPECTED,
     proposals=PROPOSALS,
+    numbers=NUMBERS,
 )
 
 
@@ -51,13 +51,3 @@ class Story(ScriptedYear):
     def __init__(self, site: Site, saas: Saas) -> None:
         """Put everything on the calendar."""
         super().__init__(site, SCRIPT, saas)
-        PipelineFacts(
-            site,
-            calendar=self.days,
-            who=self.who,
-            owners=OWNERS,
-            paid=PAID,
-            seed=saas.seed,
-            shared=SHARED,
-        )
-        self._closes_the_year()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from truelift.worlds.history import Trial, head_of, instant_of
+from truelift.worlds.history import head_of, tests_of
 from truelift.worlds.saas.parameters import (
     ACTIVE_FROM,
     ACTIVE_TO,
@@ -38,8 +38,7 @@ def truth_of(saas: Saas) -> dict[str, object]:
             "active": saas.stays**weeks,
             "not_active": saas.fades**weeks,
         },
-        "experiments": {each.key: _trial(saas, each) for each in saas.trials},
-        "running_experiment": next(each.key for each in saas.trials if saas.runs(each)),
+        **tests_of(saas),
         "outside": {"experiment": GUIDED, "emails_after_days": list(NUDGES), "opened": saas.opened},
         "trap": {
             "experiment": TRAP,
@@ -49,18 +48,4 @@ def truth_of(saas: Saas) -> dict[str, object]:
             "recommended": False,
             "why": "without a payroll a rota is published and nobody works by it",
         },
-    }
-
-
-def _trial(saas: Saas, trial: Trial) -> dict[str, object]:
-    start, end = saas.span_of(trial)
-    return {
-        "control": trial.control,
-        "treatment": trial.treatment,
-        "seen_at": trial.seen_at,
-        "acts_on": trial.acts_on,
-        "since": instant_of(start),
-        "until": instant_of(end),
-        "running": saas.runs(trial),
-        "multiplies": dict(trial.lift),
     }
