@@ -209,6 +209,9 @@ def test_every_kind_is_judged_in_one_analysis_and_read_on_the_page(
         pytest.approx(0.625),
         pytest.approx(0.5),
     ]
+    for each in waits["variants"]:
+        assert each["median_days"] is not None
+        assert 0 < each["restricted_mean_days"] < 2
     revenue, loads = document["distributions"]
     assert (revenue["metric"], revenue["of"], revenue["log"]) == ("capped", "visitors", True)
     assert [each["above_zero"] for each in revenue["variants"]] == [125, 100]
@@ -220,6 +223,7 @@ def test_every_kind_is_judged_in_one_analysis_and_read_on_the_page(
     assert "With the cap, and without it" in page
     assert "Half of those with any have at most €10.00 with Cost at checkout" in page
     assert "Within 2 days purchase came to 62.5% with Cost at checkout" in page
+    assert "Mean, at most 2 days" in page
     assert "549 ms" in page
     assert "page_view between 2 and 7 days" in page
     assert "cart, then purchase" in page

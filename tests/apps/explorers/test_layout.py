@@ -194,6 +194,7 @@ def test_who_still_waits_is_no_loss_and_a_line_ends_where_nobody_is_watched() ->
         "immature": 75,
         "median": None,
         "quartiles": [2, None, None],
+        "restricted_mean": 2.5,
         "rows": points,
     }
     answer: dict[str, Json] = {"semantics": {"interval": "day"}, "groups": [group]}
@@ -206,7 +207,8 @@ def test_who_still_waits_is_no_loss_and_a_line_ends_where_nobody_is_watched() ->
     assert figure.chart.lines[-1].values == (0.0, 0.2, 0.3, None)
     assert page.marked == "30.0%"
     assert "75 still wait" in page.grounds
-    assert page.tables[0].rows[0].cells[3:] == ("2 days", "not reached", "not reached")
+    assert page.tables[0].rows[0].cells[3:] == ("2 days", "not reached", "not reached", "2.5 days")
+    assert page.tables[0].columns[-1].label == "Mean, at most 3 days"
 
 
 def paths(direction: str) -> Flow:

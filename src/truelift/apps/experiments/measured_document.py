@@ -146,12 +146,14 @@ def survival_document(
 ) -> dict[str, Any]:
     """Give the share of each variant's visitors that still waits, over the window."""
     horizon = waits.horizon
+    day = waits.interval_s / DAY_S
     places = sorted({round(nth * horizon / POINTS) for nth in range(POINTS + 1)})
     rows = []
     for nth, variant in enumerate(variants):
         curve = survival_curve(waits.came[nth].tolist(), waits.left[nth].tolist())
         points = [curve.points[place] for place in places]
         last = curve.points[horizon]
+        median, mean = curve.quantile(0.5), curve.restricted_mean(horizon)
         rows.append(
             {
                 "variant": variant,
@@ -159,12 +161,14 @@ def survival_document(
                 "came": curve.came,
                 "waiting": [None if each.share is None else 1 - each.share for each in points],
                 "reached": {"share": last.share, "low": last.low, "high": last.high},
+                "median_days": None if median is None else median * day,
+                "restricted_mean_days": None if mean is None else mean * day,
             }
         )
     return {
         "metric": metric.key,
         "interval_s": waits.interval_s,
-        "days": [place * waits.interval_s / DAY_S for place in places],
+        "days": [place * day for place in places],
         "variants": rows,
     }
 

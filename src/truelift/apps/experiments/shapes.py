@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from truelift.apps.drawing.curves import Curves
 from truelift.apps.drawing.series import Line
-from truelift.apps.drawing.wording import Kind, Measure, count, lift, percent
+from truelift.apps.drawing.wording import Kind, Measure, count, lift, number, percent
 from truelift.apps.experiments.models import ExperimentRecord, MetricKind, MetricRecord
 from truelift.apps.experiments.wording import days_in_words, is_money, level, listed, percentile
 
@@ -175,7 +175,14 @@ def _survival(
             falls=True,
             unit="days",
         ),
-        heads=("Visitors", "Had it", f"By {window}", "95% interval"),
+        heads=(
+            "Visitors",
+            "Had it",
+            f"By {window}",
+            "95% interval",
+            "Half within",
+            f"Mean, at most {window}",
+        ),
         rows=tuple(
             Row(
                 names.get(each["variant"], each["variant"]),
@@ -186,11 +193,21 @@ def _survival(
                     NONE
                     if each["reached"]["low"] is None
                     else f"{_share(each['reached']['low'])} to {_share(each['reached']['high'])}",
+                    _days(each, "median_days", "not reached"),
+                    _days(each, "restricted_mean_days", NONE),
                 ),
             )
             for each in variants
         ),
     )
+
+
+def _days(found: Mapping[str, Any], member: str, nothing: str) -> str:
+    """Write a time; snapshots from before it was kept have none."""
+    value = found.get(member)
+    if value is not None:
+        return f"{number(value)} days"
+    return nothing if member in found else NONE
 
 
 def _share(share: float | None) -> str:

@@ -26,7 +26,7 @@ from truelift.apps.lists.places import LISTS
 from truelift.apps.measurement.funnel_form import USUAL, Called, default_steps
 from truelift.apps.measurement.periods import Period
 from truelift.questions.document import Json
-from truelift.questions.metric_library import METRIC_LIBRARY
+from truelift.questions.metric_library import METRIC_LIBRARY, SIGN_UP
 from truelift.questions.parse import QUESTIONS
 
 
@@ -188,8 +188,12 @@ def _retention(seen: Sequence[str], called: Called) -> Mapping[str, Json]:
 
 
 def _time_to_value(seen: Sequence[str], called: Called) -> Mapping[str, Json]:
+    steps = default_steps(seen, called)
+    signed = called.get(SIGN_UP, (SIGN_UP,))
+    # A trial begins with the sign-up; whoever looks at a page before has not begun one.
+    trial = next((names for names in steps[:-1] if set(names) & set(signed)), None)
     return {
-        "start": _events(beginning(seen, called)),
+        "start": _events(trial or beginning(seen, called)),
         "value": _events(goal(seen, called)),
         "interval": "day",
         "intervals": 30,

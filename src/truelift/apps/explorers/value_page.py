@@ -119,12 +119,16 @@ def _chart(
 
 def _table(groups: Sequence[Mapping[str, Json]], interval: str, asked: Asked) -> Table:
     rows: list[dict[str, Scalar]] = []
+    last = max((number_of(each.get("interval")) for each in _points(groups[0])), default=0)
+    horizon = _time(last, interval)
     for group in groups:
         quartiles = list_of(group.get("quartiles"))
         row: dict[str, Scalar] = {"name": _name(group)}
         row |= {name: _scalar(group.get(name)) for name in ("people", "reached", "immature")}
         row["quarter"] = _said(quartiles[0] if quartiles else None, interval)
         row["median"] = _said(group.get("median"), interval)
+        mean = group.get("restricted_mean")
+        row["mean"] = "not known" if mean is None else _time(mean, interval)
         row["three_quarters"] = _said(quartiles[2] if len(quartiles) > 2 else None, interval)
         rows.append(row)
     whole: dict[str, Scalar] = {
@@ -142,11 +146,13 @@ def _table(groups: Sequence[Mapping[str, Json]], interval: str, asked: Asked) ->
             Column("quarter", "A quarter within"),
             Column("median", "Half within"),
             Column("three_quarters", "Three quarters within"),
+            Column("mean", f"Mean, at most {horizon}"),
         ),
         whole=whole if len(groups) > 1 else None,
         currency=asked.currency,
         note="A person belongs to the group of their first start. “not reached”: fewer than that"
-        " share got there in the time they were watched.",
+        " share got there in the time they were watched. Mean: restricted, who got there later or"
+        f" never counts {horizon}.",
     )
 
 

@@ -18,6 +18,12 @@ from truelift.worlds.work import Work
 
 _FUNNEL: Final = f"/s/saas/funnels/?{'&'.join(f'step={step}' for step in STEPS)}"
 
+_JOURNEY: Final = (
+    "/s/saas/paths/journeys/?window=30d&period=90&surfaces=sign_up&surfaces=email_sent"
+    "&surfaces=email_opened&surfaces=payroll_connected&surfaces=activated"
+)
+"""What is sent outside the product stands between the steps inside it."""
+
 PAGES: Final = {
     "Home page": f"{HOST}/",
     "Setting up": f"{HOST}/app/rota",
@@ -178,13 +184,6 @@ TOLD: Final[Mapping[str, Told]] = MappingProxyType(
             complete_after=ACTIVE_TO,
             harm=0.10,
             slot=("Three days in the sprint after the decision", 3.0),
-            table={
-                "win": "ship",
-                "null": "stop",
-                "inconclusive": "iterate",
-                "loss": "stop",
-                "harm": "stop",
-            },
             reasons={
                 Choice.SHIP: "More people work by a rota, sooner, and are there after a month.",
                 Choice.STOP: "Nobody followed the guide.",
@@ -206,7 +205,7 @@ TOLD: Final[Mapping[str, Told]] = MappingProxyType(
                 segment="Trials that opened two e-mails",
                 size="one of six trials",
                 evidence=(
-                    Piece("analytics", "Opens without a step after them.", _FUNNEL),
+                    Piece("analytics", "Opens without a step after them.", _JOURNEY),
                     Piece("voice", "“I would have done it with somebody on the phone.” – two who"
                           " left"),
                 ),
