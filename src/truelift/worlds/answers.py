@@ -8,6 +8,8 @@ from functools import partial
 from typing import Final
 
 from truelift.apps.facts.tracking import keep_tracking
+from truelift.apps.progress.reads import trouble_list
+from truelift.apps.progress.services import say_reason
 from truelift.apps.research.actor import Actor
 from truelift.apps.roadmap.changes import since_quarter
 from truelift.apps.scorecard.services import Wanted, answer, keep_scorecard, set_targets
@@ -18,6 +20,9 @@ from truelift.worlds.calendar import Calendar
 
 ROUNDS: Final = (63, 8)
 """Days before the last one on which people are asked."""
+
+SAID: Final = 2
+"""Of what got stuck or came to nothing, so many have a reason that somebody has said."""
 
 SEEN: Final[Mapping[Dimension, int]] = {
     Dimension.MEASUREMENT: 3,
@@ -49,6 +54,7 @@ class Answers:
         for number, days_ago in enumerate(ROUNDS):
             self.days.at(self.days.ago(days_ago, hour=9), partial(self._answer, number))
         self.days.at(self.days.ago(62), self._want)
+        self.days.at(self.days.ago(2, hour=15), self._says_why)
         self.days.at(self.days.ago(0, hour=0, minute=30), self._keep)
 
     def _answer(self, number: int) -> None:
@@ -67,6 +73,14 @@ class Answers:
             by=self.lead,
             now=self.days.moment(),
         )
+
+    def _says_why(self) -> None:
+        """Confirm what is guessed of the first two that got stuck or came to nothing."""
+        now = self.days.moment()
+        for each in trouble_list(self.site, now=now)[1][-SAID:]:
+            say_reason(
+                self.site, each.trouble.value, each.key, each.guess.value, by=self.lead, now=now
+            )
 
     def _keep(self) -> None:
         today = self.days.today

@@ -177,6 +177,7 @@ def _series(orders: Document) -> Series:
                 "Tracked",
                 tuple(each["tracked"] / each["truth"] if each["truth"] else None for each in days),
                 focus=True,
+                named=False,
             ),
             Line("Target", tuple(TARGET for _ in days), meaning="quiet", dashed=True),
         ),

@@ -206,6 +206,7 @@ def _trend(over_time: Sequence[Trailed]) -> Series:
                 "Held with quorum",
                 tuple(each.adherence.share for each in over_time),
                 focus=True,
+                named=False,
             ),
         ),
         measure=Measure(Kind.SHARE),
