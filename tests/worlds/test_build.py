@@ -154,7 +154,7 @@ from truelift.apps.accounts.models import User
 from truelift.apps.alignment.models import MetricConflictRecord
 from truelift.apps.changes.models import ChangeRecord, ContaminationRecord, IncidentRecord
 from truelift.apps.experiments.domain import as_domain
-from truelift.apps.experiments.models import ExperimentRecord
+from truelift.apps.experiments.models import DelayedOutcomeRecord, ExperimentRecord
 from truelift.apps.freezes.models import DeployCheckRecord, FreezeRecord
 from truelift.apps.roadmap.models import ConflictRecord
 from truelift.apps.roadmap.reads import items_of
@@ -184,6 +184,14 @@ print(json.dumps({
         for key in ("order-summary", "delivery-cost-early")
         for snapshot in [ExperimentRecord.objects.get(key=key).analyses.latest("number")]
     },
+    "late": [
+        [each.experiment.key, each.metric, each.reading, each.turned, next(
+            metric["effects"][0]["relative"]
+            for metric in each.experiment.analyses.get(number=each.reading).document["metrics"]
+            if metric["metric"] == each.metric
+        )]
+        for each in DelayedOutcomeRecord.objects.exclude(read_at=None)
+    ],
     "waits": (lambda found: [found.evidence.complete_at.isoformat(), str(found.ends_on)])(
         as_domain(ExperimentRecord.objects.get(key="delivery-cost-early"))
     ),
@@ -306,6 +314,10 @@ def test_guardrails_of_the_checkout_have_intervals_and_refunds_are_waited_for(
         assert each["relative"]["low"] < each["relative"]["value"] < each["relative"]["high"]
         # Nothing was planted there: harm is ruled out or not, and never shown.
         assert each["guardrail"] in {"held", "undecided"}
+    # What was decided before its refunds were known was read again when they were.
+    ((experiment, metric, reading, turned, effect),) = found["late"]
+    assert (experiment, metric, reading, turned) == ("reviews-higher", "refund_rate", 2, "")
+    assert effect["low"] < effect["value"] < effect["high"]
     complete_at, ends_on = map(datetime.fromisoformat, found["waits"])
     assert (complete_at.date() - ends_on.date()).days in {29, 30}
 

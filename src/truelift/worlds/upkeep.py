@@ -14,6 +14,7 @@ from truelift.apps.changes.confounding import record_incident
 from truelift.apps.changes.models import ContaminationRecord
 from truelift.apps.changes.senders import Made, hear, make_sender
 from truelift.apps.changes.spoiling import adjudicate, take_way_out
+from truelift.apps.experiments.monitoring_delayed import plan_delayed, read_delayed
 from truelift.apps.explorers.models import AnnotationKind
 from truelift.apps.explorers.services import annotate
 from truelift.apps.freezes.checking import Asking, check
@@ -110,6 +111,7 @@ class Upkeep:
         self._on(5, 11, lambda: self._deploys(4, "Filters that stay", "shop/category/filters",
                                               "tools/release.sh"))  # fmt: skip
         self._on(4, 10, self._looks_again)
+        self._on(1, 5, self._reads_what_came_late)
         self._on(1, 18, self._edits_words)
 
     def _on(self, days_ago: int, hour: int, step: Callable[[], object], *, minute: int = 0) -> None:
@@ -351,6 +353,11 @@ class Upkeep:
                 now=self.days.moment(),
                 reason="Before and after are alike, as far as our traffic can tell.",
             )
+
+    def _reads_what_came_late(self) -> None:
+        """Analyse again what was decided before its refunds were known, as the worker does."""
+        plan_delayed(self.site)
+        read_delayed(self.site, now=self.days.moment())
 
     def _edits_words(self) -> None:
         """Let the editor's program tell of an edit without a signature: it only proposes."""

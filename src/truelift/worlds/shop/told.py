@@ -58,6 +58,7 @@ TOLD: Final[Mapping[str, Told]] = MappingProxyType(
             ),
             primary="cart_rate",
             guardrails=("order_value",),
+            secondary=("order_rate", "revenue_per_visitor", "refund_rate"),
             variants={"control": "Description first", "treatment": "Reviews first"},
             minimum_effect=0.10,
             goal="More of the people whom we pay to bring here find a product they trust.",
