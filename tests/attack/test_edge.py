@@ -13,7 +13,7 @@ import pytest
 from granian.server.embed import Server
 
 from truelift.collector.limits import MINUTE_MS, Rate, TooManyRequests, TooSlow
-from truelift.collector.proxy import MAX_BODY_BYTES, WebProxy
+from truelift.collector.proxy import MAX_BODY_BYTES, MAX_FILE_BYTES, WebProxy
 from truelift.collector.rsgi import body_reader
 
 
@@ -174,6 +174,41 @@ def test_a_body_larger_than_any_form_is_refused_at_the_edge(tmp_path: Path) -> N
 
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert heard == []
+
+
+def test_files_of_facts_may_be_longer_but_not_without_end_nor_many_at_once(tmp_path: Path) -> None:
+    long = MAX_BODY_BYTES + 9
+
+    def head(path: str, length: int) -> bytes:
+        return f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n".encode()
+
+    async def run() -> tuple[list[bytes], list[bytes]]:
+        async with edge_before_recorder(tmp_path) as (port, heard):
+            answers = [await send(port, head("/s/shop/feeds/ads/", long) + b"x" * long)]
+            answers.append(await send(port, head("/facts/in/a/../x/", long) + b"x" * long))
+            endless = head("/facts/in/a/", MAX_FILE_BYTES + 1) + b"x" * (MAX_FILE_BYTES + 1)
+            answers.append(await send(port, endless))
+            begun = []
+            for _ in range(2):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(head("/facts/in/a/", long + 1) + b"x" * long)
+                await writer.drain()
+                begun.append(writer)
+            await asyncio.sleep(0.2)
+            answers.append(await send(port, head("/facts/in/a/", long) + b"x" * long))
+            answers.append(await send(port, head("/x", 3) + b"abc"))
+            for writer in begun:
+                writer.close()
+            return answers, heard
+
+    answers, heard = asyncio.run(run())
+
+    said = [each.split(b" ", 2)[1] for each in answers]
+    assert said == [b"200", b"413", b"413", b"503", b"200"]
+    assert b"edge.input_too_long" in answers[2]
+    assert heard[0].startswith(b"POST /s/shop/feeds/ads/ ")
+    assert heard[-1].endswith(b"abc")
+    assert not any(b"/facts/in/" in each for each in heard)
 
 
 def test_the_collector_does_not_wait_for_ever_for_a_body() -> None:

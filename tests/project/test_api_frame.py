@@ -61,3 +61,15 @@ def test_no_two_shapes_of_the_api_share_a_name() -> None:
 
     assert len(shapes) > 100
     assert [name for name, different in shapes.items() if len(different) > 1] == []
+
+
+def test_what_is_longer_than_is_read_is_said_to_be_so(
+    site: object, ada: User, client_of: Callable[[User], Client]
+) -> None:
+    browser, long = client_of(ada), "x" * 3_000_000
+
+    told = browser.post("/api/v1/notes?site=shop", {"text": long}, content_type="application/json")
+    form = browser.post("/s/shop/signals/new/", {"title": long})
+
+    assert (told.status_code, told.json()["code"]) == (413, "api.input_too_long")
+    assert (form.status_code, form.content[:4]) == (413, b"413:")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
+import re
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import quote
@@ -33,6 +36,14 @@ _WHOLE_BYTES: Final = 262_144
 MAX_BODY_BYTES: Final = 2_621_440
 """What the web application takes in one request (Django's `DATA_UPLOAD_MAX_MEMORY_SIZE`)."""
 
+MAX_FILE_BYTES: Final = 21_000_000
+"""What the addresses that take files of facts are sent in one request."""
+
+_FILES: Final = re.compile(r"/facts/in/[^/]{1,80}/|/s/[^/]{1,80}/feeds/[^/]{1,80}/")
+_FILES_AT_ONCE: Final = 2
+"""How many are read at a time; everything else is read beside them."""
+
+_FILE_WITHIN_S: Final = 120.0
 _HELD_BYTES: Final = 64 * 1024 * 1024
 _BODY_WITHIN_S: Final = 30.0
 
@@ -45,10 +56,37 @@ Events are being received meanwhile.</p></html>"""
 class _NotWhole(Exception):
     """A body was not read to its end; this never leaves the module."""
 
-    def __init__(self, status: int, words: str) -> None:
+    def __init__(self, status: int, code: str, words: str) -> None:
         self.status = status
+        self.code = code
         self.words = words
         super().__init__(words)
+
+    def answer(self, path: str) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Give status, headers and body: programs get a problem as RFC 9457 writes it."""
+        kind, body = "text/plain; charset=utf-8", self.words
+        if path.startswith(("/api/", "/facts/in/")):
+            kind, body = (
+                "application/problem+json",
+                json.dumps(
+                    {
+                        "type": f"urn:truelift:{self.code}",
+                        "title": HTTPStatus(self.status).phrase,
+                        "status": self.status,
+                        "code": self.code,
+                        "detail": self.words,
+                    }
+                ),
+            )
+        return self.status, [("content-type", kind), ("connection", "close")], body.encode()
+
+
+def _too_long(most: int) -> _NotWhole:
+    return _NotWhole(413, "edge.input_too_long", f"A request may have {most:,} bytes here.")
+
+
+def _busy() -> _NotWhole:
+    return _NotWhole(503, "edge.busy", "Too much is being sent at once. Try again.")
 
 
 class Headers(Protocol):
@@ -122,6 +160,7 @@ class WebProxy:
         self.socket = socket
         self._body_within_s = body_within_s
         self._held_bytes = 0
+        self._files = 0
         self._trusted = tuple(ipaddress.ip_network(each, strict=False) for each in trusted_proxies)
         self._session: aiohttp.ClientSession | None = None
 
@@ -131,11 +170,7 @@ class WebProxy:
         try:
             body = await self._body(scope, exchange) if has_body else None
         except _NotWhole as refusal:
-            exchange.response_bytes(
-                refusal.status,
-                [("content-type", "text/plain; charset=utf-8"), ("connection", "close")],
-                refusal.words.encode(),
-            )
+            exchange.response_bytes(*refusal.answer(scope.path))
             return
         try:
             async with self._open().request(
@@ -163,23 +198,41 @@ class WebProxy:
             _NotWhole: It is too long, too slow, cut short, or too many are being read at once.
         """
         kept = bytearray()
+        held, is_file = 0, False
         try:
-            async with asyncio.timeout(self._body_within_s):
+            async with asyncio.timeout(self._body_within_s) as limit:
                 async for chunk in exchange:
-                    if len(kept) + len(chunk) > MAX_BODY_BYTES:
-                        raise _NotWhole(413, f"A request may have {MAX_BODY_BYTES} bytes here.")
-                    if self._held_bytes + len(chunk) > _HELD_BYTES:
-                        raise _NotWhole(503, "Too much is being sent at once. Try again.")
-                    self._held_bytes += len(chunk)
+                    size = len(kept) + len(chunk)
+                    if size > MAX_BODY_BYTES and not is_file:
+                        self._begin_file(scope.path)
+                        is_file = True
+                        limit.reschedule(asyncio.get_running_loop().time() + _FILE_WITHIN_S)
+                    if size > (MAX_FILE_BYTES if is_file else MAX_BODY_BYTES):
+                        raise _too_long(MAX_FILE_BYTES)
+                    if not is_file:
+                        if self._held_bytes + len(chunk) > _HELD_BYTES:
+                            raise _busy()
+                        self._held_bytes += len(chunk)
+                        held += len(chunk)
                     kept += chunk
         except TimeoutError:
-            raise _NotWhole(408, "The request took too long to arrive. Send it again.") from None
+            words = "The request took too long to arrive. Send it again."
+            raise _NotWhole(408, "edge.too_slow", words) from None
         finally:
-            self._held_bytes -= len(kept)
+            self._held_bytes -= held
+            self._files -= is_file
         stated = scope.headers.get("content-length")
         if stated is not None and stated != str(len(kept)):
-            raise _NotWhole(400, "The request ended too early. Send it again.")
+            raise _NotWhole(400, "edge.cut_short", "The request ended too early. Send it again.")
         return bytes(kept)
+
+    def _begin_file(self, path: str) -> None:
+        """Let a body be as long as a file where files are taken, and few at a time."""
+        if _FILES.fullmatch(path) is None:
+            raise _too_long(MAX_BODY_BYTES)
+        if self._files >= _FILES_AT_ONCE:
+            raise _busy()
+        self._files += 1
 
     def client_address(self, scope: Scope) -> str:
         """The address of the visitor, through proxies that are trusted and no others."""

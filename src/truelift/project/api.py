@@ -8,7 +8,8 @@ from http import HTTPStatus
 from importlib.util import find_spec
 from typing import Any, Final
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
@@ -161,6 +162,14 @@ def _refused(request: HttpRequest, error: TrueliftError) -> HttpResponse:
 def _not_storable(request: HttpRequest, error: DataError) -> HttpResponse:
     del error
     return _refused(request, BadText())
+
+
+@api.exception_handler(RequestDataTooBig)
+def _too_long(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    del request, error
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    detail = f"A request may have {most:,} bytes here. Send it in parts."
+    return problem(413, code="api.input_too_long", detail=detail)
 
 
 @api.exception_handler(ValidationError)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
@@ -104,7 +105,13 @@ def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
 @login_not_required
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Say that the request made no sense, without running anything that reads it again."""
-    del request, exception
+    del request
+    if isinstance(exception, (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)):
+        return HttpResponse(
+            "413: this form is longer than is read. Nothing was kept; send it in parts.",
+            status=413,
+            content_type="text/plain; charset=utf-8",
+        )
     return HttpResponse(
         "400: this request cannot be answered. If you came by this server's name, set"
         " TRUELIFT_PUBLIC_URL to it.",
