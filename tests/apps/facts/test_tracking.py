@@ -90,7 +90,7 @@ def test_four_per_cent_of_phones_lost_is_amber_and_stands_on_the_scorecard(
 
 
 def test_what_is_lost_lately_warns_once_whatever_the_weeks_before_were(
-    home: Home, site: Site
+    home: Home, site: Site, ada: User, client_of: ClientOf
 ) -> None:
     bring(site, lost={})
     bring(site, lost={"phone": 3}, days=7)
@@ -105,6 +105,9 @@ def test_what_is_lost_lately_warns_once_whatever_the_weeks_before_were(
     assert warning.severity == Severity.WARNING
     assert warning.times == 1
     assert "Events are lost" in warning.sentence
+    page = client_of(ada).get(f"/s/shop/warnings/{warning.key}/").content.decode()
+    assert "Tracked share by device" in page
+    assert "try an order on the device" in page
     assert first is not None
     assert home.root.exists()
 
