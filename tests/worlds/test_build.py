@@ -145,7 +145,7 @@ def test_a_deploy_is_answered_as_the_truth_says(built: Built, wanted: str, code:
 
 SPOILED = """
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from truelift.project.start import start_django
 start_django()
 from django.conf import settings
@@ -155,7 +155,10 @@ from truelift.apps.alignment.models import MetricConflictRecord
 from truelift.apps.changes.models import ChangeRecord, ContaminationRecord, IncidentRecord
 from truelift.apps.experiments.domain import as_domain
 from truelift.apps.experiments.models import DelayedOutcomeRecord, ExperimentRecord
+from truelift.apps.experiments.monitoring_look import look_at_experiment
 from truelift.apps.freezes.models import DeployCheckRecord, FreezeRecord
+from truelift.apps.measurement.reads import lake
+from truelift.apps.programme.reads import policy_of
 from truelift.apps.roadmap.models import ConflictRecord
 from truelift.apps.roadmap.reads import items_of
 from truelift.apps.sites.models import Site
@@ -183,6 +186,16 @@ print(json.dumps({
         }
         for key in ("order-summary", "delivery-cost-early")
         for snapshot in [ExperimentRecord.objects.get(key=key).analyses.latest("number")]
+    },
+    "looked": {
+        each.metric: [each.low, each.value, each.high, each.waits]
+        for each in look_at_experiment(
+            ExperimentRecord.objects.get(key="delivery-cost-early"),
+            policy=policy_of(site),
+            now=datetime.now(UTC),
+            ask=lambda asked: lake().ask("shop", asked),
+            ask_trend=lambda asked: lake().ask("shop", asked).answer,
+        ).guarded
     },
     "late": [
         [each.experiment.key, each.metric, each.reading, each.turned, next(
@@ -314,6 +327,12 @@ def test_guardrails_of_the_checkout_have_intervals_and_refunds_are_waited_for(
         assert each["relative"]["low"] < each["relative"]["value"] < each["relative"]["high"]
         # Nothing was planted there: harm is ruled out or not, and never shown.
         assert each["guardrail"] in {"held", "undecided"}
+    # Of the running one today's look has them, and says what refunds still wait for.
+    looked = found["looked"]
+    assert looked.pop("refund_rate")[3].startswith("no visitors of a variant")
+    for name in ("order_value", "payment_p95", "lcp_p75"):
+        low, value, high, waits = looked[name]
+        assert (low < value < high, waits) == (True, "")
     # What was decided before its refunds were known was read again when they were.
     ((experiment, metric, reading, turned, effect),) = found["late"]
     assert (experiment, metric, reading, turned) == ("reviews-higher", "refund_rate", 2, "")
