@@ -237,6 +237,34 @@ def test_twenty_days_before_an_implementer_agrees_are_the_organisations(
     assert stuck.guess.area == "organisational"
 
 
+def test_a_holdout_stands_beside_the_sum_of_effects_and_is_no_part_of_it(
+    site: Site, winner: RolloutRecord
+) -> None:
+    history = history_of(site, as_of=LATER)
+    [test] = history.own
+    assert test.result is not None
+    several = tuple(
+        replace(test, key=f"t{n}", result=replace(test.result, value=0.02 * n, se=0.01))
+        for n in range(5)
+    )
+    held = replace(
+        test, key="held", name="One in ten", holdout=True,
+        result=replace(test.result, value=0.03, se=0.01),
+    )  # fmt: skip
+
+    without = figures_of(replace(history, tests=several))["impact"]
+    impact = figures_of(replace(history, tests=(*several, held)))["impact"]
+    page = progress_page(site, {**computed(site, now=LATER), "impact": impact}, (), kept=None)
+
+    assert impact["metrics"] == without["metrics"]
+    [beside] = impact["holdouts"]
+    assert (beside["experiment"], beside["value"]) == ("held", 0.03)
+    assert beside["low"] == pytest.approx(0.0104, abs=1e-4)
+    assert page.gains[-1].what.endswith(": One in ten")
+    assert page.gains[-1].plain == "–"
+    assert winner.key
+
+
 def test_of_nothing_there_is_a_page_and_no_number(site: Site) -> None:
     document = computed(site, now=LATER)
 

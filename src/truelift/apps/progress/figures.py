@@ -45,6 +45,9 @@ SHARES: Final = {"median": 0.5, "p85": 0.85}
 FLOW_DAYS: Final = 182
 """Half a year: long enough for the law to hold, short enough to be about today."""
 
+Z_95: Final = 1.959963984540054
+"""Standard errors on each side of an interval that holds in 95 of 100 cases."""
+
 IN_TIME_DAYS: Final = 30.0
 """A winner should be live by then (R118)."""
 
@@ -261,12 +264,13 @@ def _power(counted: Sequence[OneTest]) -> Document:
 def _impact(history: History, counted: Sequence[OneTest]) -> Document:
     """Add up shrunken effects, the plain sum beside them; per metric, for they do not mix.
 
-    Every valid test is shrunken with the others of its metric, winners or not.
+    Every valid test is shrunken with the others of its metric, winners or not. A holdout has
+    all of them in it: it stands beside their sum and is no part of it.
     """
     by_metric: dict[str, list[OneTest]] = {}
     for each in counted:
         result = each.result
-        if result and result.value is not None and result.se is not None:
+        if not each.holdout and result and result.value is not None and result.se is not None:
             by_metric.setdefault(result.metric, []).append(each)
     live = {
         each.experiment
@@ -283,9 +287,29 @@ def _impact(history: History, counted: Sequence[OneTest]) -> Document:
     return {
         "metrics": rows,
         "too_few": left,
+        "holdouts": [*_holdouts(history)],
         "assumes": "Effects add up, and last.",
         **({} if rows else {"absent": absent}),
     }
+
+
+def _holdouts(history: History) -> Iterable[Document]:
+    """Give what visitors who were held out of everything show, the newest of each metric."""
+    newest = {
+        each.result.metric: (each, each.result)
+        for each in sorted(history.own, key=lambda one: one.trial.launched_at or one.trial.since)
+        if each.holdout and each.trial.invalid_at is None and each.result
+    }
+    for metric, (test, result) in sorted(newest.items()):
+        if result.value is not None and result.se is not None:
+            yield {
+                "metric": metric,
+                "experiment": test.key,
+                "name": test.name,
+                "value": result.value,
+                "low": result.value - Z_95 * result.se,
+                "high": result.value + Z_95 * result.se,
+            }
 
 
 def _impact_on(metric: str, tests: Sequence[OneTest], live: set[str]) -> Document:

@@ -28,7 +28,7 @@ from truelift.apps.research.models import HypothesisRecord, InsightRecord
 from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.brief import Review, Risk
-from truelift.lifecycle.experiment import RANDOMISED, Action, Origin, Stage
+from truelift.lifecycle.experiment import RANDOMISED, Action, Method, Origin, Stage
 from truelift.lifecycle.insight import EvidenceKind, Grade
 from truelift.lifecycle.programme_metrics import CONCLUDED, Handled, Step, Trial, Wait
 from truelift.stats.outcome import Outcome
@@ -81,6 +81,7 @@ class OneTest:
         result: None before a snapshot.
         withheld: It was decided before anybody told of a change that spoiled it, and nobody has
             kept the decision.
+        holdout: It holds some visitors out of everything; what the others got is its treatment.
     """
 
     trial: Trial
@@ -99,6 +100,7 @@ class OneTest:
     because: str = ""
     result: Result | None = None
     withheld: bool = False
+    holdout: bool = False
 
     @property
     def valid(self) -> bool:
@@ -317,6 +319,7 @@ def _tests(site: Site, as_of: datetime) -> Iterable[OneTest]:
             because=decision.reason if decision else said.get(record.pk, ""),
             result=results.get(record.pk),
             withheld=record.pk in withheld,
+            holdout=record.method == Method.HOLDOUT.value,
         )
 
 

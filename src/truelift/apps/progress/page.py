@@ -293,6 +293,16 @@ def _gains(impact: Document) -> Iterable[Gain]:
                 between=f"{lift(row['low'])} to {lift(row['high'])}",
                 plain=lift(row["plain"]),
             )
+    # Figures that were kept before holdouts were read have none.
+    for row in impact.get("holdouts", ()):
+        yield Gain(
+            what=f"Against visitors who were held out, {row['metric'].replace('_', ' ')}:"
+            f" {row['name']}",
+            count="1",
+            shrunken=lift(row["value"]),
+            between=f"{lift(row['low'])} to {lift(row['high'])}, measured",
+            plain="–",
+        )
 
 
 def _gain_said(impact: Document) -> str:
