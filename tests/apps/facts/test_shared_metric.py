@@ -173,6 +173,7 @@ def test_leads_are_worth_what_they_close_at_and_nothing_is_said_before_one_has_c
     metric = defining.shared_metric_of(site)
     assert metric is not None
     (before,) = values_by_week(metric.definition, weeks(site, until=now.date(), count=4))
+    worth = [defining.worth_of_one(site, until=now.date())]
     closed = {"closed_day": "2026-05-02", "value": 1000}
     ends: list[dict[str, object]] = [
         {**lead, **closed, "lead": str(each), "won": each == 1} for each in (1, 2)
@@ -183,6 +184,7 @@ def test_leads_are_worth_what_they_close_at_and_nothing_is_said_before_one_has_c
     assert (before.minor, before.why) == (None, "No lead is closed yet: P(close) is unknown.")
     # 2 leads × 1/2 × 1,000.00 ÷ 50 sessions.
     assert after.minor == 2000
+    assert [*worth, defining.worth_of_one(site, until=now.date())] == [None, 50_000]
 
 
 def _arrival(feed: str) -> int:

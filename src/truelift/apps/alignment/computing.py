@@ -15,6 +15,7 @@ from truelift.apps.alignment.models import JourneyRecord, MetricConflictRecord, 
 from truelift.apps.alignment.reads import metrics_of
 from truelift.apps.alignment.weekly import Mixed, Shared, SiteWeeks
 from truelift.apps.drawing.wording import percent
+from truelift.apps.facts.from_lake import goal_of
 from truelift.apps.measurement import reads as measurement
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import event_names_of
@@ -26,7 +27,6 @@ from truelift.lifecycle.touchpoint import placed_losses
 from truelift.questions.funnel import Funnel, Step
 from truelift.questions.leaks import Leak
 from truelift.questions.matching import Comparison, Condition, Events
-from truelift.questions.metric_library import PURCHASE
 from truelift.stats.effects import Floats
 from truelift.stats.metric_conflict import (
     FEWEST_WEEKS,
@@ -210,9 +210,9 @@ def compute_journey(site: Site, *, now: datetime) -> JourneyRecord | None:
 
 
 def _losses_of(site: Site, records: Sequence[SurfaceRecord], *, now: datetime) -> dict[str, float]:
-    """Ask one funnel: every step is whoever sees a surface of it, and the last one an order."""
+    """Ask one funnel: every step is whoever sees a surface of it, and the last one the goal."""
     until = measurement.this_minute(now)
-    orders = event_names_of(site).get(PURCHASE, (PURCHASE,))
+    goal = goal_of(site)
     numbers = sorted({each.step for each in records})
     steps = [
         Step(
@@ -234,7 +234,7 @@ def _losses_of(site: Site, records: Sequence[SurfaceRecord], *, now: datetime) -
         for number in numbers
     ]
     question = Funnel(
-        steps=(*steps, Step(Events(names=orders))),
+        steps=(*steps, Step(Events(names=event_names_of(site).get(goal, (goal,))))),
         window_s=7 * 86_400,
         as_of=until,
         since=until - timedelta(days=JOURNEY_DAYS),

@@ -15,7 +15,7 @@ from truelift.apps.accounts.reads import functions_of
 from truelift.apps.experiments.domain import day_at
 from truelift.apps.facts.adding_up import add_up, maturity_of
 from truelift.apps.facts.models import DayRecord, LedgerRecord, SharedMetricRecord, SignatureRecord
-from truelift.apps.facts.reads import Week
+from truelift.apps.facts.reads import Week, weeks
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import storable
 from truelift.apps.sites.models import Site
@@ -33,11 +33,15 @@ from truelift.lifecycle.shared_metric import (
     read_by,
     signing_obstacles,
     state_among,
+    value_of,
 )
 
 
 LOOKED_BACK: Final = 400
 """Days in which a ledger is looked for."""
+
+WEEKS_OF_WORTH: Final = 13
+"""Fewer hold too few leads that are closed."""
 
 USUAL_ELIGIBLE: Final = "all sessions of people; robots and own staff are out."
 
@@ -194,6 +198,25 @@ def kind_of(site: Site) -> MetricKind:
     """Say what a site counts; orders while nobody has proposed a shared metric."""
     metric = shared_metric_of(site)
     return metric.definition.kind if metric else MetricKind.REVENUE
+
+
+def worth_of_one(site: Site, *, until: date) -> float | None:
+    """Say what a lead or an activation is worth in minor units, as the shared metric has it.
+
+    Args:
+        site: Where.
+        until: P(close) and value that are not agreed come from the thirteen weeks before.
+
+    Returns:
+        None of orders, each of which tells its own money, and where nobody can say.
+    """
+    metric = shared_metric_of(site)
+    if metric is None or metric.definition.kind is MetricKind.REVENUE:
+        return None
+    totals = sum(map(totals_of, weeks(site, until=until, count=WEEKS_OF_WORTH)), Totals())
+    one = totals.orders if metric.definition.kind is MetricKind.ACTIVATED else totals.leads
+    over = value_of(metric.definition, totals).over
+    return over / one if over is not None and one else None
 
 
 def among(rows: Sequence[SharedMetricRecord]) -> SharedMetric | None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from truelift.apps.experiments.domain import day_at
+from truelift.apps.facts.defining import worth_of_one
+from truelift.apps.facts.from_lake import goal_of
 from truelift.apps.measurement import reads
 from truelift.apps.sites.models import Site
 from truelift.apps.sites.reads import event_names_of
@@ -25,11 +28,12 @@ MOST_PAGES: Final = 500
 
 
 def measure(surface: SurfaceRecord, *, now: datetime) -> None:
-    """Count who comes to a surface, how many of them order, and for how much."""
+    """Count who comes to a surface, how many of them order (or what else counts), and its worth."""
     until = reads.this_minute(now)
     site = surface.site
     seen = (Condition("path", Comparison.CONTAINS, counted_paths(surface)),)
-    orders = event_names_of(site).get(PURCHASE, (PURCHASE,))
+    goal = goal_of(site)
+    orders = event_names_of(site).get(goal, (goal,))
     question = Funnel(
         steps=(Step(Events(where=seen)), Step(Events(names=orders))),
         window_s=WINDOW_S,
@@ -45,9 +49,12 @@ def measure(surface: SurfaceRecord, *, now: datetime) -> None:
         return
     came, ordered = groups[0].steps[:2] if groups else (None, None)
     people = came.units if came else 0
-    money = ordered.amount_minor if ordered else None
+    money: float | None = ordered.amount_minor if ordered else None
     surface.weekly_units = people * 7 / DAYS
     surface.rate = ordered.units / people if ordered and people else None
+    if goal != PURCHASE:
+        worth = worth_of_one(site, until=day_at(site, now))
+        money = None if worth is None or ordered is None else ordered.units * worth
     surface.revenue_minor = money / people if people and money is not None else None
     surface.measured_at = now
     surface.save(update_fields=["weekly_units", "rate", "revenue_minor", "measured_at"])

@@ -29,7 +29,7 @@ class SurfaceRecord(models.Model):
         code: Files that make it, as globs.
         bundle: Code that it shares with other surfaces.
         weekly_units: People a week, of the last four weeks; None before it was measured.
-        rate: Share of them who order within a week.
+        rate: Share of them who order within a week, or do what else the site counts.
         revenue_minor: Revenue per person, in minor units of the site's currency.
     """
 

@@ -14,6 +14,7 @@ from truelift.apps.accounts.requests import SignedInRequest
 from truelift.apps.accounts.roles import Role
 from truelift.apps.backlog.nightly import count_from_data
 from truelift.apps.explorers.export import file_of
+from truelift.apps.facts.defining import kind_of
 from truelift.apps.research.actor import Actor
 from truelift.apps.research.fields import BadFields
 from truelift.apps.sites.models import Site
@@ -24,6 +25,7 @@ from truelift.apps.surfaces.models import SurfaceRecord
 from truelift.apps.surfaces.page import found_page, surface_page, surfaces_page
 from truelift.apps.surfaces.reads import records_of, surface_of, surfaces_of
 from truelift.errors import Refusal
+from truelift.lifecycle.vocabulary import words_of
 
 
 @require_safe
@@ -33,6 +35,7 @@ def listing(request: SignedInRequest, site: str) -> HttpResponse:
     context = {
         "page": surfaces_page(place, now=datetime.now(UTC)),
         "may_write": _may_write(request, place),
+        "words": words_of(kind_of(place)),
     }
     return render(request, "surfaces/list.html", context)
 
@@ -122,6 +125,7 @@ def detail(request: SignedInRequest, site: str, number: int) -> HttpResponse:
     context = {
         "page": surface_page(record),
         "may_write": _may_write(request, place),
+        "words": words_of(kind_of(place)),
     }
     return render(request, "surfaces/detail.html", context)
 
