@@ -261,7 +261,17 @@ def test_a_request_that_is_forged_or_old_is_refused(
     assert not SignalRecord.objects.exists()
 
 
-@pytest.mark.parametrize("given", [{"title": ""}, [], {"kind": "order"}, {"title": "x" * 500}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"title": ""},
+        [],
+        {"kind": "order"},
+        {"kind": []},
+        {"kind": {"a": 1}, "title": "x"},
+        {"title": "x" * 500},
+    ],
+)
 def test_a_signed_request_that_makes_no_sense_is_told_so(hook: Opened, given: object) -> None:
     assert _send(hook, given).status_code == 422
 

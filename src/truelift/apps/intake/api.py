@@ -337,7 +337,7 @@ def _taken(channel: Channel, body: bytes, *, now: datetime) -> str:
     except (ValueError, RecursionError) as error:
         raise HttpError(422, "The body is no JSON.") from error
     kind = given.pop("kind", "signal") if isinstance(given, dict) else None
-    if kind not in {"signal", "idea"}:
+    if kind not in ("signal", "idea"):
         raise HttpError(422, "`kind` is signal or idea.")
     try:
         if kind == "idea":
