@@ -8,9 +8,10 @@ from datetime import datetime
 from truelift.apps.briefs.measured import measured_of
 from truelift.apps.briefs.reads import class_of_metric, metric_classes
 from truelift.apps.experiments.models import ExperimentRecord, MetricRole
-from truelift.apps.qa.reads import qa_evidence
+from truelift.apps.qa.reads import evidence_of, plan_of
 from truelift.lifecycle.brief import MetricClass
 from truelift.lifecycle.experiment import RANDOMISED, Origin, Stage
+from truelift.lifecycle.qa import QaEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,8 @@ def _micro_hurts(record: ExperimentRecord, home: str) -> Mistake:
 
 def _no_device_qa(record: ExperimentRecord, home: str, now: datetime) -> Mistake:
     title = "Not tried on the devices of visitors"
-    evidence = qa_evidence(record.site, record.key, now)
+    plan = plan_of(record)
+    evidence = QaEvidence() if plan is None else evidence_of(plan, now=now)
     here = f"{home}qa/{record.key}/#matrix"
     if evidence.matrix_complete:
         said = f"Tried on {evidence.covered:.0%} of the devices and browsers that visitors have."

@@ -18,7 +18,7 @@ from truelift.apps.experiments.models import SHARES, ExperimentRecord, MetricRec
 from truelift.apps.experiments.wording import is_money
 from truelift.apps.programme.reads import policy_of
 from truelift.apps.qa.models import PictureRecord
-from truelift.apps.qa.reads import evidence_of, latest_verdicts, qa_plan
+from truelift.apps.qa.reads import evidence_of, latest_verdicts, plan_of
 from truelift.apps.research.models import HypothesisRecord
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.brief import (
@@ -173,7 +173,7 @@ def _expected(record: ExperimentRecord, *, now: datetime) -> tuple[Obstacle, ...
 def shown_variants(record: ExperimentRecord) -> tuple[ShownVariant, ...]:
     """Say of each variant whether there is a screenshot and an address."""
     pictures = pictures_of(record)
-    plan = qa_plan(record.site, record.key)
+    plan = plan_of(record)
     addresses = {each.variant for each in plan.addresses.all()} if plan else set()
     return tuple(
         ShownVariant(each.key, has_picture=each.key in pictures, has_address=each.key in addresses)
@@ -183,7 +183,7 @@ def shown_variants(record: ExperimentRecord) -> tuple[ShownVariant, ...]:
 
 def pictures_of(record: ExperimentRecord) -> Mapping[str, PictureRecord]:
     """Give the newest screenshot of each variant: of the latest check, else of a tester."""
-    plan = qa_plan(record.site, record.key)
+    plan = plan_of(record)
     if plan is None:
         return {}
     found: dict[str, PictureRecord] = {}
@@ -200,7 +200,7 @@ def pictures_of(record: ExperimentRecord) -> Mapping[str, PictureRecord]:
 
 
 def _qa(record: ExperimentRecord, *, now: datetime) -> QaEvidence:
-    plan = qa_plan(record.site, record.key)
+    plan = plan_of(record)
     return QaEvidence() if plan is None else evidence_of(plan, now=now)
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
+from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -193,6 +194,8 @@ def _card(
     findings: str = "",
 ) -> HttpResponse:
     role = role_of(request.user, site)
+    # Each part of the page looks at them.
+    prefetch_related_objects([record], "variants")
     card = card_of(
         record,
         by=Actor(request.user),

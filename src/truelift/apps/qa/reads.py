@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
+from truelift.apps.experiments.models import ExperimentRecord
 from truelift.apps.experiments.reads import experiment_of
 from truelift.apps.qa.hosts import verified_hosts
 from truelift.apps.qa.models import (
@@ -35,6 +36,14 @@ def qa_plan(site: Site, key: str) -> QaPlanRecord | None:
         .select_related("experiment__site", "experiment__made_by")
         .first()
     )
+
+
+def plan_of(record: ExperimentRecord) -> QaPlanRecord | None:
+    """Give the same of an experiment at hand; what has been read of it is not read again."""
+    plan = QaPlanRecord.objects.filter(experiment=record).first()
+    if plan is not None:
+        plan.experiment = record
+    return plan
 
 
 def qa_evidence(site: Site, experiment_key: str, now: datetime) -> QaEvidence:
