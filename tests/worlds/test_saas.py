@@ -60,6 +60,11 @@ def test_guided_setup_and_letters_help_and_are_shipped(company: BuiltCompany) ->
     assert activated["outcome"] == "win"
     assert activated["relative"]["low"] < 0.38 < activated["relative"]["high"] + 0.1
     assert effect_of(last, "days_to_value")["absolute"]["value"] < 0
+    (waits,) = last["survival"]
+    control, guided = waits["variants"]
+    # Fewer than half ever get there: there is no median, and a mean up to the end of the window.
+    assert (control["median_days"], guided["median_days"]) == (None, None)
+    assert guided["restricted_mean_days"] < control["restricted_mean_days"] < 14
     assert still_there["guardrail"] == "held"
     assert (test["snapshots"][-1]["advice"], test["stage"]) == ("ship", "closed")
 

@@ -75,7 +75,7 @@ def acquisition_page(
     basis = (
         "revenue net of refunds, at the day of the order"
         if is_money
-        else f"no feed tells what {words.many} are worth"
+        else f"{words.many} are counted, whatever they are worth"
     )
     return AcquisitionPage(
         answer=_answer(found, currency, words),
