@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -15,13 +16,17 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.apps.rollouts.conftest import DECIDED
 from truelift.apps.accounts.models import User
+from truelift.apps.alignment.models import MetricConflictRecord, TeamMetricRecord
+from truelift.apps.drawing.series import Series
 from truelift.apps.facts.services import make_feed, take_in
 from truelift.apps.inbox.models import NoticeRecord
 from truelift.apps.research.actor import Actor
 from truelift.apps.roadmap.models import ItemChangeRecord
 from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
+from truelift.apps.warnings.charts import drawn
 from truelift.apps.warnings.detectors import inconclusive_said
+from truelift.apps.warnings.detectors_together import conflicting_metrics
 from truelift.apps.warnings.jobs import look
 from truelift.apps.warnings.models import SightingRecord, WarningRecord
 from truelift.apps.warnings.reads import detail_document, readings_of
@@ -245,6 +250,49 @@ def test_people_hear_once_of_what_several_detectors_see_of_one_root(site: Site, 
     keep_looks(site, [quiet, later], now=DECIDED + 62 * DAY)
     assert told_of(site) == {"W-4"}
     assert WarningRecord.objects.get(cause="TM-3").sentence == "TM-3 conflicts."
+
+
+def test_a_conflict_is_drawn_with_both_metrics_and_names_what_lies_behind_it(
+    site: Site,
+) -> None:
+    weeks = [(date(2026, 1, 5) + 7 * week * DAY).isoformat() for week in range(8)]
+    reading = {
+        "weeks": weeks,
+        "values": [2.0] * 4 + [1.0] * 4,
+        "shared": {"called": "Revenue per session", "values": [100.0] * 4 + [60.0] * 4},
+        "window_weeks": 3,
+        "mix": {"source": "google / broad"},
+    }
+    for number, name, share in ((1, "Cost per click", 1.03), (2, "Cost per visit", 0.2)):
+        metric = TeamMetricRecord.objects.create(
+            site=site, number=number, name=name, team="marketing", direction=-1, cadence="weekly",
+            formula="cost_per_click", unit="money", reading=json.dumps(reading), made_at=DECIDED,
+        )  # fmt: skip
+        MetricConflictRecord.objects.create(
+            metric=metric, kinds=["direct"], sentence="It is cheaper.", at_stake_minor=10_000,
+            mix_share=share, first_at=DECIDED, last_at=DECIDED,
+        )  # fmt: skip
+
+    mixed, own = conflicting_metrics(site, DECIDED)
+
+    assert (mixed.root, own.root) == ("mix of google / broad", "figures of marketing")
+    chart = drawn(mixed.evidence["chart"])
+    assert isinstance(chart, Series)
+    assert [str(each) for each in chart.days] == weeks[2:]
+    assert [(each.label, each.last, each.focus) for each in chart.lines] == [
+        ("Cost per click", -0.5, False),
+        ("Revenue per session", -0.4, True),
+    ]
+    # Of more than the whole, the whole is said.
+    assert mixed.evidence["facts"] == [
+        ["Metric", "Cost per click"],
+        ["How they conflict", "direct"],
+        ["At stake", "€100"],
+        ["Of the fall, mix of the team’s sources", "all"],
+    ]
+    # Without a reading there is a warning still, and no chart.
+    TeamMetricRecord.objects.update(reading="")
+    assert [each.evidence["chart"] for each in conflicting_metrics(site, DECIDED)] == [None, None]
 
 
 def test_a_look_that_is_kept_late_does_not_undo_a_later_one(site: Site) -> None:

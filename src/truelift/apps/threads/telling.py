@@ -277,6 +277,7 @@ _DID: Final[Mapping[str, str]] = MappingProxyType(
         "warning.accepted_risk": "accepted the risk",
         "warning.acknowledged": "took it on",
         "warning.came_back": "found it again",
+        "warning.goes_with": "gave it to whoever deals with its cause",
         "warning.opened": "found it",
         "warning.over": "did not find it any more",
         "warning.resolved": "settled it",

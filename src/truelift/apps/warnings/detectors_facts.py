@@ -13,6 +13,7 @@ from truelift.apps.drawing.wording import Kind as Measured
 from truelift.apps.drawing.wording import count as count_said
 from truelift.apps.drawing.wording import lift, number, p_value, percent
 from truelift.apps.experiments.domain import day_at
+from truelift.apps.facts.columns import FeedKind
 from truelift.apps.facts.reads import Traffic, Week, feeds_of, stale, traffic, weeks
 from truelift.apps.facts.tracking import tracking_of
 from truelift.apps.facts.tracking_page import coverage_said
@@ -277,7 +278,8 @@ def stale_feeds(site: Site, now: datetime) -> Iterable[Look]:
         said = "Every feed keeps its promise." if feeds else "No feed brings facts yet."
         yield Look(Kind.FRESHNESS, said, short=said, told=bool(feeds))
         return
-    owners = {each.name: str(each.owner_id) for each in feeds_of(site) if each.owner_id}
+    feeds = feeds_of(site)
+    owners = {each.name: str(each.owner_id) for each in feeds if each.owner_id}
     for each in found:
         yield Look(
             Kind.FRESHNESS,
@@ -287,8 +289,29 @@ def stale_feeds(site: Site, now: datetime) -> Iterable[Look]:
             short=each.sentence,
             advice="Ask its owner to send it again; numbers that rest on it carry a banner.",
             owner=owners.get(each.name, ""),
-            evidence={"facts": [["Feed", each.name], ["Owner", each.owner or "nobody"]]},
+            evidence={
+                "facts": [["Feed", each.name], ["Owner", each.owner or "nobody"]],
+                "chart": bars_chart(
+                    [
+                        {
+                            "label": feed.name,
+                            "detail": FeedKind(feed.kind).called,
+                            "value": round((now - (feed.arrived_at or feed.made_at)) / DAY, 1),
+                            "focus": feed.name == each.name,
+                            "limit": feed.promise_hours / 24,
+                        }
+                        for feed in feeds
+                        if feed.counts
+                    ],
+                    heading="Days since each feed came; the tick is what was promised",
+                    label="Feed",
+                    head="Days",
+                ),
+            },
         )
+
+
+DAY: Final = timedelta(days=1)
 
 
 @detects(Kind.TRACKING)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from truelift.apps.alignment.models import MetricConflictRecord
@@ -15,10 +15,11 @@ from truelift.apps.rhythm.reads import missed, rhythms_of
 from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
 from truelift.apps.voice.reads import listeners_of, silent
-from truelift.apps.warnings.charts import bars_chart
+from truelift.apps.warnings.charts import bars_chart, weeks_chart
 from truelift.apps.warnings.detecting import detects
 from truelift.lifecycle.ceiling import Ceiling, Outside, ceiling
 from truelift.lifecycle.experiment import Action
+from truelift.lifecycle.voice import SILENT_AFTER
 from truelift.lifecycle.warning import Kind, Look, Severity
 from truelift.stats.metric_conflict import LEAST_SHARE
 
@@ -149,11 +150,44 @@ def conflicting_metrics(site: Site, now: datetime) -> Iterable[Look]:
                     *(
                         []
                         if row.mix_share is None
-                        else [["Of the fall, mix of the team’s sources", percent(row.mix_share)]]
+                        else [["Of the fall, mix of the team’s sources", _part(row.mix_share)]]
                     ),
                 ],
+                "chart": _side_by_side(row),
             },
         )  # fmt: skip
+
+
+def _part(share: float) -> str:
+    # What the sources' own rates did against it can make it more than all.
+    return "all" if share > 0.995 else percent(share, digits=0)
+
+
+def _side_by_side(row: MetricConflictRecord) -> dict[str, object] | None:
+    """Draw both metrics over both windows, each against its first week; None where one has none."""
+    document = row.metric.document or {}
+    weeks, shared = document.get("weeks") or [], document.get("shared") or {}
+    last = 2 * int(document.get("window_weeks") or 0)
+    lines = {
+        row.metric.name: _against_first((document.get("values") or [])[-last:]),
+        str(shared.get("called", "")): _against_first((shared.get("values") or [])[-last:]),
+    }
+    days = [date.fromisoformat(each) for each in weeks[-last:]]
+    if not last or len(lines) < 2 or any(len(each) != len(days) for each in lines.values()):
+        return None
+    return weeks_chart(
+        days,
+        lines,
+        heading=f"Both by week, against the first of {len(days)} weeks",
+        focus=str(shared["called"]),
+    )
+
+
+def _against_first(values: Sequence[float | None]) -> list[float | None]:
+    first = next((each for each in values if each), None)
+    if not first:
+        return []
+    return [None if each is None else round(each / first - 1, 4) for each in values]
 
 
 def _root(row: MetricConflictRecord) -> str:
@@ -185,7 +219,10 @@ def missed_meetings(site: Site, now: datetime) -> Iterable[Look]:
             short=each.sentence,
             advice="Hold the next one with whoever can come, or agree on another day or rhythm.",
             evidence={
-                "facts": [["Missed in a row", amount(len(each.days), "meeting")]],
+                "facts": [
+                    ["Missed in a row", amount(len(each.days), "meeting")],
+                    ["Missed on", ", ".join(f"{day:%-d %B}" for day in each.days[-6:])],
+                ],
                 "days": [day.isoformat() for day in each.days],
             },
         )
@@ -213,5 +250,22 @@ def silent_sources(site: Site, now: datetime) -> Iterable[Look]:
             short=said,
             advice="Call whoever answers for it: thirty minutes, three questions.",
             owner=str(each.owner.pk),
-            evidence={"facts": [["Answers for it", str(each.owner)], ["Days", str(each.days)]]},
+            evidence={
+                "facts": [["Answers for it", str(each.owner)], ["Days", str(each.days)]],
+                "chart": bars_chart(
+                    [
+                        {
+                            "label": one.function.called,
+                            "detail": str(one.owner),
+                            "value": one.days,
+                            "focus": one is each,
+                            "limit": SILENT_AFTER.days,
+                        }
+                        for one in found
+                    ],
+                    heading=f"Days since they were heard; the tick is at {SILENT_AFTER.days}",
+                    label="Team",
+                    head="Days",
+                ),
+            },
         )

@@ -19,7 +19,7 @@ from truelift.apps.sites.models import Site
 from truelift.apps.warnings.charts import drawn
 from truelift.apps.warnings.models import ReadingRecord, WarningRecord
 from truelift.apps.warnings.reads import reading_of
-from truelift.apps.warnings.services import parts_of
+from truelift.apps.warnings.services import GOES_WITH, parts_of
 from truelift.lifecycle.obstacle import Obstacle
 from truelift.lifecycle.warning import (
     FOUR,
@@ -136,7 +136,7 @@ def list_page(
     return ListPage(
         answer=_answer(len(standing), unowned, looked=looked is not None),
         grounds="Warnings come from how people work together, before results show it. Every night "
-        f"each is looked for again, and there is never more than one of a cause.{when}",
+        f"each is looked for again, and people hear of a cause once.{when}",
         cells=strip(site, readings),
         others=tuple(
             cell(site, kind, readings[kind])
@@ -328,6 +328,7 @@ _DONE: Final = {
     Change.CAME_BACK.value: "Came back",
     Change.WORSE.value: "Became worse",
     Change.OVER.value: "Not found any more; settled",
+    GOES_WITH: "Goes with another",
     WarningStage.ACKNOWLEDGED.value: "Taken on",
     WarningStage.ACCEPTED_RISK.value: "Risk accepted",
     WarningStage.RESOLVED.value: "Settled",
@@ -340,6 +341,8 @@ def _history(record: WarningRecord, zone: ZoneInfo) -> tuple[tuple[str, str, str
         what = _DONE.get(each.action, each.action)
         if each.action == WarningStage.ACKNOWLEDGED:
             what = f"{what} by {each.owner}" + (f" until {day_said(each.day)}" if each.day else "")
+        elif each.action == GOES_WITH:
+            what = f"{what}, with which {each.owner} deals"
         elif each.action == WarningStage.ACCEPTED_RISK and each.day:
             what = f"{what} until {day_said(each.day)}"
         if each.by and each.by != each.owner:

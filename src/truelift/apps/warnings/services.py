@@ -75,6 +75,10 @@ class WarningMoved(Refusal):
         super().__init__(f"{key} was moved meanwhile. Load the page again.", key=key)
 
 
+GOES_WITH: Final = "goes_with"
+"""What happens to a warning whose cause somebody deals with already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What a night changed.
@@ -173,7 +177,8 @@ def _seen(
     severity = look.severity or Severity.WARNING
     before = row.stage
     with_it = f" It has the same cause as {leader.key}." if leader else ""
-    row.sentence, row.short = look.sentence[: 1000 - len(with_it)] + with_it, look.short[:300]
+    row.sentence = look.sentence[: 1000 - len(with_it)] + with_it
+    row.short = look.short[: 300 - len(with_it)] + with_it
     row.advice, row.last_seen = look.advice[:500], today
     if change in {Change.OPENED, Change.CAME_BACK}:
         row.stage, row.since, row.by_person = WarningStage.OPEN.value, today, False
@@ -217,7 +222,7 @@ def _goes_with(row: WarningRecord, leader: WarningRecord, *, now: datetime, toda
     row.save()
     _moved(
         row,
-        WarningStage.ACKNOWLEDGED.value,
+        GOES_WITH,
         before,
         note=f"It has the same cause as {leader.key}.",
         day=leader.due,
