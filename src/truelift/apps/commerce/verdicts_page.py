@@ -137,10 +137,10 @@ def _answer(pages: Sequence[Mapping[str, Any]]) -> str:
     if not fell:
         open_ = sum(each["verdict"] == Verdict.UNDETERMINED for each in pages)
         if open_:
-            return (
-                f"The data cannot tell of {open_} of {len(pages)} surfaces whether the page or"
-                " the traffic changed."
-            )
+            of = f"{open_} of {len(pages)} surfaces"
+            if open_ == len(pages):
+                of = "the only surface" if open_ == 1 else f"any of {open_} surfaces"
+            return f"The data cannot tell of {of} whether the page or the traffic changed."
         return "Conversion held on every surface."
     worst = fell[0]
     more = f", and {len(fell) - 1} more" if len(fell) > 1 else ""

@@ -53,6 +53,14 @@ class Row:
     sentence: str
 
 
+def _colour(step: Step) -> str:
+    """Colour says better or worse only where the interval leaves no doubt of the sign."""
+    could_be_zero = step.low is not None and step.high is not None and step.low <= 0 <= step.high
+    if not step.value or could_be_zero:
+        return "f-quiet"
+    return "f-better" if step.value > 0 else "f-worse"
+
+
 @dataclass(frozen=True, slots=True)
 class Waterfall:
     """What took a number from one level to another.
@@ -126,7 +134,7 @@ class Waterfall:
                     range=between,
                     money=step.money,
                     href=step.href,
-                    css="f-worse" if step.value < 0 else "f-better" if step.value else "f-quiet",
+                    css=_colour(step),
                     x=x(left),
                     width=f"{width:.2f}%",
                     link_before=x(begin),

@@ -130,6 +130,8 @@ def feeds_page(site: Site, *, now: datetime) -> FeedsPage:
         answer = (
             "The feed keeps its promise"
             if len(listed) == 1
+            else "Both feeds are fresh"
+            if len(listed) == 2
             else f"All {len(listed)} feeds are fresh"
         )
     return FeedsPage(answer, listed)

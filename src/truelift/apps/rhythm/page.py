@@ -426,7 +426,7 @@ def _waterfall(stored: Mapping[str, Any], currency: str) -> tuple[StepPart, ...]
                 called=each["called"],
                 x=f"{place(begin):.2f}%",
                 width=f"{place(end) - place(begin):.2f}%",
-                css="f-better" if each["value"] > 0 else "f-worse",
+                css=_colour(each["value"], each["low"], each["high"]),
                 low=f"{place(at + each['low']):.2f}%" if known else "",
                 high=f"{place(at + each['high']):.2f}%" if known else "",
                 said=_change(each["value"], currency),
@@ -437,6 +437,13 @@ def _waterfall(stored: Mapping[str, Any], currency: str) -> tuple[StepPart, ...]
         )
         at += each["value"]
     return (*found, whole(last, rps["value"]))
+
+
+def _colour(value: float, low: float | None, high: float | None) -> str:
+    """Colour says better or worse only where the interval leaves no doubt of the sign."""
+    if not value or (low is not None and high is not None and low <= 0 <= high):
+        return "f-quiet"
+    return "f-better" if value > 0 else "f-worse"
 
 
 @dataclass(frozen=True, slots=True)
