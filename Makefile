@@ -25,13 +25,15 @@ front-end: ; npm run --silent types && npm run --silent build && npm run --silen
 unit: ; $(pytest) -n 2 -m "not browser and not fault and not world and not simulation and not oracle"
 oracles: ; $(pytest) -n 2 -m oracle
 postgres: ; scripts/with-postgres.sh $(pytest) -n 2 --timeout 180 -m "database and not browser and not simulation"
-worlds: ; $(pytest) -n 2 --timeout 180 -m world
+# Each file has a company, which its tests share: no two processes build the same.
+worlds: ; $(pytest) -n 2 --dist loadfile --timeout 180 -m world
 fault-short: ; $(pytest) -n 2 --timeout 180 -m fault
 fault: ; TRUELIFT_KILLS=20 TRUELIFT_KILL_EVENTS=200000 $(pytest) --timeout 1800 -m fault
-# Looking at every page takes as long as all else in a browser; each has a company of its own.
+# Two halves that take about as long; each has a company of its own.
 browser: ; @$(MAKE) --no-print-directory -j2 --output-sync=target browser-pages browser-beside
-browser-pages: ; $(pytest) --timeout 120 -m browser tests/browser/pages/test_every_page.py
-browser-beside: ; $(pytest) --timeout 120 -m browser tests/browser --ignore tests/browser/pages/test_every_page.py
+pages := tests/browser/pages/test_every_page.py tests/browser/tracker tests/browser/islands
+browser-pages: ; $(pytest) --timeout 120 -m browser $(pages)
+browser-beside: ; $(pytest) --timeout 120 -m browser tests/browser $(pages:%=--ignore %)
 
 # Samples what the statistics promise, writes docs/calibration.md of it, holds the detectors against
 # samples of today, then samples the rest.
