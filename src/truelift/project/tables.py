@@ -8,6 +8,7 @@ Only an empty SQLite database takes it.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -73,7 +74,11 @@ def make() -> Path:
     if made.exists():
         return made
     FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+    with (FOLDER / "lock").open("w") as lock, tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if made.exists():
+            # Somebody else was making them.
+            return made
         os.environ["TRUELIFT_HOME"] = folder
         os.environ.pop("DATABASE_URL", None)
         earlier = _earlier()
