@@ -971,6 +971,10 @@ def page_or_traffic(rng: Generator, runs: int) -> Section:
                 hits = [each is world if hit == "right" else each not in open_ for each in told]
                 what = f"{world.said}, a fall by {fall:.0%}: {hit}"
                 rows.append(row(what, f"{orders:,} orders", hits, promise))
+                if orders < enough:
+                    waits = [each in open_ - {world} for each in told]
+                    what = f"{world.said}, a fall by {fall:.0%}: left open"
+                    rows.append(row(what, f"{orders:,} orders", waits, AS_IT_IS))
         still = [_told(rng, None, orders=enough, fall=fall) for _ in range(times)]
         named = [each not in {Verdict.NO_CHANGE, Verdict.UNDETERMINED} for each in still]
         rows.append(row("nothing changed: blamed", f"{enough:,} orders", named, at_most(0.05)))
@@ -979,7 +983,8 @@ def page_or_traffic(rng: Generator, runs: int) -> Section:
         "Four sources on four pages; conversion falls for one source everywhere, for one page, for "
         "one source on one page, or everywhere. **n** is the orders that each cell has in each "
         "period where nothing falls. With as many as the method asks for the verdict is right; "
-        "with a quarter and a sixteenth it is right or undetermined, and does not blame another.",
+        "with a quarter and a sixteenth it is right or left open, and does not blame another: what "
+        "took one source on one page alone, or everything, needs fewer orders to be seen.",
         tuple(rows),
     )
 
