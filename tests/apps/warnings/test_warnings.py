@@ -26,6 +26,7 @@ from truelift.apps.rollouts.models import RolloutRecord
 from truelift.apps.sites.models import Site
 from truelift.apps.warnings.charts import drawn
 from truelift.apps.warnings.detectors import inconclusive_said
+from truelift.apps.warnings.detectors_facts import traffic_gap
 from truelift.apps.warnings.detectors_together import conflicting_metrics
 from truelift.apps.warnings.jobs import look
 from truelift.apps.warnings.models import SightingRecord, WarningRecord
@@ -188,8 +189,10 @@ def test_growing_traffic_warns_before_the_quarter_shows_it(
     now = DECIDED.replace(month=10, day=12)
     made = {"by": Actor(ada), "now": now}
     feeds(site, made, since=date(2026, 1, 5), weeks=40, turn=20)
-    for week in range(18, -1, -1):
-        look(site, now=now - 7 * week * DAY)
+    for week in range(18, 0, -1):
+        monday = now - 7 * week * DAY
+        keep_looks(site, traffic_gap(site, monday), now=monday)
+    look(site, now=now)
 
     found = keep_replays(site, now=now)[Kind.TRAFFIC_GAP]
 
