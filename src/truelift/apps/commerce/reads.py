@@ -223,7 +223,7 @@ def _sentence(of: str, node: Mapping[str, Any], leader: str) -> str:
         return f"{of} per session began with nothing."
     change = after / before - 1
     if abs(change) < _STILL:
-        return f"{of} per session stayed as it was."
+        return f"{of} per session did not change."
     said = f"{of} per session {'fell' if change < 0 else 'rose'} by {abs(change):.0%}"
     if node["change_low"] <= 0 <= node["change_high"]:
         return f"{said}; that may still be chance."

@@ -234,7 +234,7 @@ def _headline(
     if value is not None:
         first = f"The largest leak costs about {rough_money(value.value, currency)} a week."
     elif leaks:
-        first = "One group loses more people than it need."
+        first = "One group loses more people than the others."
     elif hard is not None:
         first = f"The hardest step is “{spoken(hard.before)}”."
     else:
@@ -562,7 +562,8 @@ def _learned(
 def _series(orders: TrendAnswer, today: date, zone: ZoneInfo, last_step: str) -> Series | None:
     # A day of the site begins on the day before in UTC, east of Greenwich.
     rows = [(row.begins.astimezone(zone).date(), row.point.count) for row in orders.rows]
-    done = [(at, value) for at, value in rows if at < today]
+    # The first began before the question did: half a day would look like a fall.
+    done = [(at, value) for at, value in rows[1:] if at < today]
     if len(done) < 7:
         return None
     return Series(
