@@ -325,8 +325,8 @@ def test_guardrails_of_the_checkout_have_intervals_and_refunds_are_waited_for(
     assert set(running) == {*decided, "refund_rate"}
     for each in decided.values():
         assert each["relative"]["low"] < each["relative"]["value"] < each["relative"]["high"]
-        # Nothing was planted there: harm is ruled out or not, and never shown.
-        assert each["guardrail"] in {"held", "undecided"}
+        # Nothing was planted there, and chance may show harm on some days: it is judged.
+        assert each["guardrail"] in {"held", "undecided", "broken"}
     # Of the running one today's look has them, and says what refunds still wait for.
     looked = found["looked"]
     assert looked.pop("refund_rate")[3].startswith("no visitors of a variant")

@@ -202,9 +202,12 @@ class Facts:
             came = draw.poisson(sessions / spans * level)
             bought = draw.binomial(came, min(orders / sessions, 1.0))
             minor = np.maximum(bought * worth * draw.normal(1, 0.1, len(days)), 0)
-            lived = self._as_lived(own, source, days)
-            came, bought = (np.round(each * lived).astype(np.int64) for each in (came, bought))
-            minor = np.where(bought > 0, minor * lived, 0)
+            visits, sales = self._as_lived(own, source, days)
+            came, bought = (
+                np.round(each * times).astype(np.int64)
+                for each, times in ((came, visits), (bought, sales))
+            )
+            minor = np.where(bought > 0, minor * sales, 0)
             for at in np.flatnonzero(came).tolist():
                 traffic_rows.append(
                     {
@@ -233,10 +236,10 @@ class Facts:
         self._brings(OLDER, self.owners.analyst, traffic_rows)
         self._brings("advertising", self.owners.spend, spend_rows)
 
-    def _as_lived(self, own: Traffic, source: str, days: Sequence[date]) -> Floats:
-        """Say how many times as many came from a source on each day of that year as usual."""
+    def _as_lived(self, own: Traffic, source: str, days: Sequence[date]) -> tuple[Floats, Floats]:
+        """Say how many times as many came, and bought, from a source on each day of that year."""
         del own, source
-        return np.ones(len(days))
+        return np.ones(len(days)), np.ones(len(days))
 
     def _brings(self, feed: str, name: str, rows: list[dict[str, object]]) -> None:
         take_in(

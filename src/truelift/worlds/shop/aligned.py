@@ -126,8 +126,8 @@ TAKEN_ON: Final = 25
 ANSWERED_WITHIN: Final = 45
 
 ANSWER: Final = (
-    "For a year, what was left of the budget at the end of a month bought cheap clicks, and a"
-    " session of those weeks brought less. Otto moves it into the next month now. Felix is still"
+    "For a year, what was left of a fortnight’s budget bought cheap clicks in its second week, and"
+    " a session of those weeks brought less. Otto moves it into the next one now. Felix is still"
     " judged by the click: we look at both at every review, and at the metric with the quarter."
 )
 

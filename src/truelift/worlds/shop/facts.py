@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -37,27 +37,28 @@ OWNERS: Final = Owners(
 
 
 class ShopFacts(Facts):
-    """The shop's, with what marketing did in the last week of every month of the year before.
+    """The shop's, with what marketing did in every second week of the year before.
 
-    The budget for search was used up by then, and what was left bought the cheapest clicks that
-    there were: as many visits came, a click cost less, and fewer of them bought.
+    It had a budget for each fortnight. The part for search was used up in a week, and what was
+    left bought the cheapest clicks that there were: as many visits came, a click cost less, and
+    those who came more bought nothing.
     """
 
     @override
-    def _as_lived(self, own: Traffic, source: str, days: Sequence[date]) -> Floats:
-        lived = np.ones(len(days))
-        last = np.array([is_last_week(day) for day in days])
+    def _as_lived(self, own: Traffic, source: str, days: Sequence[date]) -> tuple[Floats, Floats]:
+        visits, sales = np.ones(len(days)), np.ones(len(days))
+        spent = np.array([is_second_week(day) for day in days])
         if source == SEARCH:
-            lived[last] = LEFT_OF_SEARCH
+            visits[spent] = sales[spent] = LEFT_OF_SEARCH
         elif source == SOCIAL:
             search, social = (
                 float(own.sessions[own.source == each].sum()) for each in (SEARCH, SOCIAL)
             )
-            lived[last] = 1 + (1 - LEFT_OF_SEARCH) * search / max(social, 1.0)
-        return lived
+            # Who clicked what cost least wanted nothing: no more orders came of it.
+            visits[spent] = 1 + (1 - LEFT_OF_SEARCH) * search / max(social, 1.0)
+        return visits, sales
 
 
-def is_last_week(day: date) -> bool:
-    """Say whether the week of a day, from Monday on, is the one of the month's last Monday."""
-    monday = day - timedelta(days=day.weekday())
-    return (monday + timedelta(weeks=1)).month != monday.month
+def is_second_week(day: date) -> bool:
+    """Say whether a day lies in the second week of a fortnight; weeks begin on Monday."""
+    return (day.toordinal() - day.weekday()) // 7 % 2 == 1

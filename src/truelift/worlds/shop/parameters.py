@@ -126,8 +126,8 @@ REASONS: Final = (
 DISTURBED: Final = "delivery-cost-early"
 """The test in whose first week the payment got a new form that hung on phones."""
 
-LEFT_OF_SEARCH: Final = 0.15
-"""Of paid search, in the last week of every month of the year before the history."""
+LEFT_OF_SEARCH: Final = 0.05
+"""Of paid search, in the second week of every fortnight of the year before the history."""
 
 _FAILURES: Final = MappingProxyType(
     {"desktop": (0.006, 0.40), "phone": (0.030, 0.70), "tablet": (0.012, 0.50)}

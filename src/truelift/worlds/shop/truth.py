@@ -89,8 +89,8 @@ def truth_of(shop: Shop) -> dict[str, object]:
             "metric": "Cost per click",
             "kind": "latent",
             "search_left": LEFT_OF_SEARCH,
-            "why": "in the last week of each month of the year before, what was left of the budget"
-            " bought cheap clicks: a click cost less, and a session brought less",
+            "why": "in every second week of the year before, what was left of the budget bought"
+            " cheap clicks: a click cost less, and a session brought less",
         },
         "roadmap": {
             "unresolved": {"rule": "c6", "experiment": running.key, "what": _what(UNRESOLVED)},
