@@ -238,6 +238,19 @@ def test_mallory_reaches_nothing_of_another_site(
     assert len(unfit) < 12
     assert AuditEvent.objects.count() == before
 
+    told = AuditEvent.objects.filter(site="shop").count()
+    # At her own site, the numbers of things of the other one are numbers of nothing.
+    for method, path in _matrix():
+        here = path.replace("/s/shop/", "/s/elsewhere/").replace("site=shop", "site=elsewhere")
+        if re.search(r"/1(/|\?)", path) and here != path and method in {"get", *UNSAFE}:
+            response = _send(browser, method, here)
+            if response.status_code >= 500 or b"Plain words" in response.content:
+                wrong.append((method, here, response.status_code))
+
+    assert wrong == []
+    assert told
+    assert AuditEvent.objects.filter(site="shop").count() == told
+
 
 def test_nothing_is_changed_from_a_page_of_somebody_else(stocked: Site, ada: User) -> None:
     browser = Client(enforce_csrf_checks=True)
