@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -414,7 +415,8 @@ def _verdict(
     if not recommendation:
         return None
     action = recommendation["action"]
-    because = tuple(recommendation["because"])
+    called = {key: each.name for key, each in planned.items()}
+    because = tuple(named_reason(each, called, names) for each in recommendation["because"])
     lead = ADVICE[action]
     found = primary_effect(document)
     if action == "invalid":
@@ -429,6 +431,21 @@ def _verdict(
         lead = f"Ship {variant}."
     return Verdict(
         *_told(lead, row), because, _also(document, planned), agreed=_agreed(recommendation)
+    )
+
+
+def named_reason(reason: str, metrics: Mapping[str, str], variants: Mapping[str, str]) -> str:
+    """Say a computed reason with the names of its metric and variant, where it has their keys."""
+
+    def metric(found: re.Match[str]) -> str:
+        return metrics.get(found[0], found[0])
+
+    def variant(found: re.Match[str]) -> str:
+        return variants.get(found[0], found[0])
+
+    reason = re.sub(r"^[\w.-]+(?= (?:got|shows) )|(?<= changes )[\w.-]+(?=: )", metric, reason)
+    return re.sub(
+        r"(?<= with )[\w-]+(?=: |\.$)|(?<=cannot tell whether )[\w-]+(?= changes )", variant, reason
     )
 
 
