@@ -21,7 +21,9 @@ from truelift.apps.memory.taking_out import take_out
 from truelift.apps.programme.services import PolicyChange, change_policy
 from truelift.apps.research.actor import Actor
 from truelift.apps.sites.models import Site
+from truelift.apps.sites.publish import publish
 from truelift.cli.analyse import in_words
+from truelift.lake.home import Home
 from truelift.lifecycle.experiment import Action
 
 
@@ -135,6 +137,24 @@ def test_who_may_see_early_effects_sees_them_and_the_page_says_why_others_do_not
     assert api["document"]["metrics"][0]["effects"][0]["absolute"]["value"] == 0.0045
     assert "gets worse with" in his
     assert "by the policy of the programme" in his
+
+
+def test_no_question_tells_by_variant_what_the_page_of_a_test_hides(
+    home: Home, early: ExperimentRecord, ada: User, ben: User, client_of: Callable[[User], Client]
+) -> None:
+    publish()
+    asked = {"question": "form_fields", "experiment": early.key}
+    page = f"/s/shop/sessions/forms/?experiment={early.key}"
+
+    over_api = [
+        client_of(each).post("/api/v1/ask?site=shop", asked, content_type="application/json")
+        for each in (ada, ben)
+    ]
+    pages = [client_of(each).get(page).content.decode() for each in (ada, ben)]
+
+    assert [each.status_code for each in over_api] == [200, 409]
+    assert over_api[1].json()["code"] == "experiments.early_effects"
+    assert ["hides early effects from you" in each for each in pages] == [False, True]
 
 
 def test_a_snapshot_without_effects_keeps_what_tells_of_none(

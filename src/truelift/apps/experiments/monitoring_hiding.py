@@ -13,6 +13,8 @@ from truelift.apps.drawing.wording import day
 from truelift.apps.experiments.domain import midnight_at
 from truelift.apps.experiments.models import AnalysisRecord, ExperimentRecord
 from truelift.apps.programme.reads import policy_of
+from truelift.apps.sites.models import Site
+from truelift.errors import Refusal
 from truelift.lifecycle.experiment import Advice, Stage
 from truelift.lifecycle.policy import Policy
 
@@ -73,6 +75,23 @@ WHY: Final = (
 )
 
 
+OF_EXPOSURE: Final = frozenset({"variant_overlap"})
+"""Questions about an experiment whose answers tell of no effect."""
+
+
+class EarlyEffects(Refusal):
+    """A question about an experiment whose effects the person does not see yet."""
+
+    code = "experiments.early_effects"
+
+    def __init__(self, *, experiment: str) -> None:
+        super().__init__(
+            f"“{experiment}” is running, and the programme’s policy hides early effects from you."
+            " Ask without it, or again after its planned end.",
+            experiment=experiment,
+        )
+
+
 def hides_from(
     record: ExperimentRecord, user: User | None, *, now: datetime, policy: Policy | None = None
 ) -> bool:
@@ -97,6 +116,28 @@ def hides_from(
     return held.hides_early_results(
         functions_of(user, site), may_write=role is not None and role.covers(Role.EDITOR)
     )
+
+
+def refuse_early(
+    site: Site, question: Mapping[str, Any], user: User | None, *, now: datetime
+) -> None:
+    """Keep a question from telling the effects that its experiment's own page hides.
+
+    Args:
+        site: Of the experiment.
+        question: As `truelift ask --question` has it.
+        user: Who asks; None for the operator alone.
+        now: The moment.
+
+    Raises:
+        EarlyEffects: It is about an experiment that runs, and the policy hides it from them.
+    """
+    key = question.get("experiment")
+    if not isinstance(key, str) or question.get("question") in OF_EXPOSURE:
+        return
+    record = ExperimentRecord.objects.filter(site=site, key=key).first()
+    if record is not None and hides_from(record, user, now=now):
+        raise EarlyEffects(experiment=record.name)
 
 
 def shown_to(

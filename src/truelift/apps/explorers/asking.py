@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
 
+from truelift.apps.accounts.models import User
+from truelift.apps.experiments.monitoring_hiding import refuse_early
 from truelift.apps.explorers import reads
 from truelift.apps.explorers.catalogue import Explorer
 from truelift.apps.explorers.form import ExplorerForm
@@ -71,7 +73,7 @@ class Look:
 
 
 def look(
-    place: Site, explorer: Explorer, query: QueryDict, *, now: datetime, asks: bool = True
+    place: Site, explorer: Explorer, query: QueryDict, *, by: User, now: datetime, asks: bool = True
 ) -> Look:
     """Ask what an address says; without one, what a first look proposes.
 
@@ -79,6 +81,7 @@ def look(
         place: The site.
         explorer: Which question.
         query: The address.
+        by: Who asks.
         now: The moment.
         asks: Whether it is asked at all; it is not when it was just cancelled.
     """
@@ -101,7 +104,7 @@ def look(
     if not asks:
         return replace(found, is_cancelled=True)
     try:
-        return _answered(place, explorer, found, now=now, zone=zone)
+        return _answered(place, explorer, found, by=by, now=now, zone=zone)
     except ComesLater:
         return replace(found, is_coming=True)
     except Cancelled:
@@ -131,11 +134,12 @@ def first_form(
 
 
 def _answered(
-    place: Site, explorer: Explorer, found: Look, *, now: datetime, zone: ZoneInfo
+    place: Site, explorer: Explorer, found: Look, *, by: User, now: datetime, zone: ZoneInfo
 ) -> Look:
     form = found.form
     context = context_of(place, now=now)
     document = form.document(now=now, zone=zone)
+    refuse_early(place, {"question": explorer.question, **document}, by, now=now)
     since, until = form.period.bounds(now=now, zone=zone) if form.has_period else (None, None)
     earlier = form.document_before(now=now, zone=zone)
     if explorer.compares and earlier is not None:

@@ -37,7 +37,7 @@ def explore(request: SignedInRequest, site: str, explorer: str) -> HttpResponse:
     asking = asking_of(request)
     with answering(request.user.pk, place.name, asking.token, waits=asking.waits):
         moment = this_minute(datetime.now(UTC))
-        found = look(place, chosen, asking.query, now=moment, asks=asking.asks)
+        found = look(place, chosen, asking.query, by=request.user, now=moment, asks=asking.asks)
     role = role_of(request.user, place)
     context: dict[str, Any] = {
         "explorer": chosen,
@@ -75,7 +75,7 @@ def rows(request: SignedInRequest, site: str, explorer: str, kind: str) -> HttpR
     chosen = _explorer(explorer)
     if kind not in WRITERS:
         raise Http404
-    found = look(place, chosen, request.GET, now=this_minute(datetime.now(UTC)))
+    found = look(place, chosen, request.GET, by=request.user, now=this_minute(datetime.now(UTC)))
     if found.page is None:
         said = "\n".join(found.problems) or "There are no events yet."
         return HttpResponse(said, status=422, content_type="text/plain; charset=utf-8")

@@ -10,6 +10,7 @@ from ninja import Body, Field, Router, Schema, Status
 
 from truelift.apps.accounts.models import User
 from truelift.apps.accounts.roles import Role
+from truelift.apps.experiments.monitoring_hiding import refuse_early
 from truelift.apps.measurement.reads import ask
 from truelift.apps.measurement.running import HEADER, answering
 from truelift.apps.measurement.segments_reads import (
@@ -67,8 +68,10 @@ def ask_question(request: HttpRequest, site: str, question: Body[Document]) -> D
     place = _site(request, site)
     if (name := str(question.get("question"))) in NAMING_PEOPLE:
         raise NamesPeople(question=name)
-    parsed = parse_question(question, context_of(place, now=_now()))
     user = request.user
+    now = _now()
+    refuse_early(place, question, user if isinstance(user, User) else None, now=now)
+    parsed = parse_question(question, context_of(place, now=now))
     token = request.headers.get(HEADER, "")
     with answering(user.pk if isinstance(user, User) else 0, place.name, token):
         asked = ask(place.name, cast("Question[Any, Any]", parsed))
