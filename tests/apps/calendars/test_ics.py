@@ -76,6 +76,20 @@ def test_lines_end_and_fold_as_the_standard_says() -> None:
     assert _strict(content)[0].summary == f"Release: {'Ä' * 120}"
 
 
+def test_what_people_type_begins_no_line_of_a_feed() -> None:
+    typed = replace(ITEM, what="A\rEND:VEVENT\r\nX:1\x00", team="B\rX:2")
+
+    content = ics_of(
+        _told(typed).values(), name="C\r\nX:3\rX:4", site="shop", public_url="https://cro.example"
+    )
+
+    assert b"\x00" not in content
+    assert content.count(b"\r") == content.count(b"\r\n")
+    assert b"X-WR-CALNAME:C X:3 X:4" in content
+    (event,) = _strict(content)
+    assert event.summary == "Release: A\nEND:VEVENT\nX:1"
+
+
 def test_days_stay_the_same_days_over_a_clock_change() -> None:
     # Clocks in Europe go forward on 29 March 2026, between the first and the last day.
     parsed = icalendar.Calendar.from_ical(_feed(*_told(ITEM).values()))

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from tests.apps.rollouts.conftest import DECIDED
 from truelift.apps.accounts.models import User
@@ -38,9 +40,14 @@ def test_a_site_in_a_line_counts_its_own_work_only(
 
 
 def test_what_sites_taught_says_nothing_of_whose_they_are(
-    site: Site, winner: RolloutRecord, ada: User
+    site: Site, winner: RolloutRecord, ada: User, mallory: User
 ) -> None:
-    text = without_names([site], now=DECIDED + timedelta(days=1))
+    elsewhere = Site.objects.get(name="elsewhere")
+
+    with CaptureQueriesContext(connection) as of_one:
+        text = without_names([site], now=DECIDED + timedelta(days=1))
+    with CaptureQueriesContext(connection) as of_two:
+        assert without_names([elsewhere, site], now=DECIDED + timedelta(days=1)) == text
 
     head, row = text.splitlines()
     assert head == ",".join(COLUMNS)
@@ -50,6 +57,8 @@ def test_what_sites_taught_says_nothing_of_whose_they_are(
     for name in (site.name, winner.experiment.key, winner.experiment.name, "example.com"):
         assert name not in row
     assert ada.name not in row
+    assert mallory.name not in row
+    assert len(of_two) == len(of_one) < 20
 
 
 def test_nobody_takes_along_what_another_site_taught(

@@ -176,7 +176,12 @@ def test_a_digest_goes_out_once_on_its_morning_and_only_when_something_waits(
 
 
 def test_the_link_in_a_mail_ends_it_without_signing_in_and_only_by_a_button(
-    site: Site, ada: User, client: Client, now: datetime, elsewhere: Elsewhere
+    site: Site,
+    ada: User,
+    client: Client,
+    now: datetime,
+    elsewhere: Elsewhere,
+    mailoutbox: list[EmailMessage],
 ) -> None:
     path = stop_address(ada, site).removeprefix("http://testserver")
 
@@ -184,9 +189,13 @@ def test_the_link_in_a_mail_ends_it_without_signing_in_and_only_by_a_button(
     assert "Send no more e-mail" in asked.content.decode()
     assert wishes_of(ada, site)[Topic.ALERT] is Wish.MAIL
 
+    notify(site, SPLIT, to=[ada], now=now)
     strict = Client(enforce_csrf_checks=True)
     assert strict.post(path, {"List-Unsubscribe": "One-Click"}).status_code == 200
     assert set(wishes_of(ada, site).values()) == {Wish.INBOX}
+    # What was queued before does not go out after it either.
+    run_due_jobs(now)
+    assert mailoutbox == []
     assert client.get("/stop-mail/nonsense/").status_code == 404
     assert asked["X-Robots-Tag"] == "noindex"
 

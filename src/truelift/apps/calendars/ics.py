@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from unicodedata import category
 from urllib.parse import quote
 
 import icalendar
@@ -27,7 +28,7 @@ def ics_of(told: Iterable[Told], *, name: str, site: str, public_url: str) -> by
     feed.add("version", "2.0")
     feed.add("calscale", "GREGORIAN")
     feed.add("method", "PUBLISH")
-    feed.add("x-wr-calname", name)
+    feed.add("x-wr-calname", _written(name).replace("\n", " "))
     feed.add("refresh-interval", timedelta(hours=1), parameters={"value": "DURATION"})
     feed.add("x-published-ttl", timedelta(hours=1))
     for each in sorted(told, key=lambda one: (one.entry.starts, one.entry.key)):
@@ -48,14 +49,14 @@ def _meeting(told: Told, *, site: str, public_url: str) -> icalendar.Event:
     event.add("sequence", told.sequence)
     event.add("dtstart", datetime.fromisoformat(entry.starts))
     event.add("dtend", datetime.fromisoformat(entry.ends))
-    event.add("summary", entry.what)
+    event.add("summary", _written(entry.what))
     event.add("status", _status(told))
     event.add("transp", "OPAQUE")
     event.add("categories", ["Meeting"])
     event.add("url", page)
     seats = ", ".join(each.called for each in Meeting(kind).seats)
     called = f"Called by: {entry.owner}\n" if entry.owner else ""
-    event.add("description", f"{called}With: {seats}\nAgenda: {page}")
+    event.add("description", f"{_written(called)}With: {seats}\nAgenda: {page}")
     return event
 
 
@@ -71,7 +72,7 @@ def _event(told: Told, *, site: str, public_url: str) -> icalendar.Event:
     event.add("sequence", told.sequence)
     event.add("dtstart", date.fromisoformat(entry.starts))
     event.add("dtend", date.fromisoformat(entry.ends))
-    event.add("summary", f"{ItemKind(entry.kind).called}: {entry.what}")
+    event.add("summary", _written(f"{ItemKind(entry.kind).called}: {entry.what}"))
     event.add("status", _status(told))
     event.add("transp", "TRANSPARENT")
     event.add("categories", [ItemKind(entry.kind).called])
@@ -85,8 +86,14 @@ def _event(told: Told, *, site: str, public_url: str) -> icalendar.Event:
         ("", page),
     )
     said = [f"{label}: {text}" if label else text for label, text in lines if text]
-    event.add("description", "\n".join(said))
+    event.add("description", _written("\n".join(said)))
     return event
+
+
+def _written(text: str) -> str:
+    """Give a text without what would begin another line of the feed, or end it."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(each for each in lines if each == "\n" or category(each) != "Cc")
 
 
 def _status(told: Told) -> str:

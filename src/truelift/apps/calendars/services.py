@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
+from unicodedata import category
 
 from django.conf import settings
 from django.db import transaction
@@ -88,6 +89,8 @@ def open_calendar(
         raise BadCalendar("Meetings are of the whole site: choose neither a team nor a surface.")
     if len(team) > 80 or len(surface) > 120:
         raise BadCalendar("A team has at most 80 characters, a surface 120.")
+    if any(category(each) in {"Cc", "Cs"} for each in team + surface):
+        raise BadCalendar("A team and a surface are one line of text.")
     held = CalendarRecord.objects.filter(site=site, made_by=by, revoked_at=None).count()
     if held >= MOST:
         raise BadCalendar(f"You have {MOST} calendars here. Revoke one that nobody reads.")

@@ -95,6 +95,9 @@ def _send(job: Job, now: datetime) -> datetime | None:
     if role_of(mail.user, mail.site) is None:
         _keep(mail, problem="They are no member of the site any more.")
         return None
+    if not _is_wanted(mail):
+        _keep(mail, problem="They chose to get no such e-mail meanwhile.")
+        return None
     message = EmailMessage(
         subject=mail.subject,
         body=f"{mail.text}\n-- \n{_foot(mail)}",
@@ -114,6 +117,15 @@ def _send(job: Job, now: datetime) -> datetime | None:
     mail.sent_at = now
     _keep(mail, problem="")
     return None
+
+
+def _is_wanted(mail: MailRecord) -> bool:
+    """Say whether the person still wants it: an e-mail may wait for hours for its server."""
+    wishes = wishes_of(mail.user, mail.site)
+    if mail.topic in set(Topic):
+        return wishes[Topic(mail.topic)] not in {Wish.INBOX, Wish.OFF}
+    # What is gathered is of every topic that is wanted so.
+    return not mail.digest or mail.digest in {each.value for each in wishes.values()}
 
 
 def _keep(mail: MailRecord, *, problem: str) -> None:

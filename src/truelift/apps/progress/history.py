@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -235,12 +235,8 @@ class History:
 
 def history_of(site: Site, *, as_of: datetime) -> History:
     """Read a programme's log up to a moment; a fixed number of queries, however much it holds."""
-    tests = tuple(_tests(site, as_of))
-    hypotheses = list(
-        HypothesisRecord.objects.filter(site=site, made_at__lte=as_of)
-        .prefetch_related("insights__evidence")
-        .order_by("number")
-    )
+    tests = tests_of([site], as_of=as_of)[site.pk]
+    hypotheses = _hypotheses([site], as_of)
     left = _left(site, as_of)
     ideas = list(
         IdeaRecord.objects.filter(site=site, made_at__lte=as_of)
@@ -267,10 +263,32 @@ def history_of(site: Site, *, as_of: datetime) -> History:
     )
 
 
-def _tests(site: Site, as_of: datetime) -> Iterable[OneTest]:
+def proposed_of(sites: Sequence[Site], *, as_of: datetime) -> Mapping[tuple[int, str], Proposed]:
+    """Read the hypotheses of several sites by site and key; as few queries as for one."""
+    rows = _hypotheses(sites, as_of)
+    return {(each.site_id, each.key): _proposed(each) for each in rows}
+
+
+def _hypotheses(sites: Sequence[Site], as_of: datetime) -> list[HypothesisRecord]:
+    return list(
+        HypothesisRecord.objects.filter(site__in=sites, made_at__lte=as_of)
+        .prefetch_related("insights__evidence")
+        .order_by("number")
+    )
+
+
+def tests_of(sites: Sequence[Site], *, as_of: datetime) -> Mapping[int, tuple[OneTest, ...]]:
+    """Read the tests of several sites up to a moment; as few queries as for one."""
+    found: dict[int, list[OneTest]] = {site.pk: [] for site in sites}
+    for site, test in _tests({site.pk: site for site in sites}, as_of):
+        found[site].append(test)
+    return {site: tuple(tests) for site, tests in found.items()}
+
+
+def _tests(sites: Mapping[int, Site], as_of: datetime) -> Iterable[tuple[int, OneTest]]:
     steps: dict[int, list[Step]] = defaultdict(list)
     said: dict[int, str] = {}
-    moves = MoveRecord.objects.filter(experiment__site=site, moved_at__lte=as_of)
+    moves = MoveRecord.objects.filter(experiment__site__in=sites, moved_at__lte=as_of)
     for row in moves.order_by("pk").values_list(
         "experiment_id", "action", "before", "after", "moved_at", "reason"
     ):
@@ -280,11 +298,11 @@ def _tests(site: Site, as_of: datetime) -> Iterable[OneTest]:
     decided = {
         each.experiment_id: each
         for each in DecisionRecord.objects.filter(
-            experiment__site=site, decided_at__lte=as_of
+            experiment__site__in=sites, decided_at__lte=as_of
         ).select_related("by")
     }
     records = list(
-        ExperimentRecord.objects.filter(site=site, made_at__lte=as_of)
+        ExperimentRecord.objects.filter(site__in=sites, made_at__lte=as_of)
         .select_related("hypothesis")
         .prefetch_related("metrics__metric", "rollout")
         .order_by("pk")
@@ -302,7 +320,7 @@ def _tests(site: Site, as_of: datetime) -> Iterable[OneTest]:
                 record.made_at,
                 (Step("", Stage.STOPPED, Stage.STOPPED, record.made_at),),
             )
-        yield OneTest(
+        test = OneTest(
             trial=trial,
             key=record.key,
             name=record.name,
@@ -311,7 +329,9 @@ def _tests(site: Site, as_of: datetime) -> Iterable[OneTest]:
             randomised=record.method in RANDOMISED,
             hypothesis=record.hypothesis.key if record.hypothesis else "",
             owned=record.decision_owner_id is not None,
-            planned_end=midnight_at(site, record.ends_on) if record.ends_on else None,
+            planned_end=midnight_at(sites[record.site_id], record.ends_on)
+            if record.ends_on
+            else None,
             stopped_at=trial.first(Action.STOP),
             choice=decision.choice if decision else "",
             against=bool(decision and decision.against_advice),
@@ -321,6 +341,7 @@ def _tests(site: Site, as_of: datetime) -> Iterable[OneTest]:
             withheld=record.pk in withheld,
             holdout=record.method == Method.HOLDOUT.value,
         )
+        yield record.site_id, test
 
 
 def _approvals(
