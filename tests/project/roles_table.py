@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 from truelift.apps.accounts.roles import Role
@@ -74,6 +75,7 @@ DECIDED_BY_ITS_OWNER: Final = "post /s/shop/experiments/delivery/move/"
 """On the page each step asks for its own role; a decision asks who it was given to."""
 
 
+@cache
 def needs(method: str, path: str) -> Role | None:
     """Give the least role that may send this; None where no line speaks of it."""
     place = re.sub(r"^/(s/[\w-]+|api/v1)/", "", path.partition("?")[0]).rstrip("/")
