@@ -13,7 +13,8 @@ from truelift.apps.accounts.models import User
 from truelift.apps.accounts.services import set_functions
 from truelift.apps.experiments.jobs import run_due_jobs
 from truelift.apps.experiments.models import Job
-from truelift.apps.homes.weekly import WEEKLY, monday_morning, plan_weeks
+from truelift.apps.homes.sections import Row, Section
+from truelift.apps.homes.weekly import WEEKLY, as_text, monday_morning, plan_weeks
 from truelift.apps.inbox.models import MailRecord, WishRecord
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.functions import Function
@@ -45,12 +46,22 @@ def test_the_week_is_told_once_on_monday_morning_by_what_people_do(
         (ada, "Shop: the week, as Finance sees it"),
         (ada, "Shop: the week, as Finance sees it"),
     ]
+    # What has left is not kept: it may repeat what is erased later.
+    assert [each.text for each in sent] == ["", ""]
     first, second = (each.made_at for each in sent)
     assert first - monday_morning(site, now) < timedelta(hours=4)
     assert second - first == timedelta(days=7)
     assert "Nobody has proposed a shared metric." in mailoutbox[0].body
     assert "http://testserver/s/shop/shared-metric/" in mailoutbox[0].body
     assert "List-Unsubscribe" in mailoutbox[0].extra_headers
+
+
+def test_what_people_typed_is_one_line_of_an_e_mail() -> None:
+    rows = (Row("Bad\r\n\r\n-- \nhttps://elsewhere.example", "a\nb"),)
+
+    text = as_text([Section("It is so", rows, "/s/shop/", "All")])
+
+    assert text.splitlines()[1] == "  - Bad -- https://elsewhere.example (a b)"
 
 
 def test_a_worker_that_comes_late_in_the_week_waits_for_the_next_monday(

@@ -98,7 +98,7 @@ def as_text(sections: Sequence[Section]) -> str:
         lines = [
             f"{each.title}.",
             *(
-                f"  - {row.what}{f' ({row.detail})' if row.detail else ''}"
+                f"  - {_line(f'{row.what} ({row.detail})' if row.detail else row.what)}"
                 for row in each.rows[:LINES]
             ),
         ]
@@ -108,6 +108,11 @@ def as_text(sections: Sequence[Section]) -> str:
         lines.append(f"  {settings.TRUELIFT.public_url}{each.href}")
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
+
+
+def _line(text: str) -> str:
+    """Give what somebody typed as one line: it must not look like a part of the e-mail."""
+    return " ".join(text.split())
 
 
 def _document(site: Site, *, now: datetime) -> dict[str, object]:

@@ -88,15 +88,16 @@ def _send(job: Job, now: datetime) -> datetime | None:
     mail = (
         MailRecord.objects.select_related("site", "user")
         .filter(pk=int(job.subject.rpartition(":")[2]), sent_at=None)
+        .exclude(text="")
         .first()
     )
     if mail is None:
         return None
     if role_of(mail.user, mail.site) is None:
-        _keep(mail, problem="They are no member of the site any more.")
+        _keep(mail, problem="They are no member of the site any more.", over=True)
         return None
     if not _is_wanted(mail):
-        _keep(mail, problem="They chose to get no such e-mail meanwhile.")
+        _keep(mail, problem="They chose to get no such e-mail meanwhile.", over=True)
         return None
     message = EmailMessage(
         subject=mail.subject,
@@ -112,10 +113,11 @@ def _send(job: Job, now: datetime) -> datetime | None:
     try:
         message.send()
     except (SMTPException, OSError) as error:
-        _keep(mail, problem=f"The mail server did not take it ({type(error).__name__}).")
-        return now + WAITS[mail.attempts - 1] if mail.attempts <= len(WAITS) else None
+        over = mail.attempts > len(WAITS)
+        _keep(mail, problem=f"The mail server did not take it ({type(error).__name__}).", over=over)
+        return None if over else now + WAITS[mail.attempts - 1]
     mail.sent_at = now
-    _keep(mail, problem="")
+    _keep(mail, problem="", over=True)
     return None
 
 
@@ -128,9 +130,12 @@ def _is_wanted(mail: MailRecord) -> bool:
     return not mail.digest or mail.digest in {each.value for each in wishes.values()}
 
 
-def _keep(mail: MailRecord, *, problem: str) -> None:
+def _keep(mail: MailRecord, *, problem: str, over: bool) -> None:
     mail.problem = problem
-    mail.save(update_fields=["attempts", "sent_at", "problem"])
+    if over:
+        # It may repeat words that somebody asks to be erased later, and nobody reads it here.
+        mail.text = ""
+    mail.save(update_fields=["attempts", "sent_at", "problem", "text"])
 
 
 def _foot(mail: MailRecord) -> str:

@@ -136,7 +136,8 @@ class MailRecord(models.Model):
     """An e-mail to one person, sent or not.
 
     Attributes:
-        digest: `daily` or `weekly`; empty for a single notice.
+        digest: `daily`, `weekly` or `week`; empty for a single notice.
+        text: Until it has left, or never will; then empty.
         problem: Why it was not sent; empty while it waits, and once it was sent.
     """
 

@@ -114,5 +114,7 @@ def digest_text(lines: list[Line], *, site: Site, now: datetime) -> str:
     for line in lines:
         due = f" Due {day(line.due, year=year)}." if line.due else ""
         link = f"\n  {settings.TRUELIFT.public_url}{line.href}" if line.href else ""
-        parts.append(f"* {line.sentence}{due}\n  {line.remedy}{link}\n")
+        # What somebody typed must not look like a part of the e-mail.
+        sentence, remedy = " ".join(line.sentence.split()), " ".join(line.remedy.split())
+        parts.append(f"* {sentence}{due}\n  {remedy}{link}\n")
     return "\n".join(parts)
