@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from django.core.cache import cache
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.template import Context, Template
 from django.test import Client
 from typing_extensions import override
@@ -57,17 +57,8 @@ def _undone() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _pages_cost_what_they_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse in words alone, and keep no copy of what templates are given.
-
-    How the page of a refusal looks is tested with the error pages.
-    """
-    monkeypatch.setattr("truelift.project.urls.handler403", _refused)
+    """Keep no copy of what templates are given: Django's test client asks for one of each."""
     monkeypatch.setattr(Template, "_render", _rendered)
-
-
-def _refused(request: HttpRequest, exception: Exception) -> HttpResponse:
-    del request
-    return HttpResponse(str(exception), status=403, content_type="text/plain")
 
 
 def _rendered(template: Template, context: Context) -> str:
