@@ -21,6 +21,7 @@ from truelift.questions.funnel import Funnel, FunnelAnswer
 from truelift.questions.leaks import Leak
 from truelift.questions.metric import Amount, AmountKind
 from truelift.questions.trend import Interval, Trend, TrendAnswer
+from truelift.questions.zone import day_begins, local_day
 
 
 MOST_TESTS = 12
@@ -31,8 +32,8 @@ _OF_EACH_TEST: Final = ("metrics__metric", "variants")
 
 MINUTE = timedelta(minutes=1)
 
-TREND = timedelta(days=29)
-"""How far back orders are drawn: four weeks and today."""
+TREND_DAYS: Final = 28
+"""How many whole days orders are counted and drawn; today comes on top as far as it has come."""
 
 
 def home_of(site: Site, *, now: datetime) -> HomePage:
@@ -54,7 +55,7 @@ def home_of(site: Site, *, now: datetime) -> HomePage:
                 interval=Interval.DAY,
                 time_zone=site.time_zone,
                 amount=Amount(kind=AmountKind.MONEY, currency=site.currency),
-                since=now - TREND,
+                since=day_begins(local_day(now, site.time_zone) - TREND_DAYS, site.time_zone),
                 until=now + MINUTE,  # `now` is cut to its minute, which is not over
             ),
         ).answer

@@ -258,7 +258,7 @@ def _grounds(orders: TrendAnswer | None, last_step: str, currency: str) -> str:
         return ""
     text = (
         f"{count(orders.whole.people)} people did “{spoken(last_step)}”"
-        f" {count(orders.whole.count)} times in the last 28 days"
+        f" {count(orders.whole.count)} times in the last 28 days and today"
     )
     if orders.whole.measured:
         text += f", {rough_money(orders.whole.total, currency)} together"
@@ -562,8 +562,7 @@ def _learned(
 def _series(orders: TrendAnswer, today: date, zone: ZoneInfo, last_step: str) -> Series | None:
     # A day of the site begins on the day before in UTC, east of Greenwich.
     rows = [(row.begins.astimezone(zone).date(), row.point.count) for row in orders.rows]
-    # The first began before the question did: half a day would look like a fall.
-    done = [(at, value) for at, value in rows[1:] if at < today]
+    done = [(at, value) for at, value in rows if at < today]
     if len(done) < 7:
         return None
     return Series(

@@ -210,7 +210,7 @@ def _velocity(document: Document) -> Bars:
     return Bars(
         bars=tuple(
             Bar(
-                label=row["period"],
+                label=_month(row["period"]),
                 value=row["launched"],
                 detail=f"{row['concluded']} concluded, {row['valid']} valid",
             )
@@ -220,6 +220,11 @@ def _velocity(document: Document) -> Bars:
         label="Month",
         head="Launched",
     )
+
+
+def _month(period: str) -> str:
+    """Write a month in full: September 2026."""
+    return f"{date.fromisoformat(f'{period}-01'):%B %Y}"
 
 
 def _rates(results: Document) -> Bars:
@@ -346,7 +351,7 @@ def _pareto_said(reasons: Document) -> str:
 def _by_quarter(reasons: Document) -> tuple[QuarterRow, ...]:
     return tuple(
         QuarterRow(
-            row["quarter"],
+            _quarter(row["quarter"]),
             count(row["n"]),
             percent(row["organisational"], digits=0),
             ", ".join(f"{Reason(bar['reason']).meaning} ({bar['count']})" for bar in row["pareto"]),
@@ -354,6 +359,12 @@ def _by_quarter(reasons: Document) -> tuple[QuarterRow, ...]:
         for row in reasons["quarters"]
         if row["organisational"] is not None
     )
+
+
+def _quarter(period: str) -> str:
+    """Write a quarter: Q3 2026."""
+    year, _, quarter = period.partition("-")
+    return f"{quarter} {year}"
 
 
 def _organisational_said(reasons: Document) -> str:

@@ -18,6 +18,7 @@ from truelift.apps.drawing.wording import (
     percent,
     rough_money,
 )
+from truelift.apps.experiments.wording import inner
 from truelift.apps.scorecard.reads import Document
 from truelift.lifecycle.maturity import Dimension, MaturityStage
 from truelift.lifecycle.scorecard import HELD_BACK_AT, LOW, Quadrant, Unit
@@ -248,12 +249,12 @@ def _quadrant(each: Mapping[str, Any], causes: Mapping[str, Any] | None) -> Quad
 def _stage(mature: Mapping[str, Any]) -> str:
     if mature["stage"] is None:
         missing = [
-            Dimension(each["dimension"]).called.lower()
+            inner(Dimension(each["dimension"]).called)
             for each in mature["dimensions"]
             if each["missing"]
         ]
         return f"There is not enough evidence to say how mature it is: {_and(missing)}."
-    least = Dimension(mature["least"]).called.lower()
+    least = inner(Dimension(mature["least"]).called)
     return f"{STAGES[mature['stage']]} The least of it is {least}."
 
 
