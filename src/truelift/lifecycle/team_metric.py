@@ -10,6 +10,7 @@ from typing import Final
 
 from truelift.lifecycle.functions import Function
 from truelift.lifecycle.obstacle import Obstacle
+from truelift.lifecycle.vocabulary import Vocabulary
 
 
 class Formula(StrEnum):
@@ -40,6 +41,16 @@ class Formula(StrEnum):
     def written(self) -> str:
         """What is counted, or divided by what."""
         return _FORMULAS[self][1]
+
+    def told_in(self, words: Vocabulary) -> tuple[str, str]:
+        """Say formula and what is divided by what in the words of what a site counts."""
+        if self is Formula.ORDER_VALUE:
+            return words.worth.capitalize(), self.written.replace("orders", words.many)
+        return self.called, self.written.replace("orders", words.many)
+
+    def counted_in(self, words: Vocabulary) -> str:
+        """Say what a number of it is: sessions a week; empty where only its owner knows."""
+        return _COUNTED.get(self, "").format(one=words.one_of_them)
 
     @property
     def unit(self) -> Unit:
@@ -96,6 +107,25 @@ _FORMULAS: Final[Mapping[Formula, tuple[str, str, Unit]]] = MappingProxyType(
         Formula.VALUES: ("Values that are brought in", "as its owner writes them", _N),
     }
 )
+
+_COUNTED: Final[Mapping[Formula, str]] = MappingProxyType(
+    {
+        Formula.TRAFFIC: "sessions a week",
+        Formula.SPEND: "a week",
+        Formula.COST_PER_CLICK: "a click",
+        Formula.COST_PER_ACQUISITION: "{one}",
+        Formula.LEADS: "leads a week",
+        Formula.COST_PER_LEAD: "a lead",
+        Formula.QUALIFIED_SHARE: "of leads passed on",
+        Formula.PIPELINE: "a week",
+        Formula.CLOSED_REVENUE: "a week",
+        Formula.CLOSE_RATE: "of leads closed",
+        Formula.CONVERSION_RATE: "of sessions",
+        Formula.ORDER_VALUE: "{one}",
+        Formula.RELEASES: "releases a week",
+    }
+)
+"""What stands after a number of each formula."""
 
 BY_SOURCE: Final = frozenset(set(Formula) - {Formula.RELEASES, Formula.LIBRARY, Formula.VALUES})
 """Formulas of facts that are known by source."""

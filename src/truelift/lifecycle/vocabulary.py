@@ -32,6 +32,11 @@ class Vocabulary:
     do: str
 
     @property
+    def one_of_them(self) -> str:
+        """One of them, with its article: an order."""
+        return f"{'an' if self.one[0] in 'aeiou' else 'a'} {self.one}"
+
+    @property
     def heading(self) -> str:
         """Several of them, at the head of a column."""
         return self.many.capitalize()

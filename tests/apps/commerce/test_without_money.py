@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -125,3 +126,34 @@ def test_a_company_that_sells_by_leads_reads_of_leads_on_every_page() -> None:
     assert "leads" in pages.rows[0].n
     told = " ".join(map(str, (drivers, sources, pages))).casefold()
     assert not any(word in told for word in ("order ", "orders ", "order value", "basket"))
+
+
+def test_campaigns_that_are_first_named_in_between_move_nothing_and_their_source_is_told() -> None:
+    before = days((1_000, 1_000), (20, 60))
+    tagged = replace(before, campaign=np.array(["brand", ""], dtype=object), cell=np.array([3, 2]))
+
+    found = document(before, tagged)
+
+    drivers = found["drivers"]
+    assert drivers["unsteady"] == ["search"]
+    assert drivers["by"]["campaign"]["change"] == 0
+    assert [each["sessions"] for each in drivers["by"]["campaign"]["rows"]] == [[1_000, 1_000]] * 2
+
+
+def test_what_one_campaign_takes_over_from_another_is_told_of_their_source() -> None:
+    spring = np.array(["spring", "spring"], dtype=object)
+    before = replace(days((1_000, 1_000), (20, 60)), campaign=spring)
+    after = replace(
+        days((1_000, 1_000), (20, 90)),
+        campaign=np.array(["spring", "autumn"], dtype=object),
+        cell=np.array([1, 3]),
+    )
+    found = document(before, after)
+    asked = Asked(weeks=2, against=Against.BEFORE, by="campaign", path=())
+    node = found["drivers"]["by"]["campaign"]
+
+    page = drivers_page(
+        found, asked, node, site="shop", number=1, made="", kept=(), sentence="It rose."
+    )
+
+    assert page.finding == "mail made the whole change"

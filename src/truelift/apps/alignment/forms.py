@@ -11,18 +11,24 @@ from django import forms
 from truelift.apps.accounts.reads import people_of
 from truelift.apps.alignment.models import TeamMetricRecord
 from truelift.apps.alignment.services import MetricFields
+from truelift.apps.facts.defining import kind_of
 from truelift.apps.observations.reads import countable_metrics
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.functions import Function
 from truelift.lifecycle.team_metric import Cadence, Formula, Unit
+from truelift.lifecycle.vocabulary import words_of
 
 
 LIBRARY: Final = "library:"
 """Before the key of a metric of the lake, in the choice of formulas."""
 
-OF_FACTS: Final = tuple(
-    (each.value, f"{each.called}: {each.written}") for each in Formula if each != Formula.LIBRARY
-)
+
+def formulas_of(site: Site) -> list[tuple[str, str]]:
+    """Offer what facts and people tell, in the words of what the site counts."""
+    words = words_of(kind_of(site))
+    return [
+        (each.value, ": ".join(each.told_in(words))) for each in Formula if each != Formula.LIBRARY
+    ]
 
 
 class MetricForm(forms.Form):
@@ -42,7 +48,6 @@ class MetricForm(forms.Form):
     )
     formula = forms.ChoiceField(
         label="Where its numbers come from",
-        choices=OF_FACTS,
     )
     unit = forms.ChoiceField(
         label="What its numbers are",
@@ -97,7 +102,7 @@ class MetricForm(forms.Form):
         shown = str((initial or {}).get("formula", ""))
         if shown.startswith(LIBRARY) and shown not in dict(library):
             library.append((shown, f"From the lake: {shown.removeprefix(LIBRARY)}"))
-        formula.choices = [*OF_FACTS, *library]
+        formula.choices = [*formulas_of(site), *library]
 
     @classmethod
     def of(cls, record: TeamMetricRecord, data: Mapping[str, Any] | None = None) -> MetricForm:

@@ -11,10 +11,12 @@ from truelift.apps.alignment.models import MetricConflictRecord, TeamMetricRecor
 from truelift.apps.alignment.reads import conflicts_of, metrics_of
 from truelift.apps.drawing.series import Line, Note, Series
 from truelift.apps.drawing.wording import Kind, Measure, amount, lift, percent, rough_money
+from truelift.apps.facts.defining import kind_of
 from truelift.apps.facts.reads import StaleFeed, stale
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.functions import Function
 from truelift.lifecycle.team_metric import TEMPLATES, Formula, Unit
+from truelift.lifecycle.vocabulary import Vocabulary, words_of
 from truelift.stats.metric_conflict import LEAST_Z, WEEKS
 
 
@@ -32,6 +34,8 @@ class MetricRow:
     Attributes:
         target: What it should be, in words; empty for none.
         now: What it was in the last window; empty while it is not known.
+        unit: What that is counted in, where the formula says it.
+        window: How many weeks it is of, where these are other than usual.
         change: Against the window before, with the good direction said.
         status: Mark of the finding.
         finding: In few words.
@@ -42,6 +46,8 @@ class MetricRow:
     direction: str
     target: str
     now: str
+    unit: str
+    window: str
     change: str
     status: str
     finding: str
@@ -70,6 +76,7 @@ class MetricsPage:
         green: How many metrics with a path to the shared metric are better and against nothing.
         operational: How many name no path.
         stale: Feeds that are late.
+        period: What the numbers of the tables are of.
     """
 
     answer: str
@@ -81,6 +88,7 @@ class MetricsPage:
     green: int
     operational: int
     stale: tuple[StaleFeed, ...]
+    period: str
     computed_at: datetime | None
 
 
@@ -89,7 +97,8 @@ def metrics_page(site: Site, *, now: datetime) -> MetricsPage:
     records = metrics_of(site)
     conflicts = conflicts_of(site)
     against = {each.metric_id: each for each in conflicts}
-    rows = [_row(site, each, against.get(each.pk)) for each in records]
+    words = words_of(kind_of(site))
+    rows = [_row(site, each, against.get(each.pk), words) for each in records]
     teams: dict[str, list[MetricRow]] = {}
     for row in rows:
         teams.setdefault(row.record.team_called, []).append(row)
@@ -119,6 +128,7 @@ def metrics_page(site: Site, *, now: datetime) -> MetricsPage:
         green=sum(row.status == "passed" for row in rows),
         operational=sum(row.record.as_domain().operational for row in rows),
         stale=stale(site, now=now, kinds=("traffic", "spend", "leads")) if records else (),
+        period=f"The last {WEEKS} whole weeks against the {WEEKS} before",
         computed_at=max((each.computed_at for each in records if each.computed_at), default=None),
     )
 
@@ -152,7 +162,12 @@ def _grounds(records: Sequence[TeamMetricRecord]) -> str:
     return f"{called} went {lift(moved['change'])}{clear}. {said}"
 
 
-def _row(site: Site, record: TeamMetricRecord, conflict: MetricConflictRecord | None) -> MetricRow:
+def _row(
+    site: Site,
+    record: TeamMetricRecord,
+    conflict: MetricConflictRecord | None,
+    words: Vocabulary,
+) -> MetricRow:
     measure = measure_of(record, site.currency)
     document = record.document or {}
     moved: dict[str, Any] | None = document.get("team")
@@ -162,6 +177,10 @@ def _row(site: Site, record: TeamMetricRecord, conflict: MetricConflictRecord | 
         direction="more is better" if record.direction > 0 else "less is better",
         target="" if record.target is None else measure.said(record.target),
         now=measure.said(moved["now"]) if moved else "",
+        unit=Formula(record.formula).counted_in(words),
+        window=""
+        if not moved or document["window_weeks"] == WEEKS
+        else f"{document['window_weeks']} weeks, which is all that is known",
         change=_change(moved, record.direction) if moved else "",
         status=status,
         finding=finding,
@@ -246,6 +265,7 @@ class MetricPage:
         history: Conflicts, the newest first.
         brought_in: Whether people bring its values in.
         reason: Why it cannot be judged; empty where it can.
+        unit: What its numbers are counted in, where the formula says it.
     """
 
     record: TeamMetricRecord
@@ -257,6 +277,7 @@ class MetricPage:
     history: tuple[MetricConflictRecord, ...]
     brought_in: bool
     reason: str
+    unit: str
 
 
 def metric_page(site: Site, record: TeamMetricRecord) -> MetricPage:
@@ -264,12 +285,14 @@ def metric_page(site: Site, record: TeamMetricRecord) -> MetricPage:
     document = record.document or {}
     history = tuple(record.conflicts.order_by("-first_at")[:20])
     open_ = next((each for each in history if each.ended_at is None), None)
-    row = _row(site, record, open_)
+    words = words_of(kind_of(site))
+    row = _row(site, record, open_, words)
     moved = document.get("team")
     if open_ is not None:
         answer = open_.sentence
     elif moved:
-        answer = f"{record.name}: {row.now}, {row.change}."
+        now = f"{row.now} {row.unit}" if row.unit else row.now
+        answer = f"{record.name}: {now}, {row.change}."
     else:
         answer = f"{record.name}: {row.finding[:1].lower()}{row.finding[1:]}."
     reason = "" if moved else row.reason
@@ -285,7 +308,7 @@ def metric_page(site: Site, record: TeamMetricRecord) -> MetricPage:
             head="Week from",
         )
     formula = Formula(record.formula)
-    written = record.library if formula is Formula.LIBRARY else formula.written
+    written = record.library if formula is Formula.LIBRARY else formula.told_in(words)[1]
     facts = (
         ("Team", record.team_called),
         ("Answers for it", str(record.owner) if record.owner else "nobody is named"),
@@ -312,6 +335,7 @@ def metric_page(site: Site, record: TeamMetricRecord) -> MetricPage:
         history=history,
         brought_in=formula is Formula.VALUES,
         reason=reason,
+        unit=row.unit,
     )
 
 

@@ -36,6 +36,7 @@ class Counted:
         bounces: The same.
         has_money: Whether a feed says money.
         knows_bounces: Whether a feed says bounces.
+        unsteady: Sources that began or ceased to name campaigns in between; theirs are left out.
     """
 
     labels: NDArray[np.object_]
@@ -46,6 +47,7 @@ class Counted:
     bounces: Floats
     has_money: bool
     knows_bounces: bool
+    unsteady: tuple[str, ...] = ()
 
 
 def counted(before: Traffic, after: Traffic) -> Counted:
@@ -57,6 +59,7 @@ def counted(before: Traffic, after: Traffic) -> Counted:
     for each, at in zip((before, after), places, strict=True):
         for column, level in enumerate(LEVELS):
             labels[at, column] = getattr(each, level)
+    unsteady = _leave_out_campaigns(labels, before, after, places)
     has_money = bool(before.revenue_minor.any() or after.revenue_minor.any())
 
     def sums(name: str) -> Floats:
@@ -81,7 +84,39 @@ def counted(before: Traffic, after: Traffic) -> Counted:
         bounces=sums("bounces"),
         has_money=has_money,
         knows_bounces=before.knows_bounces and after.knows_bounces,
+        unsteady=unsteady,
     )
+
+
+def _leave_out_campaigns(
+    labels: NDArray[np.object_], before: Traffic, after: Traffic, places: tuple[Codes, Codes]
+) -> tuple[str, ...]:
+    """Leave out the campaigns of sources that began or ceased to name them in between.
+
+    Gives the names of these sources. The same visitors would otherwise look like some who stayed
+    away and others who came.
+    """
+    sources, source = np.unique(labels[:, 0].astype(str), return_inverse=True)
+    named = labels[:, 1] != ""
+    told = [
+        (
+            np.bincount(source[at], weights=each.sessions, minlength=len(sources)),
+            np.bincount(source[at], weights=each.sessions * named[at], minlength=len(sources)),
+        )
+        for each, at in zip((before, after), places, strict=True)
+    ]
+    (first, first_named), (second, second_named) = told
+    known = (first > 0) & (second > 0)
+    shares = [above / np.maximum(below, 1) for below, above in told]
+    unsteady = known & (
+        ((first_named > 0) != (second_named > 0)) | (np.abs(shares[1] - shares[0]) > STEADY)
+    )
+    labels[unsteady[source], 1] = ""
+    return tuple(sources[unsteady].tolist())
+
+
+STEADY: Final = 0.25
+"""So much may the share of a source's sessions that name a campaign move between two periods."""
 
 
 @dataclass(frozen=True, slots=True)

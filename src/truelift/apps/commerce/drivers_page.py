@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from truelift.apps.commerce.cells import LEVELS, OTHERS
 from truelift.apps.commerce.periods import LENGTHS, Against, period_label
 from truelift.apps.commerce.waterfall import Step, Waterfall
-from truelift.apps.commerce.wording import Amounts, part_words, relative, segment, span
+from truelift.apps.commerce.wording import Amounts, lasting, part_words, relative, segment, span
 from truelift.apps.drawing.wording import Kind, Measure, count, percent, signed
 from truelift.apps.explorers.events_text import escaped
 from truelift.apps.measurement.funnel_form import FunnelForm
@@ -72,6 +72,7 @@ class DriversPage:
         exactly: What the sum of all factors is exact to.
         path: From the whole site to what is looked at: words and addresses.
         undefined: Why there is no waterfall here; empty where there is one.
+        whole: Which sources are not told by campaign, and why; empty for none.
     """
 
     answer: str
@@ -85,6 +86,7 @@ class DriversPage:
     waterfall: Waterfall | None
     undefined: str
     finding: str
+    whole: str
     rows: tuple[SegmentRow, ...]
     columns: tuple[str, ...]
     foot: SegmentRow | None
@@ -174,6 +176,7 @@ def drivers_page(
         if "undefined" in node
         else "",
         finding=_finding(node, level),
+        whole=_whole(drivers.get("unsteady", ()), level),
         rows=rows,
         columns=tuple(part_words(name, amounts.words)[0] for name in amounts.parts),
         foot=_foot(node, amounts),
@@ -337,12 +340,25 @@ def _finding(node: Mapping[str, Any], level: str) -> str:
     if _may_be_chance(node):
         return f"What the {PLURALS[level]} gave, which may be chance in sum"
     way = 1 if node["change"] > 0 else -1
-    best = max(rows, key=lambda each: way * sum(each["parts"]))
-    part = sum(best["parts"]) / node["change"]
+    parts: dict[tuple[str, ...], float] = {}
+    for each in rows:
+        name = lasting(each["key"], rows)
+        parts[name] = parts.get(name, 0) + sum(each["parts"])
+    best = max(parts, key=lambda each: way * parts[each])
+    part = parts[best] / node["change"]
     if part <= 0:
         return f"No single one of the {PLURALS[level]} made the change"
     of = "the whole change" if part >= 1 else f"{percent(part, digits=0)} of the change"
-    return f"{segment(best['key'])} made {of}"
+    return f"{segment(best)} made {of}"
+
+
+def _whole(sources: Sequence[str], level: str) -> str:
+    if not sources or level != "campaign":
+        return ""
+    return (
+        f"Told without campaigns, which {'it' if len(sources) == 1 else 'they'} began or ceased to"
+        f" name in between: {', '.join(sources)}."
+    )
 
 
 def _funnel(

@@ -60,6 +60,7 @@ def explanation(told: Counted, when: Pair) -> Document:
         "factors": _factors(told),
         "levels": _levels(told),
         "by": flat,
+        "unsteady": list(told.unsteady),
         "inside": [
             each
             for depth in columns

@@ -9,7 +9,7 @@ from typing import Any
 
 from truelift.apps.commerce.models import SnapshotRecord
 from truelift.apps.commerce.periods import LENGTHS, Against
-from truelift.apps.commerce.wording import part_words, parts_told, segment
+from truelift.apps.commerce.wording import lasting, part_words, parts_told, segment
 from truelift.apps.sites.models import Site
 from truelift.lifecycle.vocabulary import Vocabulary, words_of
 
@@ -212,9 +212,12 @@ def _leader(node: Mapping[str, Any]) -> tuple[str, float | None]:
     rows = [each for each in node["rows"] if not each["others"]]
     if not mix or not rows:
         return "", None
-    best = max(rows, key=lambda each: each["conversion_mix"] / mix)
-    share = best["conversion_mix"] / mix
-    return (segment(best["key"]), share) if share > 0 else ("", None)
+    shares: dict[tuple[str, ...], float] = {}
+    for each in rows:
+        name = lasting(each["key"], rows)
+        shares[name] = shares.get(name, 0) + each["conversion_mix"] / mix
+    best = max(shares, key=lambda name: shares[name])
+    return (segment(best), shares[best]) if shares[best] > 0 else ("", None)
 
 
 def _sentence(of: str, node: Mapping[str, Any], leader: str) -> str:

@@ -29,7 +29,7 @@ from truelift.apps.surfaces.reads import records_of
 from truelift.lake.lake import NoSuchSite
 
 
-FORM: Final = 2
+FORM: Final = 3
 """Of the document; a new one makes new snapshots of the same facts."""
 
 

@@ -126,6 +126,21 @@ def segment(key: Sequence[str]) -> str:
     return " · ".join(told) if told else "not said"
 
 
+def lasting(key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Name a campaign's source where one of its campaigns was not there in both periods.
+
+    What one campaign takes over from another cancels within the source: only their sum is sure.
+
+    Args:
+        key: Of a row: a source and a campaign; any other stays what it is.
+        rows: All rows of the breakdown.
+    """
+    if len(key) < 2:
+        return tuple(key)
+    passing = any(not all(each["sessions"]) for each in rows if each["key"][0] == key[0])
+    return (key[0],) if passing else tuple(key)
+
+
 def span(period: Mapping[str, str]) -> str:
     """Write a period: 2 Mar to 26 Apr 2026."""
     first = date.fromisoformat(period["since"])

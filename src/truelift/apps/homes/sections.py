@@ -90,7 +90,8 @@ class Asking:
 def sections_of(role: HomeOf, site: Site, *, user: User, now: datetime) -> tuple[Section, ...]:
     """Put together what a role looks at first; nothing here is computed from events."""
     asking = Asking(site, user, now)
-    return tuple(make(asking) for make in _SECTIONS[role])
+    found = (make(asking) for make in _SECTIONS[role])
+    return tuple(each for each in found if each is not None)
 
 
 def _section(asking: Asking, title: str, rows: Iterable[Row], *, place: str, label: str) -> Section:
@@ -260,6 +261,12 @@ def _against(asking: Asking) -> Section:
         place="team-metrics/",
         label="Team metrics",
     )
+
+
+def _against_if_any(asking: Asking) -> Section | None:
+    """Give the conflicts of metrics where one stands; where none does, it takes no room."""
+    found = _against(asking)
+    return found if found.rows else None
 
 
 def _heard(asking: Asking) -> Section:
@@ -504,15 +511,17 @@ def _warned(asking: Asking) -> Section:
     )
 
 
-_SECTIONS: Final[Mapping[HomeOf, tuple[Callable[[Asking], Section], ...]]] = MappingProxyType(
-    {
-        HomeOf.LEAD: (_decisions_due, _conflicts, _stuck),
-        HomeOf.ANALYST: (_validity, _late_feeds, _to_judge),
-        HomeOf.MARKETER: (_drivers, _against, _heard),
-        HomeOf.ENGINEER: (_may_deploy, _releases, _to_judge),
-        HomeOf.CUSTOMERS: (_notes, _call, _phrases),
-        HomeOf.FINANCE: (_metric, _unrealised, _returns),
-        HomeOf.STAKEHOLDER: (_returns, _decided, _warned),
-    }
+_SECTIONS: Final[Mapping[HomeOf, tuple[Callable[[Asking], Section | None], ...]]] = (
+    MappingProxyType(
+        {
+            HomeOf.LEAD: (_decisions_due, _conflicts, _against_if_any, _stuck),
+            HomeOf.ANALYST: (_validity, _late_feeds, _to_judge),
+            HomeOf.MARKETER: (_drivers, _against, _heard),
+            HomeOf.ENGINEER: (_may_deploy, _releases, _to_judge),
+            HomeOf.CUSTOMERS: (_notes, _call, _phrases),
+            HomeOf.FINANCE: (_metric, _unrealised, _returns),
+            HomeOf.STAKEHOLDER: (_returns, _decided, _warned),
+        }
+    )
 )
 """What each looks at first."""
