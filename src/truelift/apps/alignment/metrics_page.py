@@ -180,7 +180,7 @@ def _row(
         unit=Formula(record.formula).counted_in(words),
         window=""
         if not moved or document["window_weeks"] == WEEKS
-        else f"{document['window_weeks']} weeks, which is all that is known",
+        else f"{document['window_weeks']} weeks known",
         change=_change(moved, record.direction) if moved else "",
         status=status,
         finding=finding,
