@@ -31,7 +31,7 @@ fault-short: ; $(pytest) -n 2 --timeout 180 -m fault
 fault: ; TRUELIFT_KILLS=20 TRUELIFT_KILL_EVENTS=200000 $(pytest) --timeout 1800 -m fault
 # Two halves that take about as long; each has a company of its own.
 browser: ; @$(MAKE) --no-print-directory -j2 --output-sync=target browser-pages browser-beside
-pages := tests/browser/pages/test_every_page.py tests/browser/tracker tests/browser/islands
+pages := tests/browser/pages/test_every_page.py tests/browser/tracker
 browser-pages: ; $(pytest) --timeout 120 -m browser $(pages)
 browser-beside: ; $(pytest) --timeout 120 -m browser tests/browser $(pages:%=--ignore %)
 
